@@ -1,0 +1,284 @@
+"""The command line: parse, call one function, print, exit with the code that cron reads.
+
+Only click and the standard library are imported up here: whoever asks for help, and cron every
+time, pays for each import. Data goes to stdout, everything else to stderr.
+"""
+
+import functools
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+
+from inventory import __version__
+from inventory.errors import Bug, InventoryError
+
+Command = Callable[..., None]
+
+_EXITS = """\b
+Exit codes:
+  0  good
+  1  the next run may succeed (API or database away, rate limit, lock held)
+  2  settings, key or schema must be fixed first
+  3  a person must look (the API sends what is no inventory, or a bug)
+"""
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EXITS,
+)
+@click.version_option(__version__, prog_name="inventory")
+def main() -> None:
+    """Keep every Fivetran connector of an account in SQL: current state and full history."""
+
+
+def reported(command: Command) -> Command:
+    """Give a command its log options, and let its errors end in one line and an exit code."""
+
+    @click.option("-v", "--verbose", count=True, help="Say more; twice: libraries too.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and data.")
+    @click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Form of the log lines on stderr.",
+    )
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(command)
+    def wrapped(verbose: int, quiet: bool, log_format: Any, debug: bool, **options: Any) -> None:
+        from inventory import logs
+
+        logs.configure(verbosity=-1 if quiet else verbose, log_format=log_format)
+        if "quiet" in _wants(command):
+            options["quiet"] = quiet
+        try:
+            command(**options)
+        except InventoryError as error:
+            _fail(error, debug)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as bug:
+            _fail(Bug(type(bug).__name__), debug)
+
+    return wrapped
+
+
+def _wants(command: Command) -> tuple[str, ...]:
+    return command.__code__.co_varnames[: command.__code__.co_argcount]
+
+
+def _fail(error: InventoryError, debug: bool) -> NoReturn:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"Error: {error}", err=True)
+    sys.exit(error.exit_code)
+
+
+def format_option(*formats: str) -> Callable[[Command], Command]:
+    """--format, the first of the formats being the default."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Form of the answer on stdout.",
+    )
+
+
+# --- sync -----------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--account", help="Name of the account, where the key may not ask for it.")
+@click.option(
+    "--endpoint",
+    type=click.Choice(["auto", "connectors", "connections"]),
+    default="auto",
+    show_default=True,
+    help="Name that the list is served under; auto tries the first, then the second.",
+)
+@click.option(
+    "--page-size",
+    type=click.IntRange(1, 1000),
+    default=1000,
+    show_default=True,
+    help="Connectors asked for at a time.",
+)
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    default=900,
+    show_default=True,
+    help="Seconds within which all of the API must have been read.",
+)
+@click.option(
+    "--attempts",
+    type=click.IntRange(min=1),
+    default=6,
+    show_default=True,
+    help="How often one request is sent before the run fails.",
+)
+@click.option(
+    "--connect-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10,
+    show_default=True,
+    help="Seconds to wait for a connection.",
+)
+@click.option(
+    "--read-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60,
+    show_default=True,
+    help="Seconds to wait for an answer to go on.",
+)
+@click.option(
+    "--max-response-mb",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    help="Largest answer that is read.",
+)
+@click.option("--skip-if-running", is_flag=True, help="Exit 0 where another run is at work.")
+@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+@format_option("text", "json")
+@reported
+def sync(dry_run: bool, skip_if_running: bool, output_format: str, quiet: bool, **api: Any) -> None:
+    """Walk every page of the account's connectors and merge what they say into the database.
+
+    FIVETRAN_API_KEY and FIVETRAN_API_SECRET (or ..._FILE, a file that holds it) give access;
+    INVENTORY_DATABASE_URL says where to, by default a SQLite file in the user's data directory;
+    INVENTORY_SCHEMA names a PostgreSQL schema. The tables are made by the first run.
+    """
+    from inventory import database, report, settings
+    from inventory import sync as job
+    from inventory.errors import AlreadyRunning
+
+    engine = database.connect(settings.database_settings())
+    api_settings = settings.api_settings(**api)
+    with _ending_on_sigterm(), report.progress(wanted=not quiet) as on_page:
+        if dry_run:
+            row, changes = job.preview(engine, api_settings, on_page=on_page)
+        else:
+            try:
+                row, changes = job.sync(engine, api_settings, on_page=on_page), None
+            except AlreadyRunning as running:
+                if not skip_if_running:
+                    raise
+                click.echo(f"Skipped: {running}", err=True)
+                return
+    report.run(
+        row, changes, where=database.describe(engine), output_format=output_format, quiet=quiet
+    )
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does: nothing merged, the run marked."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: now the run is marked
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+# --- questions ------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many."
+)
+@format_option("table", "json", "csv")
+@reported
+def runs(limit: int, output_format: Any) -> None:
+    """Show the run log, newest first. A table has the main columns, JSON and CSV have all."""
+    from inventory import output, questions
+
+    rows = questions.runs(_engine(), limit=limit)
+    columns = questions.RUN_COLUMNS if output_format == "table" else questions.ALL_RUN_COLUMNS
+    output.write_rows(rows, columns, output_format)
+
+
+@main.command()
+@click.option("--service", "services", multiple=True, help="Only connectors of this type.")
+@click.option("--group", "groups", multiple=True, help="Only connectors of this group.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    help="Only connectors with this setup, sync, update or schema state, e.g. broken.",
+)
+@format_option("table", "json", "csv")
+@reported
+def status(
+    services: tuple[str, ...], groups: tuple[str, ...], states: tuple[str, ...], output_format: Any
+) -> None:
+    """Show one line per connector that exists, with its states. Filters may be repeated."""
+    from inventory import output, questions
+
+    rows = questions.status(_engine(), services=services, groups=groups, states=states)
+    output.write_rows(rows, [column.name for column in questions.STATUS_COLUMNS], output_format)
+
+
+# --- db -------------------------------------------------------------------------------------
+
+
+@main.group()
+def db() -> None:
+    """Look after the tables."""
+
+
+@db.command()
+@reported
+def upgrade(quiet: bool) -> None:
+    """Bring the tables to this version of the tool, or make them. Rows and grants are kept."""
+    from inventory import database, schema
+
+    engine = _engine()
+    schema.upgrade(engine)
+    if not quiet:
+        click.echo(f"{database.describe(engine)} is at revision {schema.HEAD}.")
+
+
+# --- demo -----------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another life.")
+@click.option("--serve", is_flag=True, help="Keep the stand-in running and try it by hand.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port for --serve; 0 takes a free one."
+)
+@reported
+def demo(seed: int, serve: bool, port: int) -> None:
+    """See it at work without an account: 30 days of an imaginary one, in ./inventory-demo.db.
+
+    A stand-in for the API is started on localhost and walked once a day; no other address is
+    contacted. With --serve nothing is walked: the stand-in stays, and a day passes per walk.
+    """
+    from inventory import demo as tour
+
+    if serve:
+        with _ending_on_sigterm():
+            tour.serve(seed=seed, port=port)
+    else:
+        tour.show(seed=seed)
+
+
+def _engine() -> Any:
+    from inventory import database, settings
+
+    return database.connect(settings.database_settings())

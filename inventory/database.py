@@ -1,0 +1,251 @@
+"""The database: how it is reached, and where the two dialects differ.
+
+Nothing here is set for a session, only for a transaction, so that it all holds behind a pooler
+that gives every transaction another session.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool, StaticPool
+
+from inventory.errors import DatabaseUnavailable, FixSettings, InventoryError
+from inventory.models import UtcDateTime
+from inventory.settings import DatabaseSettings
+
+# --- reaching it ----------------------------------------------------------------------------
+
+
+def connect(settings: DatabaseSettings) -> Engine:
+    """Make the engine; nothing is contacted yet. Raises FixSettings for a URL that is none.
+
+    A SQLite file is made when it is first written, readable by its owner only.
+    """
+    url = _parse(settings.url.reveal())
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    return _postgresql(url, settings.schema)
+
+
+def in_memory() -> Engine:
+    """An empty database that is gone with the engine."""
+    return _sqlite(make_url("sqlite://"))
+
+
+def describe(engine: Engine) -> str:
+    """Name the database for people, without its password."""
+    url = engine.url
+    if is_sqlite(engine):
+        return f"SQLite {url.database or '(in memory)'}"
+    place = url.set(query={}).render_as_string(hide_password=True)
+    return f"PostgreSQL {place.replace('+psycopg', '', 1)}"
+
+
+def is_sqlite(of: Engine | Connection) -> bool:
+    return of.dialect.name == "sqlite"
+
+
+def _parse(text_url: str) -> URL:
+    if text_url.startswith("postgres://"):
+        text_url = text_url.replace("postgres", "postgresql", 1)
+    try:
+        url = make_url(text_url)
+    except ArgumentError:
+        # The URL itself is not shown: it may hold a password.
+        raise FixSettings(
+            "INVENTORY_DATABASE_URL is no database URL: it looks like "
+            "postgresql://user:password@host/database or sqlite:////path/to/inventory.db."
+        ) from None
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("postgresql+psycopg", "sqlite", "sqlite+pysqlite"):
+        raise FixSettings(
+            f"INVENTORY_DATABASE_URL names {url.drivername}: this tool works on PostgreSQL "
+            "(postgresql://…, with psycopg 3) and SQLite (sqlite:///…)."
+        )
+    return url
+
+
+def _postgresql(url: URL, schema: str | None) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=NullPool,  # a batch job needs few connections, and long pauses go by between
+        hide_parameters=True,
+        # Prepared statements live in a session, which a transaction pooler changes under us.
+        connect_args={"prepare_threshold": None, "connect_timeout": 10}
+        | ({} if "application_name" in url.query else {"application_name": "inventory"}),
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # psycopg reads times in the session's zone and fails where that leaves year 1 or 9999.
+        settings = "select set_config('TimeZone', 'UTC', true)"
+        if _is_reading(connection):
+            settings += ", set_config('transaction_read_only', 'on', true)"
+        if schema is not None:
+            settings += ", set_config('search_path', quote_ident(%(schema)s), true)"
+        connection.exec_driver_sql(settings, {"schema": schema} if schema else {})
+
+    return engine
+
+
+def _sqlite(url: URL) -> Engine:
+    in_memory = url.database in (None, "", ":memory:")
+    engine = create_engine(
+        url,
+        poolclass=StaticPool if in_memory else NullPool,
+        hide_parameters=True,
+        connect_args={"timeout": 30, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def do_connect(_dialect: Any, _record: Any, args: Any, options: Any) -> None:
+        if not in_memory:
+            _make_private(Path(args[0]))
+
+    @event.listens_for(engine, "connect")
+    def prepare(dbapi: sqlite3.Connection, _record: Any) -> None:
+        # The driver begins transactions only before some statements, which leaves DDL outside.
+        dbapi.isolation_level = None
+        dbapi.execute("pragma foreign_keys = on")
+        dbapi.execute("pragma temp_store = file")
+        if not in_memory:
+            # Readers go on while a run writes, and see all of it or nothing.
+            dbapi.execute("pragma journal_mode = wal")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A reading transaction that wants to write when another has written fails at once; one
+        # that says so at its beginning waits its turn.
+        connection.exec_driver_sql("begin" if _is_reading(connection) else "begin immediate")
+
+    return engine
+
+
+def _is_reading(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("reading"))
+
+
+def _make_private(file: Path) -> None:
+    """Create a missing file for its owner only; its sidecars get the same permissions from it."""
+    if file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction on a connection of its own. What the database refuses gets our words."""
+    with named_errors(engine), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One transaction that only reads: one snapshot, and no way to change anything."""
+    with named_errors(engine), engine.execution_options(reading=True).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def rolled_back(engine: Engine) -> Iterator[Connection]:
+    """One transaction that is rolled back at its end, whatever was done in it."""
+    with named_errors(engine), engine.connect() as connection, connection.begin() as attempt:
+        yield connection
+        attempt.rollback()
+
+
+@contextmanager
+def named_errors(engine: Engine) -> Iterator[None]:
+    """Turn the driver's errors into ours, once, at the border. Ours pass through."""
+    try:
+        yield
+    except InventoryError:
+        raise
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise _named(error, describe(engine)) from error
+    except Exception as error:  # psycopg's own errors, without importing it for SQLite
+        if type(error).__module__.partition(".")[0] != "psycopg":
+            raise
+        raise _named(error, describe(engine)) from error
+
+
+_REFUSED = ("28", "3D", "3F", "42", "25006")  # access, no database, no schema, rights, read-only
+_REFUSED_WORDS = (
+    "authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "readonly database",
+    "read-only",
+    "unable to open database file",
+    "not a database",
+    "Permission denied",
+)
+
+
+def _named(error: Exception, where: str) -> InventoryError:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    said = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+    state = getattr(cause, "sqlstate", None) or ""
+    if state.startswith(_REFUSED) or any(words in said for words in _REFUSED_WORDS):
+        return FixSettings(
+            f"{where} refuses the work: {said}. Check INVENTORY_DATABASE_URL, "
+            "INVENTORY_SCHEMA and the rights of its user."
+        )
+    return DatabaseUnavailable(
+        f"{where} did not do its part: {said}. A run is written whole or not at all, "
+        "and the next one starts afresh."
+    )
+
+
+# --- where the dialects differ --------------------------------------------------------------
+
+
+def now(connection: Connection) -> datetime:
+    """Ask the database's clock: one clock for all hosts that write into it."""
+    if is_sqlite(connection):
+        clock = text("select strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00' as now")
+        statement: Any = clock.columns(now=UtcDateTime())
+    else:
+        statement = select(func.clock_timestamp(type_=UtcDateTime()))
+    moment: datetime = connection.execute(statement).scalar_one()
+    return moment
+
+
+def fill(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
+    """Put rows of plain cells (text, int, bool, bytes, None) into a table, the fast way.
+
+    Times and JSON are texts: both databases parse or keep them as they are.
+    """
+    names = [column.name for column in table.columns]
+    cursor: Any = connection.connection.cursor()
+    try:
+        if is_sqlite(connection):
+            marks = ", ".join("?" * len(names))
+            cursor.executemany(f"insert into {table.name} values ({marks})", rows)
+        else:
+            columns = ", ".join(names)
+            with cursor.copy(f"copy {table.name} ({columns}) from stdin") as copy:
+                for row in rows:
+                    copy.write_row(row)
+    finally:
+        cursor.close()

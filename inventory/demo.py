@@ -1,0 +1,169 @@
+"""The newcomer's first minute: thirty days of an imaginary account, and what SQL says of them."""
+
+import contextlib
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+from sqlalchemy import Engine, func, select, text
+
+from inventory import database, output, sync
+from inventory.errors import FixSettings
+from inventory.fleet import Fleet
+from inventory.models import CONNECTORS, SYNC_RUNS, VERSIONED
+from inventory.settings import ApiSettings, DatabaseSettings, Secret
+from inventory.standin import LISTS, Request, StandIn
+
+FILE = Path("inventory-demo.db")
+DAYS = 30
+KEY, SECRET = "demo-key", "demo-secret"
+
+
+class Question(NamedTuple):
+    words: str
+    sql: str
+
+
+QUESTIONS = (
+    Question(
+        "What is down now, and since when has its status read so?",
+        """\
+select c.connector_id, c.service, s.setup_state, s.last_sync_failed as failed,
+       date(s.valid_from) as since
+from connectors c
+join connector_status s using (connector_id)
+where s.setup_state = 'broken' or s.last_sync_failed
+order by s.valid_from""",
+    ),
+    Question(
+        "Which connectors came, went or were set anew since the first day?",
+        """\
+select connector_id, service, paused, sync_frequency, date(valid_from) as since,
+       coalesce(date(valid_to), 'now') as until
+from connector_history
+where connector_id in (
+  select connector_id from connector_history
+  where changed_after is not null or valid_to is not null
+)
+order by connector_id, valid_from""",
+    ),
+    Question(
+        "What did the account look like at noon on Tuesday, 13 October?",
+        """\
+select setup_state, sync_state, update_state, count(*) as connectors
+from connector_status_history
+where valid_from <= '2026-10-13 12:00'
+  and (valid_to > '2026-10-13 12:00' or valid_to is null)
+group by setup_state, sync_state, update_state
+order by connectors desc, setup_state, sync_state""",
+    ),
+)
+
+
+def show(*, seed: int) -> None:
+    """Live the days in ./inventory-demo.db, and print what they left there.
+
+    A file of an earlier demo is replaced. Raises FixSettings for a file that is none of ours.
+    """
+    _make_room()
+    fleet = Fleet(seed=seed)
+    click.echo(
+        f"A stand-in for the API serves an imaginary account on localhost. One day of it passes "
+        f"after each of {DAYS} runs of `inventory sync`:"
+    )
+    engine = database.connect(DatabaseSettings(url=Secret(f"sqlite:///{FILE}")))
+    with StandIn(fleet, key=KEY, secret=SECRET) as api:
+        settings = ApiSettings(key=Secret(KEY), secret=Secret(SECRET), url=api.url)
+        for day in range(DAYS):
+            row = sync.sync(engine, settings, clock=lambda connection: fleet.now)
+            if day % 5 == 0 or day == DAYS - 1:
+                _echo_day(row)
+            fleet.advance()
+    _echo_result(engine)
+    for question in QUESTIONS:
+        _echo_answer(engine, question)
+    click.echo(
+        f"\nAsk on:  sqlite3 {FILE}   (or any BI tool that reads SQLite)\n"
+        f"         INVENTORY_DATABASE_URL=sqlite:///{FILE} inventory status --state broken\n"
+        "Try it by hand:  inventory demo --serve"
+    )
+
+
+def _make_room() -> None:
+    """Remove the file of an earlier demo, and nothing else."""
+    if not FILE.exists():
+        return
+    ours = False
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(FILE)) as file:
+        accounts = file.execute("select distinct account_id from sync_runs").fetchall()
+        ours = accounts == [(Fleet.account_id,)]
+    if not ours:
+        raise FixSettings(
+            f"./{FILE} is there already and is not of a demo: it is left alone. "
+            "Run the demo in another folder."
+        )
+    for file_of_demo in Path().glob(f"{FILE}*"):
+        file_of_demo.unlink()
+
+
+def _echo_day(row: dict[str, Any]) -> None:
+    click.echo(
+        f"  {output.when(row['observed_at'])}  saw {row['connectors_seen']}: "
+        f"added {row['added']}, changed {row['changed']}, "
+        f"removed {row['removed']}, returned {row['returned']}"
+    )
+
+
+def _echo_result(engine: Engine) -> None:
+    def count(table: Any) -> int:
+        found: int = connection.scalar(select(func.count()).select_from(table)) or 0
+        return found
+
+    with database.reading(engine) as connection:
+        past = sum(count(versioned.past) for versioned in VERSIONED)
+        now = sum(count(versioned.current) for versioned in VERSIONED)
+        click.echo(
+            f"\n./{FILE} now holds {count(CONNECTORS.current)} connectors, {now} rows as they "
+            f"are, {past} as they were, and {count(SYNC_RUNS)} runs."
+        )
+
+
+def _echo_answer(engine: Engine, question: Question) -> None:
+    click.echo(f"\n-- {question.words}\n{question.sql};\n")
+    with database.reading(engine) as connection:
+        answer = connection.execute(text(question.sql))
+        rows = [dict(row) for row in answer.mappings()]
+        output.write_rows(rows, list(answer.keys()), "table")
+
+
+def serve(*, seed: int, port: int) -> None:
+    """Keep the stand-in running until it is interrupted; a day passes before each new walk."""
+    account = _AgeingPerWalk(Fleet(seed=seed))
+    with StandIn(account.fleet, key=KEY, secret=SECRET, port=port, intercept=account) as api:
+        click.echo(
+            "The stand-in is running; stop it with Ctrl-C. In another terminal:\n\n"
+            f"export FIVETRAN_API_URL={api.url}\n"
+            f"export FIVETRAN_API_KEY={KEY} FIVETRAN_API_SECRET={SECRET}\n"
+            "export INVENTORY_DATABASE_URL=sqlite:///inventory-try.db\n"
+            "inventory sync\n\n"
+            "A day of the account passes each time its list is walked."
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
+    click.echo("Stopped.")
+
+
+class _AgeingPerWalk:
+    """Lets a day pass when a first page is asked for, but for the first one."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self._walks = 0
+
+    def __call__(self, request: Request) -> None:
+        if request.path.removeprefix("/v1/") in LISTS and "cursor" not in request.query:
+            if self._walks:
+                self.fleet.advance()
+            self._walks += 1

@@ -1,0 +1,98 @@
+"""The errors a user can meet, each with the exit code that tells cron what to do next.
+
+    InventoryError
+     +- TryAgain            1  the next run may succeed
+     |   +- ApiUnavailable      no usable answer, rate limit, out of time
+     |   +- DatabaseUnavailable the database cannot be reached or gave up
+     |   +- AlreadyRunning      another run of this account holds the lock
+     |   +- Interrupted         Ctrl-C or SIGTERM
+     +- FixSettings         2  settings, key or schema must change first
+     |   +- AccessRefused       the API refuses this key
+     |   +- SchemaMismatch      the database is older or newer than the tool
+     +- LookAtIt            3  a person must look
+         +- PayloadUnusable     the API answers something that is no inventory
+         +- Bug                 this tool does not understand itself
+
+Every message says what was tried, what came back and what to do next. No message ever holds a
+credential: they are built from facts, never from a request's headers or a URL with a password.
+"""
+
+
+class InventoryError(Exception):
+    """The one parent; caught once, in the command line."""
+
+    exit_code = 1
+    code = "error"
+
+
+class TryAgain(InventoryError):
+    """Nothing is wrong with the settings: the next run may succeed."""
+
+    code = "try_again"
+
+
+class ApiUnavailable(TryAgain):
+    """The API gave no usable answer within the attempts and the deadline."""
+
+    code = "api_unavailable"
+
+
+class DatabaseUnavailable(TryAgain):
+    """The database cannot be reached, or ended the work."""
+
+    code = "database_unavailable"
+
+
+class AlreadyRunning(TryAgain):
+    """Another run of the same account holds the lock."""
+
+    code = "already_running"
+
+
+class Interrupted(TryAgain):
+    """Ctrl-C or SIGTERM: ended on request, nothing was merged."""
+
+    code = "interrupted"
+
+
+class FixSettings(InventoryError):
+    """A setting must change before another run can succeed."""
+
+    exit_code = 2
+    code = "settings"
+
+
+class AccessRefused(FixSettings):
+    """The API refuses this key, or the key may not read what was asked."""
+
+    code = "access_refused"
+
+
+class SchemaMismatch(FixSettings):
+    """The tables in the database are not those of this version of the tool."""
+
+    code = "schema_mismatch"
+
+
+class LookAtIt(InventoryError):
+    """A person must look before anybody relies on the inventory."""
+
+    exit_code = 3
+    code = "look_at_it"
+
+
+class PayloadUnusable(LookAtIt):
+    """The API answers, but not with an inventory that could be trusted."""
+
+    code = "payload_unusable"
+
+
+class Bug(LookAtIt):
+    """Something in this tool went wrong; named by its kind, because its text may hold anything."""
+
+    code = "bug"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"A bug of this tool ({kind}). Run it again with --debug and report what it shows."
+        )

@@ -1,0 +1,197 @@
+"""The fields of the API, each with its column and the way its value is made to fit. Pure.
+
+What does not fit is not an error: it is kept verbatim in the row's `extra`, and counted. Drift of
+the API never stops the inventory.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from inventory.masking import mask
+
+# Keys of config that the vendor's connectors move by themselves; a version each would be noise.
+VOLATILE_CONFIG = frozenset(("last_synced_changes__utc_",))
+
+# The sets are open: a state that is not in them is stored all the same, and counted.
+KNOWN_STATES: Mapping[str, frozenset[str]] = {
+    "setup_state": frozenset(("incomplete", "connected", "broken")),
+    "sync_state": frozenset(("scheduled", "syncing", "paused", "rescheduled")),
+    "update_state": frozenset(("on_schedule", "delayed")),
+    "schema_status": frozenset(("ready", "blocked_on_capture")),
+    "schedule_type": frozenset(("auto", "manual")),
+}
+KNOWN_TEST_STATES: Mapping[str, frozenset[str]] = {
+    "status": frozenset(("PASSED", "SKIPPED", "WARNING", "FAILED", "JOB_FAILED")),
+}
+
+# An index row on PostgreSQL ends at about 2,700 bytes; no real title comes near.
+MAX_TITLE = 500
+
+# Decimal keeps numbers as they are written; a float would round them.
+decode: Callable[[Any], Any] = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
+_UNFIT: Any = object()
+
+# A field's name and what is odd about it, never its value.
+Oddity = tuple[str, str]
+UNFIT = "does not fit its column"
+UNKNOWN_STATE = "is a state not known"
+
+
+def json_text(value: Any) -> str | None:
+    """Return canonical JSON (sorted keys), so that equal values are equal texts; None for null."""
+    return None if value is None else _encode(value).decode()
+
+
+def _text(value: Any) -> Any:
+    return value if isinstance(value, str) else _UNFIT
+
+
+def _title(value: Any) -> Any:
+    return value if isinstance(value, str) and len(value) <= MAX_TITLE else _UNFIT
+
+
+def _integer(value: Any) -> Any:
+    """Take an int, and what can only mean one: 360.0 and "360"."""
+    if isinstance(value, str):
+        value = int(value) if value.isascii() and value.isdigit() and len(value) < 20 else _UNFIT
+    elif isinstance(value, Decimal):
+        value = int(value) if value.adjusted() < 19 and value == value.to_integral() else _UNFIT
+    fits = isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+    return value if fits else _UNFIT
+
+
+def _boolean(value: Any) -> Any:
+    return value if isinstance(value, bool) else _UNFIT
+
+
+@lru_cache(maxsize=4096)
+def _instant(value: Any) -> Any:
+    """Return an RFC 3339 time as the UTC text that both databases take and that sorts as time.
+
+    Fractions of 0, 3 and 6 digits have been seen, so the API's own text must never be compared.
+    """
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            return _UNFIT
+        return moment.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
+    except (TypeError, ValueError, OverflowError):
+        return _UNFIT
+
+
+def _object(value: Any) -> Any:
+    return json_text(value) if isinstance(value, dict) else _UNFIT
+
+
+def _masked_object(value: Any) -> Any:
+    return json_text(mask(value)) if isinstance(value, dict) else _UNFIT
+
+
+class Field(NamedTuple):
+    """One field of the API and its column. `fit` returns the cell, or _UNFIT."""
+
+    name: str
+    column: str
+    fit: Callable[[Any], Any]
+
+
+def _fields(fit: Callable[[Any], Any], names: str) -> list[Field]:
+    return [Field(name, name, fit) for name in names.split()]
+
+
+CONNECTOR_FIELDS = (
+    Field("schema", "schema_name", _text),
+    *_fields(_text, "group_id service connected_by daily_sync_time schedule_type"),
+    *_fields(_text, "data_delay_sensitivity private_link_id proxy_agent_id networking_method"),
+    *_fields(_text, "hybrid_deployment_agent_id local_processing_agent_id"),
+    *_fields(_integer, "service_version sync_frequency data_delay_threshold"),
+    *_fields(_boolean, "paused pause_after_trial"),
+    *_fields(_instant, "created_at"),
+    *_fields(_object, "schedule"),
+)
+# Three-valued: absent or null means "not told", and what is stored stays.
+TOLD_FIELDS = (
+    *_fields(_masked_object, "config connect_card_config"),
+    *_fields(_object, "source_sync_details"),
+)
+STATUS_FIELDS = (
+    *_fields(_text, "setup_state sync_state update_state schema_status"),
+    *_fields(_boolean, "is_historical_sync"),
+    *_fields(_instant, "rescheduled_for succeeded_at failed_at"),
+)
+ALERT_FIELDS = (*_fields(_text, "code message"), Field("details", "details", json_text))
+SETUP_TEST_FIELDS = (
+    Field("title", "title", _title),
+    *_fields(_text, "status message"),
+    Field("details", "details", json_text),
+)
+
+_ALERT = ("connector_id", "fingerprint", "ordinal", "code", "message", "details", "extra")
+
+# The cells of the rows that `Reader` makes, by table.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "connectors": (
+        "connector_id",
+        "account_id",
+        *(field.column for field in CONNECTOR_FIELDS),
+        "extra",
+        "config",
+        "config_volatile",
+        "config_told",
+        *(name for field in TOLD_FIELDS for name in (field.column, f"{field.column}_told")),
+    ),
+    "connector_status": (
+        "connector_id",
+        *(field.column for field in STATUS_FIELDS),
+        "extra",
+        "last_sync_failed",
+        "fingerprints",
+        "warnings_told",
+        "tasks_told",
+        "setup_tests_told",
+    ),
+    "warnings": _ALERT,
+    "tasks": _ALERT,
+    "setup_tests": (
+        "connector_id",
+        "title",
+        "ordinal",
+        "status",
+        "message",
+        "details",
+        "extra",
+    ),
+}
+
+
+class Fitted(NamedTuple):
+    """An object's cells in the order of its fields, what found no column, and what was odd."""
+
+    cells: tuple[Any, ...]
+    extra: dict[str, Any]
+    oddities: list[Oddity]
+
+
+def fit(
+    values: dict[str, Any], fields: tuple[Field, ...], states: Mapping[str, frozenset[str]]
+) -> Fitted:
+    """Lay an object's values into the columns of its fields. Empties `values`."""
+    cells: list[Any] = []
+    misfits: dict[str, Any] = {}
+    oddities: list[Oddity] = []
+    for field in fields:
+        value = values.pop(field.name, None)
+        cell = None if value is None else field.fit(value)
+        if cell is _UNFIT:
+            cell, misfits[field.name] = None, value
+            oddities.append((field.name, UNFIT))
+        elif cell is not None and field.name in states and cell not in states[field.name]:
+            oddities.append((field.name, UNKNOWN_STATE))
+        cells.append(cell)
+    return Fitted(tuple(cells), mask(values | misfits), oddities)

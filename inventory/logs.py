@@ -1,0 +1,49 @@
+"""Log lines on stderr, as text for people or JSON for collectors."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+Format = Literal["text", "json"]
+
+
+def configure(*, verbosity: int, log_format: Format) -> None:
+    """Send the log to stderr. Verbosity -1 = errors, 0 = warnings, 1 = ours, 2 = libraries too."""
+    handler = _StderrHandler()
+    handler.setFormatter(_JsonLines() if log_format == "json" else _TextLines())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.DEBUG if verbosity > 1 else logging.WARNING)
+    ours = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
+    logging.getLogger("inventory").setLevel(ours.get(verbosity, logging.DEBUG))
+
+
+class _StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to what stderr is now: a progress bar puts itself in between while it is drawn."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]  # a plain attribute in the parent
+        return sys.stderr
+
+
+class _TextLines(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(levelname)-7s %(message)s")
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)

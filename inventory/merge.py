@@ -1,0 +1,331 @@
+"""Staged rows into current tables and history: a handful of statements, driven by data.
+
+For each versioned table, in this order: *close* (copy what is superseded, vanished or removed into
+the past), *revise* (rewrite what changed, as the open version), *drop* (what is gone), *move*
+(columns without history), *open* (what is new). Rows that did not change are not touched. All of it
+happens in the caller's transaction, at one instant.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Delete,
+    Executable,
+    Insert,
+    Select,
+    Subquery,
+    Table,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    union,
+    union_all,
+    update,
+)
+
+from inventory.models import (
+    CONNECTORS,
+    SYNC_OUTCOMES,
+    VERSIONED,
+    UtcDateTime,
+    Versioned,
+)
+from inventory.payload import LISTS
+from inventory.staging import STAGED, STAGED_REMOVALS
+
+_NOW = bindparam("now", type_=UtcDateTime())
+_BEFORE = bindparam("before", type_=UtcDateTime())
+_ACCOUNT: ColumnElement[str] = bindparam("account", type_=Text())
+_RUN: ColumnElement[int] = bindparam("run", type_=BigInteger())
+
+# Columns that the API may leave untold, each with the flag that says it was told.
+_TOLD = {
+    "config": "config_told",
+    "config_volatile": "config_told",
+    "connect_card_config": "connect_card_config_told",
+    "source_sync_details": "source_sync_details_told",
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The instant of a merge: when it is, the complete run before it, and whose it is."""
+
+    account_id: str
+    run_id: int
+    observed_at: datetime
+    previous_at: datetime | None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "now": self.observed_at,
+            "before": self.previous_at,
+            "account": self.account_id,
+            "run": self.run_id,
+        }
+
+
+class Change(NamedTuple):
+    """A connector that a merge touched, how (added, changed, removed, returned), and where."""
+
+    connector_id: str
+    kind: str
+    tables: list[str]
+
+
+def merge(connection: Connection, moment: Moment) -> dict[str, int]:
+    """Merge what is staged; return how many connectors were added, changed, removed, returned.
+
+    Everything happens in the caller's transaction, which the caller commits or rolls back.
+    """
+    for statement in _MERGE:
+        connection.execute(statement, moment.parameters)
+    counts = connection.execute(_COUNTS, moment.parameters)
+    return dict.fromkeys(KINDS, 0) | {row.kind: row.connectors for row in counts}
+
+
+def changes(connection: Connection, moment: Moment) -> list[Change]:
+    """List what a merge in this transaction has changed, by connector."""
+    found: dict[str, Change] = {}
+    for connector_id, kind, table in connection.execute(_CHANGES, moment.parameters):
+        found.setdefault(connector_id, Change(connector_id, kind, [])).tables.append(table)
+    return list(found.values())
+
+
+# --- one versioned table --------------------------------------------------------------------
+
+
+def _staged(versioned: Versioned) -> Table:
+    return STAGED[versioned.current.name]
+
+
+def _incoming(versioned: Versioned, name: str) -> ColumnElement[Any]:
+    """The value that a column is to have; what the API did not tell stays as it is."""
+    if name == "account_id":
+        return _ACCOUNT
+    staged = _staged(versioned).c
+    if versioned is CONNECTORS and name in _TOLD:
+        return case((staged[_TOLD[name]], staged[name]), else_=versioned.current.c[name])
+    return staged[name]
+
+
+def _same_row(versioned: Versioned) -> ColumnElement[bool]:
+    staged, current = _staged(versioned).c, versioned.current.c
+    return and_(*(staged[name] == current[name] for name in versioned.key))
+
+
+def _differs(versioned: Versioned, names: tuple[str, ...]) -> ColumnElement[bool]:
+    current = versioned.current.c
+    return or_(*(current[name].is_distinct_from(_incoming(versioned, name)) for name in names))
+
+
+def _is_open(versioned: Versioned) -> ColumnElement[bool]:
+    """Every current row is the open version, but for connectors that are marked removed."""
+    return CONNECTORS.current.c.removed_at.is_(None) if versioned is CONNECTORS else literal(True)
+
+
+def _close(versioned: Versioned, which: Callable[[Select[Any]], Select[Any]]) -> Insert:
+    """Copy current rows into the past, as versions that end now."""
+    names = (*versioned.key, *versioned.tracked, "valid_from", "changed_after")
+    rows = select(*(versioned.current.c[name] for name in names), _NOW)
+    return insert(versioned.past).from_select([*names, "valid_to"], which(rows))
+
+
+def _superseded(versioned: Versioned) -> Insert:
+    return _close(
+        versioned,
+        lambda rows: rows.join(_staged(versioned), _same_row(versioned)).where(
+            _differs(versioned, versioned.tracked), _is_open(versioned)
+        ),
+    )
+
+
+def _vanished(versioned: Versioned) -> Insert:
+    """What is missing from a list that was told in full."""
+    status, staged = STAGED["connector_status"].c, _staged(versioned)
+    return _close(
+        versioned,
+        lambda rows: (
+            rows.join(
+                status.connector_id.table, status.connector_id == versioned.current.c.connector_id
+            )
+            .outerjoin(staged, _same_row(versioned))
+            .where(status[f"{versioned.current.name}_told"], staged.c.connector_id.is_(None))
+        ),
+    )
+
+
+def _removed(versioned: Versioned) -> Insert:
+    removed = STAGED_REMOVALS
+    return _close(
+        versioned,
+        lambda rows: rows.join(
+            removed, removed.c.connector_id == versioned.current.c.connector_id
+        ).where(_is_open(versioned)),
+    )
+
+
+def _revise(versioned: Versioned) -> Update:
+    current = versioned.current
+    values = {
+        name: _incoming(versioned, name) for name in (*versioned.tracked, *versioned.moving)
+    } | {"valid_from": _NOW, "changed_after": _BEFORE}
+    changed = _differs(versioned, versioned.tracked)
+    if versioned is CONNECTORS:  # one that returns begins a version, whether it changed or not
+        values |= {"removed_at": null(), "removed_reason": null()}
+        changed = or_(changed, current.c.removed_at.is_not(None))
+    return update(current).values(values).where(_same_row(versioned), changed)
+
+
+def _drop(versioned: Versioned) -> Delete:
+    """Rows whose version now stands in the past: `revise` has given the others a new one."""
+    current, past = versioned.current.c, versioned.past.c
+    concerned: Select[Any] | CompoundSelect[Any] = select(STAGED_REMOVALS.c.connector_id)
+    if versioned.current.name in LISTS:
+        status = STAGED["connector_status"].c
+        told = select(status.connector_id).where(status[f"{versioned.current.name}_told"])
+        concerned = union_all(concerned, told)
+    same_version = (past[name] == current[name] for name in (*versioned.key, "valid_from"))
+    return delete(versioned.current).where(
+        current.connector_id.in_(concerned), exists().where(*same_version)
+    )
+
+
+def _move(versioned: Versioned) -> Update:
+    return (
+        update(versioned.current)
+        .values({name: _incoming(versioned, name) for name in versioned.moving})
+        .where(_same_row(versioned), _differs(versioned, versioned.moving))
+    )
+
+
+def _open(versioned: Versioned) -> Insert:
+    staged = _staged(versioned)
+    values: dict[str, ColumnElement[Any]] = {
+        name: _ACCOUNT if name == "account_id" else staged.c[name]
+        for name in (*versioned.key, *versioned.tracked, *versioned.moving)
+    } | {"valid_from": _NOW, "changed_after": _BEFORE}
+    if versioned is CONNECTORS:
+        values["first_seen_at"] = _NOW
+    known = versioned.current.c.connector_id
+    new = (
+        select(*values.values())
+        .select_from(staged.outerjoin(versioned.current, _same_row(versioned)))
+        .where(known.is_(None))
+    )
+    return insert(versioned.current).from_select(list(values), new)
+
+
+def _mark_removed() -> Update:
+    connectors, removed = CONNECTORS.current, STAGED_REMOVALS.c
+    return (
+        update(connectors)
+        .values(removed_at=_NOW, removed_reason=removed.reason)
+        .where(connectors.c.connector_id == removed.connector_id, connectors.c.removed_at.is_(None))
+    )
+
+
+def _outcome(outcome: str, column: str) -> Insert:
+    """An end of a sync that no run had seen."""
+    staged, seen = STAGED["connector_status"].c, SYNC_OUTCOMES.c
+    values: dict[str, ColumnElement[Any]] = {
+        "connector_id": staged.connector_id,
+        "outcome": literal(outcome),
+        "finished_at": staged[column],
+        "run_id": _RUN,
+    }
+    same = and_(
+        seen.connector_id == staged.connector_id,
+        seen.outcome == outcome,
+        seen.finished_at == staged[column],
+    )
+    new = (
+        select(*values.values())
+        .select_from(STAGED["connector_status"].outerjoin(SYNC_OUTCOMES, same))
+        .where(staged[column].is_not(None), seen.connector_id.is_(None))
+    )
+    return insert(SYNC_OUTCOMES).from_select(list(values), new)
+
+
+def _statements(versioned: Versioned) -> Iterator[Executable]:
+    yield _superseded(versioned)
+    if versioned.current.name in LISTS:
+        yield _vanished(versioned)
+    yield _removed(versioned)
+    yield _revise(versioned)
+    yield _mark_removed() if versioned is CONNECTORS else _drop(versioned)
+    if versioned.moving:
+        yield _move(versioned)
+    yield _open(versioned)
+
+
+_MERGE = (
+    *(statement for versioned in VERSIONED for statement in _statements(versioned)),
+    _outcome("succeeded", "succeeded_at"),
+    _outcome("failed", "failed_at"),
+)
+
+
+# --- what a merge has changed ---------------------------------------------------------------
+
+KINDS = ("added", "changed", "removed", "returned")
+
+
+def _touched() -> Subquery:
+    """One row per connector and table in which a version began or ended now."""
+    concerned = union_all(
+        select(STAGED["connector_status"].c.connector_id), select(STAGED_REMOVALS.c.connector_id)
+    )
+    sides = []
+    for versioned in VERSIONED:
+        table = literal(versioned.current.name).label("changed_table")
+        for side, instant in ((versioned.current, "valid_from"), (versioned.past, "valid_to")):
+            sides.append(
+                select(side.c.connector_id, table).where(
+                    side.c[instant] == _NOW, side.c.connector_id.in_(concerned)
+                )
+            )
+    return union(*sides).subquery("touched")
+
+
+def _kind() -> ColumnElement[str]:
+    connector, past = CONNECTORS.current.c, CONNECTORS.past.c
+    ended = exists().where(past.connector_id == connector.connector_id, past.valid_to == _NOW)
+    return case(
+        (connector.first_seen_at == _NOW, "added"),
+        (connector.removed_at == _NOW, "removed"),
+        (and_(connector.valid_from == _NOW, ~ended), "returned"),
+        else_="changed",
+    )
+
+
+_touched_rows = _touched()
+_CHANGES = (
+    select(_touched_rows.c.connector_id, _kind(), _touched_rows.c.changed_table)
+    .join(CONNECTORS.current, CONNECTORS.current.c.connector_id == _touched_rows.c.connector_id)
+    .order_by(_touched_rows.c.connector_id, _touched_rows.c.changed_table)
+)
+_kinds = (
+    select(_kind().label("kind"))
+    .where(CONNECTORS.current.c.connector_id.in_(select(_touched_rows.c.connector_id)))
+    .subquery("kinds")
+)
+_COUNTS = select(_kinds.c.kind, func.count().label("connectors")).group_by(_kinds.c.kind)

@@ -1,0 +1,332 @@
+"""Items of the API to rows, and the fingerprints that tell which items need no reading. Pure.
+
+An item falls into five *sections*, one for each versioned table. The bytes of a section are
+fingerprinted before anything in them is decoded; a section whose fingerprint is known is only
+counted as seen. `connect_card` is a bearer credential and is dropped undecoded.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from inventory.errors import PayloadUnusable
+from inventory.fields import (
+    ALERT_FIELDS,
+    CONNECTOR_FIELDS,
+    KNOWN_STATES,
+    KNOWN_TEST_STATES,
+    SETUP_TEST_FIELDS,
+    STATUS_FIELDS,
+    TOLD_FIELDS,
+    UNFIT,
+    VOLATILE_CONFIG,
+    Field,
+    Oddity,
+    decode,
+    fit,
+    json_text,
+)
+
+# Raise it whenever the same bytes would be stored in another way: every section is then read anew.
+NORMALIZER = 1
+
+# An index row on PostgreSQL ends at about 2,700 bytes; no real id comes near.
+MAX_ID = 255
+
+# Told of every oddity: the section, the field, what is odd about it. Never a value.
+OnOddity = Callable[[str, str, str], None]
+Row = tuple[Any, ...]
+
+LISTS = ("warnings", "tasks", "setup_tests")
+_ALERT = ("connector_id", "fingerprint", "ordinal", "code", "message", "details", "extra")
+
+# The sections, and the cells of the rows that each is read to.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "connectors": (
+        "connector_id",
+        *(field.column for field in CONNECTOR_FIELDS + TOLD_FIELDS),
+        *(f"{field.column}_told" for field in TOLD_FIELDS),
+        "config_volatile",
+        "extra",
+    ),
+    "connector_status": (
+        "connector_id",
+        *(field.column for field in STATUS_FIELDS),
+        "last_sync_failed",
+        "extra",
+        *(f"{name}_told" for name in LISTS),
+        "fingerprints",
+    ),
+    "warnings": _ALERT,
+    "tasks": _ALERT,
+    "setup_tests": ("connector_id", "title", "ordinal", "status", "message", "details", "extra"),
+}
+SECTIONS = tuple(COLUMNS)
+_STATUS = SECTIONS.index("connector_status")
+
+_split = msgspec.json.Decoder(dict[str, Raw]).decode
+_encode = msgspec.json.encode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_NULL = b"null"
+_ADVICE = (
+    "Nothing was written. If it lasts, the API has changed: look for a newer version of this tool."
+)
+
+
+# --- an item, cut ---------------------------------------------------------------------------
+
+
+class Item(NamedTuple):
+    """An item cut into its sections, undecoded. A list that was not told is None."""
+
+    connector_id: str
+    connector: dict[str, Raw]
+    status: dict[str, Raw]
+    lists: dict[str, Raw | None]
+
+
+def cut(raw: Raw) -> Item:
+    """Cut an item into its sections.
+
+    Raises PayloadUnusable for what is no object or has no usable id: such a page is no inventory.
+    """
+    try:
+        connector = _split(raw)
+    except _UNREADABLE:
+        raise PayloadUnusable(f"The API listed an item that is no JSON object. {_ADVICE}") from None
+    connector_id = _usable_id(connector.pop("id", None))
+    connector.pop("connect_card", None)
+    status = _status_fields(connector.pop("status", None))
+    # The times of syncs move with every sync: they belong with the narrow row.
+    for name in ("succeeded_at", "failed_at", "setup_tests"):
+        if name in connector:
+            status[name] = connector.pop(name)
+    return Item(connector_id, connector, status, {name: _pop_list(status, name) for name in LISTS})
+
+
+def _usable_id(raw: Raw | None) -> str:
+    try:
+        value = None if raw is None else decode(raw)
+    except _UNREADABLE:
+        value = None
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID or not value.isprintable():
+        raise PayloadUnusable(f"The API listed an item without a usable id. {_ADVICE}")
+    return value
+
+
+def _status_fields(raw: Raw | None) -> dict[str, Raw]:
+    if raw is None or bytes(raw) == _NULL:
+        return {}
+    try:
+        return _split(raw)
+    except _UNREADABLE:
+        return {"status": raw}
+
+
+def _pop_list(status: dict[str, Raw], name: str) -> Raw | None:
+    """Take a list out of the status; what is there but is no list stays, to be kept verbatim."""
+    raw = status.pop(name, None)
+    if raw is None or bytes(raw) == _NULL:
+        return None
+    if bytes(raw).startswith(b"["):
+        return raw
+    status[name] = raw
+    return None
+
+
+# --- a section, read ------------------------------------------------------------------------
+
+
+class Reading(NamedTuple):
+    """The cells of a section's rows, without the connector's id; None = it was not told."""
+
+    rows: list[Row] | None
+    oddities: list[Oddity]
+
+
+def _read_connector(item: Item) -> Reading:
+    values = _decoded(item.connector)
+    config = values.get("config")
+    volatile = None
+    if isinstance(config, dict):
+        volatile = {name: config.pop(name) for name in VOLATILE_CONFIG if name in config}
+    told = [values.get(field.name) is not None for field in TOLD_FIELDS]
+    fitted = fit(values, CONNECTOR_FIELDS + TOLD_FIELDS, KNOWN_STATES)
+    extra = json_text(fitted.extra or None)
+    row = (*fitted.cells, *told, json_text(volatile or None), extra)
+    return Reading([row], fitted.oddities)
+
+
+def _read_status(item: Item) -> Reading:
+    fitted = fit(_decoded(item.status), STATUS_FIELDS, KNOWN_STATES)
+    cells = dict(zip((field.name for field in STATUS_FIELDS), fitted.cells, strict=True))
+    succeeded_at, failed_at = cells["succeeded_at"], cells["failed_at"]
+    last_sync_failed = failed_at is not None and (succeeded_at is None or failed_at >= succeeded_at)
+    misfits = [(name, UNFIT) for name in ("status", *LISTS) if name in item.status]
+    row = (*fitted.cells, last_sync_failed, json_text(fitted.extra or None))
+    return Reading([row], fitted.oddities + misfits)
+
+
+def _read_list(item: Item, name: str, read: Callable[[Raw], Reading]) -> Reading:
+    raw = item.lists[name]
+    return Reading(None, []) if raw is None else read(raw)
+
+
+def _read_alerts(raw: Raw) -> Reading:
+    """Read warnings or tasks. Their order means nothing, so equal ones are only counted."""
+    contents, oddities = _read_elements(raw, ALERT_FIELDS, {})
+    equals: Counter[str] = Counter()
+    rows: list[Row] = []
+    for content in contents:
+        fingerprint = blake2b(_encode(content), digest_size=16).hexdigest()
+        rows.append((fingerprint, equals[fingerprint], *content))
+        equals[fingerprint] += 1
+    return Reading(rows, oddities)
+
+
+def _read_setup_tests(raw: Raw) -> Reading:
+    """Read setup tests. Those of one title are sorted, so that a new order is no change."""
+    contents, oddities = _read_elements(raw, SETUP_TEST_FIELDS, KNOWN_TEST_STATES)
+    equals: Counter[str] = Counter()
+    rows: list[Row] = []
+    for title, *content in sorted(contents, key=_encode):
+        rows.append((title or "", equals[title or ""], *content))
+        equals[title or ""] += 1
+    return Reading(rows, oddities)
+
+
+def _read_elements(
+    raw: Raw, fields: tuple[Field, ...], states: Mapping[str, frozenset[str]]
+) -> tuple[list[Row], list[Oddity]]:
+    """Return the cells and extra of each element. One that is no object is all extra."""
+    rows: list[Row] = []
+    oddities: list[Oddity] = []
+    for element in decode(raw):
+        if isinstance(element, dict):
+            fitted = fit(element, fields, states)
+            rows.append((*fitted.cells, json_text(fitted.extra or None)))
+            oddities += fitted.oddities
+        else:
+            rows.append((*(None,) * len(fields), json_text(element)))
+            oddities.append(("(element)", "is no object"))
+    return rows, oddities
+
+
+def _decoded(fields: dict[str, Raw]) -> dict[str, Any]:
+    return {name: decode(raw) for name, raw in fields.items()}
+
+
+_READERS: dict[str, Callable[[Item], Reading]] = {
+    "connectors": _read_connector,
+    "connector_status": _read_status,
+    "warnings": partial(_read_list, name="warnings", read=_read_alerts),
+    "tasks": partial(_read_list, name="tasks", read=_read_alerts),
+    "setup_tests": partial(_read_list, name="setup_tests", read=_read_setup_tests),
+}
+
+
+# --- fingerprints ---------------------------------------------------------------------------
+
+_DIGEST = 8  # compared one to one, never searched: 64 bits leave nothing to chance
+_WIDTH = _DIGEST + 1  # and a byte that counts the section's oddities, 255 = that many or more
+_SALT = NORMALIZER.to_bytes(16, "big")
+
+
+def _digest(*parts: Any) -> bytes:
+    return blake2b(b"\0".join(parts), digest_size=_DIGEST, salt=_SALT).digest()
+
+
+def _digests(item: Item) -> list[bytes]:
+    """Fingerprint the sections, in the order of SECTIONS."""
+    return [
+        _digest("\0".join(item.connector).encode(), *item.connector.values()),
+        _digest("\0".join(item.status).encode(), *item.status.values()),
+        *(_digest(_NULL if raw is None else raw) for raw in item.lists.values()),
+    ]
+
+
+def _stored(fingerprints: bytes) -> list[tuple[bytes, int]]:
+    """Return each section's digest and count of oddities as they were stored."""
+    if len(fingerprints) != _WIDTH * len(SECTIONS):
+        return [(b"", 0)] * len(SECTIONS)
+    starts = range(0, len(fingerprints), _WIDTH)
+    return [(fingerprints[at : at + _DIGEST], fingerprints[at + _DIGEST]) for at in starts]
+
+
+def _joined(digests: list[bytes], counts: list[int]) -> bytes:
+    pairs = zip(digests, counts, strict=True)
+    return b"".join(digest + bytes((min(count, 255),)) for digest, count in pairs)
+
+
+# --- pages to rows --------------------------------------------------------------------------
+
+
+class Batch(NamedTuple):
+    """What a page comes to: the ids in it as they stood, and rows for what was not known."""
+
+    connector_ids: list[str]
+    rows: dict[str, list[Row]]
+
+
+class Reader:
+    """Reads the items of one walk into rows, and keeps count of what was odd.
+
+    `known` are the fingerprints of the account's live connectors. One that is marked removed must
+    not be among them: it has to be read whatever it looks like.
+    """
+
+    def __init__(self, *, known: Mapping[str, bytes], on_oddity: OnOddity) -> None:
+        self._known = known
+        self._on_oddity = on_oddity
+        self._odd: dict[str, int] = {}
+
+    @property
+    def anomalies(self) -> int:
+        """Oddities in what the walk showed, those in sections that needed no reading included."""
+        return sum(self._odd.values())
+
+    def read(self, page: Iterable[Raw]) -> Batch:
+        """Read one page. Where an id stands in it twice, the later item wins.
+
+        Raises PayloadUnusable for an item without a usable id, or one that no parser can read.
+        """
+        items = [cut(raw) for raw in page]
+        rows: dict[str, list[Row]] = {section: [] for section in SECTIONS}
+        for item in {item.connector_id: item for item in items}.values():
+            try:
+                odd = self._read_item(item, rows)
+            except _UNREADABLE as error:
+                raise PayloadUnusable(
+                    f"What the API says of connector {item.connector_id} cannot be read: "
+                    f"{type(error).__name__}. {_ADVICE}"
+                ) from None
+            self._odd.pop(item.connector_id, None)
+            if odd:
+                self._odd[item.connector_id] = odd
+        return Batch([item.connector_id for item in items], rows)
+
+    def _read_item(self, item: Item, rows: dict[str, list[Row]]) -> int:
+        """Add rows for the sections that are not known; return the count of oddities in all."""
+        stored = _stored(self._known.get(item.connector_id, b""))
+        digests = _digests(item)
+        counts = [count for _, count in stored]
+        fresh = [digest != known for digest, (known, _) in zip(digests, stored, strict=True)]
+        if not any(fresh):
+            return sum(counts)
+        fresh[_STATUS] = True  # the narrow row carries the fingerprints of all sections
+        told = dict.fromkeys(SECTIONS, False)
+        for n, section in enumerate(SECTIONS):
+            if fresh[n]:
+                reading = _READERS[section](item)
+                told[section] = reading.rows is not None
+                rows[section] += [(item.connector_id, *cells) for cells in reading.rows or ()]
+                counts[n] = len(reading.oddities)
+                for field, what in reading.oddities:
+                    self._on_oddity(section, field, what)
+        rows["connector_status"][-1] += (*(told[name] for name in LISTS), _joined(digests, counts))
+        return sum(counts)

@@ -1,0 +1,87 @@
+"""What `inventory sync` shows a person: progress while it reads, and a summary at its end."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from inventory import output
+from inventory.merge import Change
+
+SHOWN = 50  # changes that a dry run lists by name
+
+
+@contextmanager
+def progress(*, wanted: bool) -> Iterator[Callable[[int, int], None]]:
+    """Draw a bar on stderr, if that is a terminal; yields what is to be told after each page."""
+    if not (wanted and sys.stderr.isatty()):
+        yield lambda seen, held: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("Reading connectors"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("read", total=None)
+        yield lambda seen, held: bar.update(task, completed=seen, total=max(seen, held) or None)
+
+
+def run(
+    row: dict[str, Any],
+    changes: Sequence[Change] | None,
+    *,
+    where: str,
+    output_format: str,
+    quiet: bool,
+) -> None:
+    """Print a run: its row as one JSON object, or a summary. `changes` are those of a dry run."""
+    if output_format == "json":
+        listed = [] if changes is None else [("changes", [change._asdict() for change in changes])]
+        output.write_object(row | dict(listed))
+    elif not quiet:
+        for line in (*_summary(row, where), *_listed(changes or ())):
+            print(line)  # noqa: T201
+
+
+def _summary(row: dict[str, Any], where: str) -> Iterator[str]:
+    seconds = _seconds(row["started_at"], row["finished_at"])
+    yield (
+        f"Saw {row['connectors_seen']:,} connectors of account "
+        f"{output.printable(row['account_id'])} in {row['pages']} pages of /v1/{row['endpoint']}."
+    )
+    would = "Would have " if row["run_id"] is None else ""
+    counts = ", ".join(f"{name} {row[name]:,}" for name in ("added", "changed", "removed"))
+    back = f", {row['returned']:,} returned" if row["returned"] else ""
+    yield f"{would}{counts}{back}."[0].upper() + f"{would}{counts}{back}."[1:]
+    yield from _oddities(row)
+    if row["run_id"] is None:
+        yield f"Dry run: nothing was written to {where}."
+    else:
+        yield f"Run {row['run_id']} took {seconds:.1f} s, into {where}."
+
+
+def _oddities(row: dict[str, Any]) -> Iterator[str]:
+    told = {
+        "duplicates": "connectors were listed again, because the list moved; the later one counts",
+        "unconfirmed": "missing connectors could not be asked for; they stay as they were",
+        "anomalies": "values do not fit their column or are not known; see the extra columns",
+    }
+    for name, words in told.items():
+        if row[name]:
+            yield f"Note: {row[name]:,} {words}."
+
+
+def _listed(changes: Sequence[Change]) -> Iterator[str]:
+    for change in changes[:SHOWN]:
+        tables = ", ".join(change.tables)
+        yield f"  {change.kind:8}  {output.printable(change.connector_id)}  ({tables})"
+    if len(changes) > SHOWN:
+        rest = Counter(change.kind for change in changes[SHOWN:])
+        more = ", ".join(f"{count:,} {kind}" for kind, count in sorted(rest.items()))
+        yield f"  ... and {more}; --format json lists all"
+
+
+def _seconds(started_at: datetime, finished_at: datetime) -> float:
+    return (finished_at - started_at).total_seconds()

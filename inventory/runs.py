@@ -1,0 +1,212 @@
+"""The run log and the lock: who may run, what was attempted, how it ended."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, insert, select, text, update
+
+from inventory import __version__
+from inventory.database import describe, is_sqlite, named_errors
+from inventory.errors import AlreadyRunning, DatabaseUnavailable, InventoryError
+from inventory.merge import Moment
+from inventory.models import SYNC_RUNS
+
+Clock = Callable[[Connection], datetime]
+
+# The statuses of runs whose walk was complete and whose snapshot was merged.
+COMPLETE = ("succeeded", "withheld")
+
+_run = SYNC_RUNS.c
+
+
+# --- the lock -------------------------------------------------------------------------------
+
+
+class Lock:
+    """One account's right to run. It frees itself when the process or its host dies."""
+
+    def __init__(self, check: Callable[[], object]) -> None:
+        self._check = check
+
+    def check(self) -> None:
+        """Make sure that it is still held, and keep it from idling away. Call it once a page.
+
+        Raises DatabaseUnavailable where it is lost.
+        """
+        self._check()
+
+
+@contextmanager
+def lock(engine: Engine, account_id: str) -> Iterator[Lock]:
+    """Hold the lock of an account. Raises AlreadyRunning at once where another run holds it."""
+    if is_sqlite(engine):
+        with _file_lock(engine, account_id):
+            yield Lock(lambda: None)
+    else:
+        with _transaction_lock(engine, account_id) as held:
+            yield held
+
+
+@contextmanager
+def _transaction_lock(engine: Engine, account_id: str) -> Iterator[Lock]:
+    """Hold an advisory lock of a transaction that does nothing else.
+
+    A lock of the session would be left on whichever session a transaction pooler lent us. In READ
+    COMMITTED the open transaction keeps no snapshot, so it holds back no vacuum.
+    """
+    take = text("select pg_try_advisory_xact_lock(:name)")
+    with named_errors(engine):
+        connection = engine.connect()
+    try:
+        with named_errors(engine):
+            schema = connection.scalar(text("select current_schema()"))
+            taken = connection.scalar(take, {"name": _lock_name(f"{schema}\0{account_id}")})
+        if not taken:
+            raise _already_running(account_id, engine)
+
+        def check() -> None:
+            try:
+                with named_errors(engine):
+                    connection.execute(text("select 1"))
+            except InventoryError as error:
+                raise DatabaseUnavailable(
+                    f"The lock of account {account_id} was lost: {error} Nothing was written."
+                ) from error
+
+        yield Lock(check)
+    finally:
+        connection.close()
+
+
+def _lock_name(of: str) -> int:
+    return int.from_bytes(blake2b(of.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+@contextmanager
+def _file_lock(engine: Engine, account_id: str) -> Iterator[None]:
+    """Hold a lock of the operating system on a file beside the database, one for each account."""
+    database = engine.url.database
+    if not database or database == ":memory:":
+        yield
+        return
+    suffix = blake2b(account_id.encode(), digest_size=4).hexdigest()
+    # The file stays: to remove it would let two runs hold locks on two files of one name.
+    with named_errors(engine):
+        file = os.open(f"{database}-{suffix}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _already_running(account_id, engine) from None
+        yield
+    finally:
+        os.close(file)
+
+
+def _already_running(account_id: str, engine: Engine) -> AlreadyRunning:
+    return AlreadyRunning(
+        f"Another run of account {account_id} is at work on {describe(engine)}. "
+        "Wait for it, or pass --skip-if-running to let this one go."
+    )
+
+
+# --- the log --------------------------------------------------------------------------------
+
+
+def last_merged_at(connection: Connection, account_id: str) -> datetime | None:
+    """Return observed_at of the account's last complete run."""
+    newest = select(func.max(_run.observed_at)).where(_run.account_id == account_id)
+    moment: datetime | None = connection.scalar(newest)
+    return moment
+
+
+def start(connection: Connection, account_id: str, clock: Clock) -> int:
+    """Register a run, and call crashed what this account left running; return the run's id.
+
+    The caller holds the account's lock: whatever else says it is running is dead.
+    """
+    moment = clock(connection)
+    connection.execute(
+        update(SYNC_RUNS)
+        .where(_run.account_id == account_id, _run.status == "running")
+        .values(
+            status="crashed",
+            finished_at=moment,
+            error_code="crashed",
+            error_message="The run ended without a word: killed, or its host went down.",
+        )
+    )
+    return _insert(connection, account_id=account_id, status="running", started_at=moment)
+
+
+def record_failure(
+    connection: Connection, run_id: int | None, error: InventoryError, clock: Clock, **facts: Any
+) -> dict[str, Any]:
+    """Mark a run as failed, unless it has ended otherwise; return its row as it then is.
+
+    One that failed before it was registered gets a row of its own.
+    """
+    moment = clock(connection)
+    facts |= {
+        "status": "failed",
+        "finished_at": moment,
+        "error_code": error.code,
+        "error_message": str(error),
+    }
+    if run_id is None:
+        run_id = _insert(connection, started_at=moment, **facts)
+    else:
+        running = (_run.run_id == run_id, _run.status == "running")
+        connection.execute(update(SYNC_RUNS).where(*running).values(facts))
+    return get(connection, run_id)
+
+
+def begin_merge(
+    connection: Connection,
+    run_id: int,
+    account_id: str,
+    expected: datetime | None,
+    clock: Clock,
+) -> Moment:
+    """Fence off all others and set the one instant of everything this run changes.
+
+    The instant is later than that of every run before, whatever the clocks do. Raises
+    AlreadyRunning where another run of the account has taken over or merged since this one began.
+    """
+    mine = select(_run.status).where(_run.run_id == run_id).with_for_update()
+    previous = last_merged_at(connection, account_id)
+    if connection.scalar(mine) != "running" or previous != expected:
+        raise AlreadyRunning(
+            f"Another run of account {account_id} took over while this one was reading. "
+            "Nothing was written."
+        )
+    observed_at = clock(connection)
+    if previous is not None:
+        observed_at = max(observed_at, previous + timedelta(microseconds=1))
+    return Moment(account_id, run_id, observed_at, previous)
+
+
+def finish(connection: Connection, moment: Moment, clock: Clock, **facts: Any) -> None:
+    """Mark a run as complete, in the transaction that merges it."""
+    finished_at = max(clock(connection), moment.observed_at)
+    facts |= {"observed_at": moment.observed_at, "finished_at": finished_at}
+    connection.execute(update(SYNC_RUNS).where(_run.run_id == moment.run_id).values(facts))
+
+
+def get(connection: Connection, run_id: int) -> dict[str, Any]:
+    """Return a row of the log by column."""
+    row = connection.execute(select(SYNC_RUNS).where(_run.run_id == run_id)).one()
+    return dict(row._mapping)
+
+
+def _insert(connection: Connection, **values: Any) -> int:
+    inserted = insert(SYNC_RUNS).values(tool_version=__version__, **values)
+    key = connection.execute(inserted).inserted_primary_key
+    assert key is not None
+    run_id: int = key[0]
+    return run_id

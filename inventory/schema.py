@@ -1,0 +1,186 @@
+"""Whether the tables are those of this version, and the way there.
+
+An upgrade is one transaction: views dropped, tables altered, views made anew and their readers
+given back their rights. A revision that fails half-way leaves everything as it was.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from inventory import views
+from inventory.database import describe, is_sqlite, reading
+from inventory.errors import SchemaMismatch
+from inventory.models import Base
+
+# The newest revision in migrations/versions; a test holds them together. It stands here as a word
+# so that a run on a current schema need not import alembic.
+HEAD = "0001"
+VERSION_TABLE = "inventory_version"
+
+# Taken while a schema is upgraded, so that two first runs at once do not both build it.
+_UPGRADE_LOCK = 0x1_4E5E_7081
+
+
+class State(Enum):
+    EMPTY = "empty"
+    CURRENT = "current"
+    OLDER = "older"
+    NEWER = "newer"
+
+
+def state_of(engine: Engine) -> State:
+    """Compare the tables with what this version of the tool needs. Writes nothing.
+
+    Raises SchemaMismatch where tables of the same names stand there that are not ours.
+    """
+    file = engine.url.database if is_sqlite(engine) else None
+    if file and file != ":memory:" and not Path(file).exists():
+        return State.EMPTY  # looking would make the file
+    with reading(engine) as connection:
+        return _state_in(connection)
+
+
+def _state_in(connection: Connection) -> State:
+    revision = _revision(connection)
+    if revision is not None:
+        order = (revision > HEAD) - (revision < HEAD)
+        return {-1: State.OLDER, 0: State.CURRENT, 1: State.NEWER}[order]
+    names = set(inspect(connection).get_table_names())
+    if foreign := sorted(names & set(Base.metadata.tables)):
+        raise SchemaMismatch(
+            f"{describe(connection.engine)} holds tables named {', '.join(foreign)} that are not "
+            "of this tool. Name another database, or on PostgreSQL a schema in INVENTORY_SCHEMA."
+        )
+    return State.EMPTY
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    revision: str | None = connection.scalar(text(f"select version_num from {VERSION_TABLE}"))
+    return revision
+
+
+def require_current(engine: Engine) -> None:
+    """Raise SchemaMismatch, saying what to do, unless the tables are those of this version."""
+    state = state_of(engine)
+    if state is State.EMPTY:
+        raise SchemaMismatch(
+            f"{describe(engine)} holds no inventory yet: run `inventory sync` first."
+        )
+    _refuse_other_versions(engine, state)
+
+
+def prepare(engine: Engine) -> None:
+    """Build the tables in an empty database; raise SchemaMismatch for those of another version."""
+    state = state_of(engine)
+    if state is State.EMPTY:
+        upgrade(engine)
+    _refuse_other_versions(engine, state)
+
+
+def _refuse_other_versions(engine: Engine, state: State) -> None:
+    if state is State.OLDER:
+        raise SchemaMismatch(
+            f"{describe(engine)} has the tables of an older version of this tool: "
+            "run `inventory db upgrade`."
+        )
+    if state is State.NEWER:
+        raise SchemaMismatch(
+            f"{describe(engine)} has the tables of a newer version of this tool: upgrade the "
+            "tool, as `pip install --upgrade` does."
+        )
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the tables to HEAD and make the views anew. `alembic upgrade head` does the same.
+
+    Raises SchemaMismatch for tables of a newer version, or of somebody else.
+    """
+    if state_of(engine) is State.NEWER:
+        _refuse_other_versions(engine, State.NEWER)
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
+    config.attributes["engine"] = engine
+    command.upgrade(config, "head")
+
+
+def _migrations() -> Path:
+    """Find the revisions: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+# --- around the revisions -------------------------------------------------------------------
+
+
+class _Grant(NamedTuple):
+    view: str
+    grantee: str
+    privilege: str
+    grantable: bool
+
+
+@contextmanager
+def rebuilding_views(connection: Connection) -> Iterator[None]:
+    """Alter tables inside: no view is in the way, and afterwards all are there as before.
+
+    At any revision but HEAD the views are left out: their texts belong to HEAD.
+    """
+    _begin_upgrade(connection)
+    grants = _grants(connection)
+    views.drop(connection)
+    yield
+    if _revision(connection) == HEAD:
+        views.create(connection)
+        _give_back(connection, grants)
+
+
+def _begin_upgrade(connection: Connection) -> None:
+    """Take the lock, and on PostgreSQL make the schema, if one is named and missing."""
+    if is_sqlite(connection):
+        return  # `begin immediate` has locked the file
+    connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
+    wanted = connection.scalar(text("select current_setting('search_path')"))
+    if connection.scalar(text("select current_schema()")) is None:
+        connection.exec_driver_sql(f"create schema {wanted}")
+
+
+def _grants(connection: Connection) -> list[_Grant]:
+    if is_sqlite(connection):
+        return []
+    rows = connection.execute(
+        text(
+            """
+            select c.relname, coalesce(r.rolname, ''), a.privilege_type, a.is_grantable
+            from pg_class c
+            cross join lateral aclexplode(c.relacl) a
+            left join pg_roles r on r.oid = a.grantee
+            where c.relkind = 'v'
+              and c.relnamespace = current_schema()::regnamespace
+              and a.grantee <> c.relowner
+            """
+        )
+    )
+    return [_Grant(*row) for row in rows]
+
+
+def _give_back(connection: Connection, grants: list[_Grant]) -> None:
+    quote = connection.dialect.identifier_preparer.quote
+    names = {view.name for view in views.all_views(connection)}
+    for grant in grants:
+        if grant.view in names:
+            grantee = quote(grant.grantee) if grant.grantee else "public"
+            option = " with grant option" if grant.grantable else ""
+            connection.exec_driver_sql(
+                f"grant {grant.privilege} on {quote(grant.view)} to {grantee}{option}"
+            )

@@ -1,0 +1,273 @@
+"""The order of a run and nothing else: lock, register, walk, ask for the missing, merge, finish."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from msgspec import Raw
+from sqlalchemy import Connection, Engine, insert, select
+
+from inventory import __version__, database, merge, runs, schema, staging
+from inventory.client import Client
+from inventory.client import Clock as HttpClock
+from inventory.errors import AlreadyRunning, ApiUnavailable, Bug, Interrupted, InventoryError
+from inventory.models import CONNECTOR_STATUS, CONNECTORS, SYNC_RUNS
+from inventory.payload import Reader
+from inventory.settings import ApiSettings
+
+log = logging.getLogger(__name__)
+
+RunRow = dict[str, Any]
+_INTERRUPTED = "Interrupted before the merge was done. Nothing of this run was written."
+# Told after each page: connectors read so far, and connectors held before the run.
+OnPage = Callable[[int, int], object]
+
+
+@dataclass
+class Snapshot:
+    """What one complete walk saw, and what became of the connectors it did not see."""
+
+    spool: staging.Spool
+    anomalies: int = 0
+    unconfirmed: int = 0
+    removals: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def changes_nothing(self) -> bool:
+        return not self.spool.has_rows and not self.removals
+
+
+def sync(
+    engine: Engine,
+    settings: ApiSettings,
+    *,
+    clock: runs.Clock = database.now,
+    http_clock: HttpClock = time,
+    on_page: OnPage = lambda seen, held: None,
+) -> RunRow:
+    """Take one snapshot of the account into the database; return its row of sync_runs.
+
+    An empty database gets its tables first. `on_page` hears of each page.
+    Raises an InventoryError after marking the run as failed; nothing else is written then.
+    """
+    schema.prepare(engine)
+    with closing(Client(settings, http_clock)) as api:
+        return _Run(engine, settings, api, clock, on_page).execute()
+
+
+class _Run:
+    """One attempt. `execute` is its story; it ends with a row in the log, whatever happens."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: ApiSettings,
+        api: Client,
+        clock: runs.Clock,
+        on_page: OnPage,
+    ) -> None:
+        self._engine = engine
+        self._api = api
+        self._clock = clock
+        self._on_page = on_page
+        self._account_id = settings.account
+        self._run_id: int | None = None
+
+    def execute(self) -> RunRow:
+        try:
+            self._account_id = self._account_id or self._api.account_id()
+            with runs.lock(self._engine, self._account_id) as lock:
+                return self._execute(self._account_id, lock)
+        except AlreadyRunning as error:
+            if self._run_id is None:
+                raise  # it never began
+            return self._failed(error)
+        except InventoryError as error:
+            return self._failed(error)
+        except KeyboardInterrupt as interrupt:
+            return self._failed(Interrupted(_INTERRUPTED), interrupt)
+        except Exception as bug:
+            # Its text may hold anything, so only its kind goes into the log.
+            return self._failed(Bug(type(bug).__name__), bug)
+
+    def _execute(self, account_id: str, lock: runs.Lock) -> RunRow:
+        with database.transaction(self._engine) as connection:
+            self._run_id = runs.start(connection, account_id, self._clock)
+        with database.reading(self._engine) as connection:
+            previous = runs.last_merged_at(connection, account_id)
+            known = _known(connection, account_id)
+        snapshot = take_snapshot(self._api, known, lock, self._on_page)
+        with closing(snapshot.spool):
+            lock.check()
+            with database.transaction(self._engine) as connection:
+                moment = runs.begin_merge(
+                    connection, self._run_id, account_id, previous, self._clock
+                )
+                facts = _merged(connection, moment, snapshot) | asdict(self._api.traffic)
+                runs.finish(connection, moment, self._clock, status="succeeded", **facts)
+                return runs.get(connection, self._run_id)
+
+    def _failed(self, error: InventoryError, cause: BaseException | None = None) -> RunRow:
+        """Mark the run as failed and raise; return its row if it has been merged after all."""
+        facts = asdict(self._api.traffic) | {"account_id": self._account_id}
+        try:
+            with database.transaction(self._engine) as connection:
+                row = runs.record_failure(connection, self._run_id, error, self._clock, **facts)
+        except InventoryError as second:
+            log.error("The run could not be marked as failed: %s", second)
+            raise error from cause
+        if row["status"] in runs.COMPLETE:
+            # The answer to the commit was lost, the commit was not.
+            log.warning("%s But the run had been merged.", error)
+            return row
+        raise error from cause
+
+
+def preview(
+    engine: Engine, settings: ApiSettings, *, on_page: OnPage = lambda seen, held: None
+) -> tuple[RunRow, list[merge.Change]]:
+    """Walk, and tell what a run would do now; write nothing.
+
+    The merge itself is done and rolled back, so that the answer cannot differ from the run's. On
+    an empty database it is done in memory.
+    """
+    if schema.state_of(engine) is schema.State.EMPTY:
+        engine = database.in_memory()
+        schema.prepare(engine)
+    schema.require_current(engine)
+    with closing(Client(settings)) as api:
+        account_id = settings.account or api.account_id()
+        with database.reading(engine) as connection:
+            previous = runs.last_merged_at(connection, account_id)
+            known = _known(connection, account_id)
+        snapshot = take_snapshot(api, known, runs.Lock(lambda: None), on_page)
+    with closing(snapshot.spool), database.rolled_back(engine) as connection:
+        return _previewed(connection, account_id, previous, snapshot, asdict(api.traffic))
+
+
+def _previewed(
+    connection: Connection,
+    account_id: str,
+    previous: datetime | None,
+    snapshot: Snapshot,
+    traffic: RunRow,
+) -> tuple[RunRow, list[merge.Change]]:
+    """Do the merge of a run that is numbered 0, so that not even the next number is used up."""
+    started_at = database.now(connection)
+    connection.execute(
+        insert(SYNC_RUNS).values(
+            run_id=0,
+            account_id=account_id,
+            status="running",
+            started_at=started_at,
+            tool_version=__version__,
+        )
+    )
+    moment = runs.begin_merge(connection, 0, account_id, previous, database.now)
+    facts = _merged(connection, moment, snapshot) | traffic
+    changes = [] if snapshot.changes_nothing else merge.changes(connection, moment)
+    runs.finish(connection, moment, database.now, status="succeeded", **facts)
+    return runs.get(connection, 0) | {"run_id": None, "status": "dry_run"}, changes
+
+
+def _known(connection: Connection, account_id: str) -> dict[str, bytes]:
+    """The account's live connectors, each with the fingerprints of what the API last said."""
+    status, connector = CONNECTOR_STATUS.current.c, CONNECTORS.current.c
+    rows = connection.execute(
+        select(status.connector_id, status.fingerprints)
+        .join(CONNECTORS.current, connector.connector_id == status.connector_id)
+        .where(connector.account_id == account_id, connector.removed_at.is_(None))
+    )
+    return {row.connector_id: row.fingerprints for row in rows}
+
+
+def take_snapshot(
+    api: Client, known: Mapping[str, bytes], lock: runs.Lock, on_page: OnPage
+) -> Snapshot:
+    """Walk every page, then ask for each connector that is held but was not shown.
+
+    Writes nothing but the spool, which the caller closes. Raises where the walk was not complete:
+    such a walk has told nothing.
+    """
+    reader = Reader(known=known, on_oddity=_OddityLog())
+    snapshot = Snapshot(staging.Spool())
+    try:
+        for page in api.pages():
+            lock.check()
+            snapshot.spool.add(reader.read(page))
+            on_page(len(snapshot.spool), len(known))
+        missing = sorted(known.keys() - snapshot.spool.connector_ids)
+        _ask_for(missing, api, reader, snapshot, lock)
+        snapshot.anomalies = reader.anomalies
+    except BaseException:
+        snapshot.spool.close()
+        raise
+    return snapshot
+
+
+def _ask_for(
+    missing: Iterable[str], api: Client, reader: Reader, snapshot: Snapshot, lock: runs.Lock
+) -> None:
+    """Find out what became of connectors that the walk did not show.
+
+    The list is no snapshot: a connector deleted mid-walk shifts the rest, and a live one is
+    skipped. Only the API's own word removes; what has no clear answer stays as it was.
+    """
+    unanswered = False
+    for connector_id in missing:
+        fate = "unknown"
+        if not unanswered:
+            lock.check()
+            try:
+                fate, item = api.connector(connector_id)
+                if item is not None:
+                    fate = _take(item, connector_id, reader, snapshot)
+            except ApiUnavailable as error:
+                unanswered = True  # the others would only wait for the same
+                log.warning("Missing connectors are left as they are: %s", error)
+            except InventoryError as error:
+                log.warning("Connector %s is left as it is: %s", connector_id, error)
+        if fate == "unknown":
+            snapshot.unconfirmed += 1
+        elif fate != "alive":
+            snapshot.removals[connector_id] = fate
+
+
+def _take(item: Raw, connector_id: str, reader: Reader, snapshot: Snapshot) -> str:
+    """Take the answer about one connector as its item, if it is about that one."""
+    batch = reader.read([item])
+    if batch.connector_ids != [connector_id]:
+        return "unknown"
+    snapshot.spool.add(batch)
+    return "alive"
+
+
+def _merged(connection: Connection, moment: merge.Moment, snapshot: Snapshot) -> RunRow:
+    """Merge a snapshot, and return what is to be said of it in the log."""
+    facts = {
+        "connectors_seen": len(snapshot.spool),
+        "duplicates": snapshot.spool.duplicates,
+        "unconfirmed": snapshot.unconfirmed,
+        "anomalies": snapshot.anomalies,
+    }
+    if snapshot.changes_nothing:
+        return facts
+    staging.stage(connection, snapshot.spool, snapshot.removals)
+    return facts | merge.merge(connection, moment)
+
+
+class _OddityLog:
+    """Logs each kind of oddity once a run, however many connectors have it."""
+
+    def __init__(self) -> None:
+        self._logged: set[tuple[str, str, str]] = set()
+
+    def __call__(self, section: str, field_name: str, what: str) -> None:
+        kind = (section, field_name, what)
+        if kind not in self._logged:
+            self._logged.add(kind)
+            log.warning("In %s, the API's field %s %s; it is kept and counted", *kind)

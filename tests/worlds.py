@@ -1,0 +1,109 @@
+"""What tests say of the world: accounts, items, settings, and the tables as plain rows."""
+
+import copy
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from inventory import database
+from inventory.models import Base
+from inventory.settings import ApiSettings, DatabaseSettings, Secret
+from inventory.standin import StandIn
+
+KEY, SECRET = "the-key-3f9a", "the-secret-77b1"
+
+Item = dict[str, Any]
+
+
+class Account:
+    """An account whose list a test sets at will."""
+
+    account_id = "account_one"
+    account_name = "Account One"
+
+    def __init__(self) -> None:
+        self.connectors: list[Item] = []
+
+    def items(self) -> list[Item]:
+        return self.connectors
+
+
+class Patience:
+    """A clock that does not wait: sleeping moves it."""
+
+    def __init__(self, at: float = 1_790_000_000.0) -> None:
+        self.now = at
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float, /) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def item(connector_id: str = "fair_wind", **changes: Any) -> Item:
+    """An item with every known field; `status` is merged, every other change replaces."""
+    whole: Item = {
+        "id": connector_id,
+        "group_id": "group_one",
+        "service": "postgres",
+        "service_version": 1,
+        "schema": f"{connector_id}_schema",
+        "connected_by": "user_one",
+        "created_at": "2026-01-02T03:04:05.678901Z",
+        "succeeded_at": "2026-11-20T01:00:00Z",
+        "failed_at": None,
+        "paused": False,
+        "pause_after_trial": False,
+        "sync_frequency": 360,
+        "schedule_type": "auto",
+        "data_delay_threshold": 0,
+        "data_delay_sensitivity": "NORMAL",
+        "private_link_id": None,
+        "proxy_agent_id": None,
+        "networking_method": "Directly",
+        "hybrid_deployment_agent_id": None,
+        "status": {
+            "setup_state": "connected",
+            "sync_state": "scheduled",
+            "update_state": "on_schedule",
+            "schema_status": "ready",
+            "is_historical_sync": False,
+            "rescheduled_for": None,
+            "tasks": [],
+            "warnings": [],
+        },
+    }
+    status = changes.pop("status", {})
+    whole = copy.deepcopy(whole) | changes
+    if isinstance(status, dict):
+        whole["status"] |= status
+    else:
+        whole["status"] = status
+    return whole
+
+
+def connect(url: str, schema: str | None = None) -> Engine:
+    return database.connect(DatabaseSettings(url=Secret(url), schema=schema))
+
+
+def api_settings(api: StandIn, **changes: Any) -> ApiSettings:
+    return ApiSettings(key=Secret(KEY), secret=Secret(SECRET), url=api.url, **changes)
+
+
+def rows(engine: Engine, table: str, *columns: str) -> list[tuple[Any, ...]]:
+    """The rows of a table, sorted; all columns, or those that are named."""
+    of = Base.metadata.tables[table]
+    wanted = [of.c[name] for name in columns] or list(of.c)
+    with database.reading(engine) as connection:
+        return sorted(map(tuple, connection.execute(select(*wanted))), key=repr)
+
+
+def everything(engine: Engine, *, but: tuple[str, ...] = ()) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables, but those that are named."""
+    return {name: rows(engine, name) for name in Base.metadata.tables if name not in but}
