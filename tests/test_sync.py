@@ -1,15 +1,306 @@
 """One run after another: what is added, changed, removed and returned, on both databases."""
 
-from worlds import Account, api_settings, item, rows
+import json
+import random
+from typing import Any
 
+from reference import MOVING, Ledger, tracked
+from sqlalchemy import Engine, select, text
+from worlds import DAY, T0, Account, Calendar, Item, api_settings, everything, item, rows
+
+from inventory import database
+from inventory.models import SYNC_OUTCOMES, VERSIONED, Base, Versioned
+from inventory.standin import StandIn
 from inventory.sync import sync
 
+# --- against an independent reading ---------------------------------------------------------
 
-def test_first_run_stores_what_the_list_shows(engine, api, account: Account) -> None:
-    account.connectors = [item("one"), item("two")]
-    row = sync(engine, api_settings(api))
-    assert (row["status"], row["added"], row["connectors_seen"]) == ("succeeded", 2, 2)
-    assert rows(engine, "connectors", "connector_id", "schema_name") == [
-        ("one", "one_schema"),
-        ("two", "two_schema"),
+
+def test_three_runs_over_2500_connectors_store_what_the_reference_predicts(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    rng, clock, ledger = random.Random(7), Calendar(), Ledger(account.account_id)
+    everyone = [some_item(rng, number) for number in range(2500)]
+    absent: list[Item] = []
+    for _ in range(3):
+        account.connectors = everyone
+        run = sync(engine, api_settings(api), clock=clock)
+        gone = {one["id"]: "deleted" for one in absent if one["id"] not in ledger.removed}
+        ledger.observe(everyone, gone, clock.now)
+        assert (run["status"], run["observed_at"]) == ("succeeded", clock.now)
+        assert_tables_equal(engine, ledger)
+        rng.shuffle(everyone)
+        leaving = everyone[:60]
+        everyone = [changed(rng, one) for one in everyone[60:]] + absent[:30]
+        everyone += [some_item(rng, 5000 + rng.randrange(10**6)) for _ in range(40)]
+        absent = absent[30:] + leaving
+        clock.pass_a_day()
+
+
+def some_item(rng: random.Random, number: int) -> Item:
+    """An item of the shapes that have been seen: sections told, not told, empty and repeated."""
+    made = item(f"connector_{number:07d}")
+    for _ in range(8):
+        made = changed(rng, made)
+    return made
+
+
+def changed(rng: random.Random, before: Item) -> Item:
+    """Change nothing, or one thing."""
+    after, status = dict(before), dict(before["status"])
+    after["status"] = status
+    alert = {"code": rng.choice("ab"), "message": "m", "details": rng.choice([None, {"t": [1]}])}
+    test = {"title": rng.choice("xy"), "status": rng.choice(["PASSED", "FAILED"]), "message": ""}
+    at = f"2026-11-{rng.randint(1, 28):02d}T01:02:03.{rng.randint(0, 999):03d}Z"
+    match rng.randrange(14):
+        case 0:
+            status["setup_state"] = rng.choice(["connected", "broken", "incomplete"])
+        case 1:
+            status["warnings"] = rng.choice([[], [alert], [alert, alert]])
+        case 2:
+            status["tasks"] = rng.choice([[], [alert], None])
+        case 3:
+            after["setup_tests"] = rng.choice([[], [test], [test, test], None])
+        case 4:
+            after["succeeded_at"] = at
+        case 5:
+            after["failed_at"] = at
+        case 6:
+            after["config"] = rng.choice([None, {}, {"host": rng.choice("hj"), "port": 1}])
+        case 7:
+            after["paused"] = not before["paused"]
+        case 8:
+            after["brand_new"] = {"deep": [rng.randrange(3)]}
+        case 9:
+            after["source_sync_details"] = rng.choice([None, {}, {"n": rng.randrange(9)}])
+        case 10:
+            status["rescheduled_for"] = rng.choice([None, at])
+        case 11:
+            after["connect_card"] = {"token": "tok-en", "uri": "https://u.ri"}
+    return after
+
+
+def assert_tables_equal(engine: Engine, ledger: Ledger) -> None:
+    for versioned in VERSIONED:
+        table = versioned.current.name
+        current, past = stored(engine, versioned)
+        assert current == ledger.open[table], table
+        assert sorted(past, key=by_key) == sorted(ledger.past[table], key=by_key), table
+    with database.reading(engine) as connection:
+        outcomes = connection.execute(select(SYNC_OUTCOMES)).all()
+    assert {(one.connector_id, one.outcome, one.finished_at) for one in outcomes} == ledger.outcomes
+    assert rows(engine, "connectors", "connector_id", "first_seen_at") == sorted(
+        ledger.first_seen.items()
+    )
+    removed = rows(engine, "connectors", "connector_id", "removed_at", "removed_reason")
+    assert {(key, (at, why)) for key, at, why in removed if at} == set(ledger.removed.items())
+
+
+def by_key(version: tuple[Any, ...]) -> Any:
+    key, _, valid_from, *_ = version
+    return key, valid_from
+
+
+def key_of(row: dict[str, Any], versioned: Versioned) -> tuple[Any, ...]:
+    if "fingerprint" not in versioned.key:
+        return tuple(row[name] for name in versioned.key)
+    content = {name: row[name] for name in ("code", "message", "details")}
+    return row["connector_id"], json.dumps(content, sort_keys=True), row["ordinal"]
+
+
+def stored(engine: Engine, versioned: Versioned) -> tuple[dict[Any, Any], list[Any]]:
+    """The open versions by key and the past ones, as the reference writes them."""
+    with database.reading(engine) as connection:
+        current = [row._asdict() for row in connection.execute(select(versioned.current))]
+        past = [row._asdict() for row in connection.execute(select(versioned.past))]
+    names = {*versioned.tracked, *versioned.moving} - {"fingerprints", "config_volatile"}
+    is_open = [row for row in current if row.get("removed_at") is None]
+    versions = {
+        key_of(row, versioned): (
+            {name: row[name] for name in names},
+            row["valid_from"],
+            row["changed_after"],
+        )
+        for row in is_open
+    }
+    closed = [
+        (
+            key_of(row, versioned),
+            tracked({name: row[name] for name in names - MOVING}),
+            row["valid_from"],
+            row["changed_after"],
+            row["valid_to"],
+        )
+        for row in past
+    ]
+    return versions, closed
+
+
+# --- a run that finds nothing new -----------------------------------------------------------
+
+
+def test_run_without_a_change_adds_a_run_and_touches_nothing_else(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [some_item(random.Random(number), number) for number in range(50)]
+    sync(engine, api_settings(api))
+    before, physical = everything(engine, but=("sync_runs",)), physical_rows(engine)
+    run = sync(engine, api_settings(api))
+    assert everything(engine, but=("sync_runs",)) == before
+    assert physical_rows(engine) == physical
+    assert len(rows(engine, "sync_runs")) == 2
+    assert (run["connectors_seen"], run["changed"]) == (50, 0)
+
+
+def test_moved_times_rewrite_no_wide_row_and_make_no_version(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item(f"c{number}") for number in range(20)]
+    sync(engine, api_settings(api))
+    physical = physical_rows(engine)
+    for each in account.connectors:
+        each["succeeded_at"] = "2026-11-21T01:00:00.5Z"
+    run = sync(engine, api_settings(api))
+    assert run["changed"] == 0
+    assert physical_rows(engine)["connectors"] == physical["connectors"]
+    assert rows(engine, "connector_status_past") == []
+    assert len(rows(engine, "sync_outcomes")) == 40
+
+
+def test_row_beside_a_changed_one_is_not_touched(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("changes"), item("stays")]
+    sync(engine, api_settings(api))
+    before = physical_rows(engine)
+    account.connectors[0]["paused"] = True
+    assert sync(engine, api_settings(api))["changed"] == 1
+    after = physical_rows(engine)
+    assert [after[name]["stays"] for name in after] == [before[name]["stays"] for name in before]
+    assert after["connectors"]["changes"] != before["connectors"]["changes"]
+
+
+def physical_rows(engine: Engine) -> dict[str, dict[str, Any]]:
+    """Which physical row holds each connector; it is another one after any rewrite.
+
+    SQLite rewrites in place, so there the content has to do.
+    """
+    place = "rowid" if database.is_sqlite(engine) else "ctid::text || xmin::text"
+    found = {}
+    with database.reading(engine) as connection:
+        for table in ("connectors", "connector_status"):
+            ids = connection.execute(text(f"select connector_id, {place} as place from {table}"))
+            found[table] = {row.connector_id: row.place for row in ids}
+            if database.is_sqlite(engine):
+                content = connection.execute(select(Base.metadata.tables[table]))
+                found[table] = {row.connector_id: tuple(row) for row in content}
+    return found
+
+
+# --- versions -------------------------------------------------------------------------------
+
+
+def test_version_tells_the_bounds_of_its_change(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    clock = Calendar()
+    account.connectors = [item("one")]
+    for paused in (False, False, True):
+        account.connectors[0]["paused"] = paused
+        sync(engine, api_settings(api), clock=clock)
+        clock.pass_a_day()
+    with database.reading(engine) as connection:
+        history = connection.execute(
+            text(
+                "select paused, valid_from, changed_after, valid_to "
+                "from connector_history order by valid_from"
+            ).columns(*(Base.metadata.tables["connectors_past"].c[name] for name in VERSION))
+        )
+        assert [tuple(row) for row in history] == [
+            (False, T0, None, T0 + 2 * DAY),
+            (True, T0 + 2 * DAY, T0 + DAY, None),
+        ]
+
+
+VERSION = ("paused", "valid_from", "changed_after", "valid_to")
+
+
+def test_clock_that_goes_back_never_makes_versions_run_backwards(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    clock = Calendar()
+    account.connectors = [item("one")]
+    instants = []
+    for paused in (False, True, False):
+        account.connectors[0]["paused"] = paused
+        instants.append(sync(engine, api_settings(api), clock=clock)["observed_at"])
+        clock.now -= DAY
+    assert instants == sorted(set(instants))
+    intervals = sorted(rows(engine, "connectors_past", "valid_from", "valid_to"))
+    assert intervals == [(instants[0], instants[1]), (instants[1], instants[2])]
+
+
+def test_field_not_told_stays_and_one_told_empty_is_cleared(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    test = {"title": "t", "status": "PASSED", "message": "", "details": [1]}
+    for config, tests, want in (
+        ({"host": "h"}, [test], ({"host": "h"}, 1)),
+        (None, None, ({"host": "h"}, 1)),
+        ({"host": "h"}, [test], ({"host": "h"}, 1)),
+        ({}, [], ({}, 0)),
+    ):
+        account.connectors = [item("one", config=config, setup_tests=tests)]
+        sync(engine, api_settings(api))
+        assert rows(engine, "connectors", "config") == [(want[0],)]
+        assert len(rows(engine, "setup_tests")) == want[1]
+    assert rows(engine, "connectors_past", "config") == [({"host": "h"},)]
+
+
+def test_duplicate_on_a_later_page_wins_and_is_counted(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("twice", paused=False), item("once"), item("twice", paused=True)]
+    run = sync(engine, api_settings(api, page_size=1))
+    assert (run["duplicates"], run["connectors_seen"], run["pages"]) == (1, 2, 3)
+    assert rows(engine, "connectors", "connector_id", "paused") == [
+        ("once", False),
+        ("twice", True),
+    ]
+
+
+def test_duplicate_that_is_known_undoes_an_earlier_one_that_is_new(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("twice"), item("once")]
+    sync(engine, api_settings(api))
+    before = everything(engine, but=("sync_runs",))
+    account.connectors = [item("twice", paused=True), item("once"), item("twice")]
+    assert sync(engine, api_settings(api, page_size=1))["changed"] == 0
+    assert everything(engine, but=("sync_runs",)) == before
+
+
+def test_anomalies_are_counted_in_every_run_that_shows_them(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("odd", sync_frequency="often"), item("fine")]
+    account.connectors[1]["status"]["setup_state"] = "a_new_state"
+    assert [sync(engine, api_settings(api))["anomalies"] for _ in range(2)] == [2, 2]
+    assert rows(engine, "connectors", "sync_frequency", "extra") == [
+        (360, None),
+        (None, {"sync_frequency": "often"}),
+    ]
+
+
+def test_accounts_in_one_database_never_touch_each_other(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("one")]
+    sync(engine, api_settings(api))
+    account.connectors = [item("two")]
+    run = sync(engine, api_settings(api, account="another"))
+    assert (run["account_id"], run["added"], run["removed"]) == ("another", 1, 0)
+    assert rows(engine, "connectors", "connector_id", "account_id", "removed_at") == [
+        ("one", "account_one", None),
+        ("two", "another", None),
     ]

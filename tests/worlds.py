@@ -1,6 +1,7 @@
 """What tests say of the world: accounts, items, settings, and the tables as plain rows."""
 
 import copy
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, select
@@ -11,6 +12,9 @@ from inventory.settings import ApiSettings, DatabaseSettings, Secret
 from inventory.standin import StandIn
 
 KEY, SECRET = "the-key-3f9a", "the-secret-77b1"
+
+T0 = datetime(2026, 11, 1, 3, tzinfo=UTC)
+DAY = timedelta(days=1)
 
 Item = dict[str, Any]
 
@@ -26,6 +30,19 @@ class Account:
 
     def items(self) -> list[Item]:
         return self.connectors
+
+
+class Calendar:
+    """The database's clock, set by the test."""
+
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self, _: Any) -> datetime:
+        return self.now
+
+    def pass_a_day(self) -> None:
+        self.now += timedelta(days=1)
 
 
 class Patience:

@@ -1,0 +1,340 @@
+"""The command as people and cron call it: output, exit codes, signals, settings."""
+
+import csv
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine
+from worlds import KEY, SECRET, Account, api_settings, connect, item, rows
+
+from inventory import runs
+from inventory.cli import main
+from inventory.database import describe
+from inventory.standin import Answer, Request, StandIn
+from inventory.sync import sync
+
+PASSWORD = "pass-5150"
+
+
+@pytest.fixture
+def environment(api: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The variables of a user, set for this process, and returned for others."""
+    variables = {
+        "FIVETRAN_API_KEY": KEY,
+        "FIVETRAN_API_SECRET": SECRET,
+        "FIVETRAN_API_URL": api.url,
+        "INVENTORY_DATABASE_URL": database_url,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+def process(*words: str, **options: object) -> subprocess.Popen[str]:
+    """The installed command in a process of its own."""
+    command = [sys.executable, "-m", "inventory", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    return subprocess.Popen(command, text=True, **pipes)
+
+
+def described(environment: dict[str, str]) -> str:
+    return describe(connect(environment["INVENTORY_DATABASE_URL"]))
+
+
+# --- sync -----------------------------------------------------------------------------------
+
+
+def test_sync_sums_up_on_stdout_and_says_nothing_on_stderr(
+    environment: dict[str, str], account: Account
+) -> None:
+    account.connectors = [item(f"c{number}") for number in range(3)]
+    result = run("sync", "--page-size", "2")
+    assert (result.exit_code, result.stderr) == (0, "")
+    first, second, third = result.stdout.splitlines()
+    assert first == "Saw 3 connectors of account account_one in 2 pages of /v1/connectors."
+    assert second == "Added 3, changed 0, removed 0."
+    assert third.startswith("Run 1 took ")
+    assert third.endswith(f", into {described(environment)}.")
+
+
+def test_sync_as_json_is_the_row_of_the_run(
+    environment: dict[str, str], account: Account, engine: Engine
+) -> None:
+    account.connectors = [item("one")]
+    told = json.loads(run("sync", "--format", "json").stdout)
+    [stored] = json.loads(run("runs", "--format", "json").stdout)
+    assert told == stored
+    assert (told["status"], told["added"], told["endpoint"]) == ("succeeded", 1, "connectors")
+
+
+def test_sync_that_is_quiet_says_nothing(environment: dict[str, str], account: Account) -> None:
+    account.connectors = [item("one", sync_frequency="odd")]
+    result = run("sync", "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_sync_dry_run_lists_changes_and_writes_nothing(
+    environment: dict[str, str], account: Account, engine: Engine
+) -> None:
+    account.connectors = [item("one")]
+    result = run("sync", "--dry-run")
+    assert result.exit_code == 0
+    assert "Would have added 1, changed 0, removed 0." in result.stdout
+    assert "added     one  (connector_status, connectors)" in result.stdout
+    assert rows(engine, "sync_runs") == []
+
+
+FAILURES: dict[str, tuple[Answer, int, str]] = {
+    "api_down": (Answer.error(503, "Unavailable"), 1, "answered 503"),
+    "key_refused": (Answer.error(401, "AuthFailed"), 2, "FIVETRAN_API_KEY"),
+    "no_inventory": (Answer.success({"items": [{"id": 5}]}), 3, "usable id"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_sync_that_fails_tells_why_in_a_line_and_in_its_exit_code(
+    environment: dict[str, str], api: StandIn, failure: str
+) -> None:
+    answer, exit_code, words = FAILURES[failure]
+    api.intercept = lambda request: answer
+    result = run("sync", "--account", "a", "--attempts", "1")
+    assert (result.exit_code, result.stdout) == (exit_code, "")
+    assert result.stderr.startswith("Error: ")
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" in run("sync", "--account", "a", "--attempts", "1", "--debug").stderr
+
+
+def test_sync_beside_another_exits_1_or_is_skipped(
+    environment: dict[str, str], engine: Engine, account: Account
+) -> None:
+    with runs.lock(engine, account.account_id):
+        refused, skipped = run("sync"), run("sync", "--skip-if-running")
+    assert (refused.exit_code, skipped.exit_code) == (1, 0)
+    assert "--skip-if-running" in refused.stderr
+    assert "Skipped" in skipped.stderr
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_sync_that_is_ended_by_a_signal_marks_its_run(
+    environment: dict[str, str],
+    engine: Engine,
+    api: StandIn,
+    account: Account,
+    sent: signal.Signals,
+) -> None:
+    account.connectors = [item(f"c{number}") for number in range(4)]
+    reached, gone = threading.Event(), threading.Event()
+
+    def wait(request: Request) -> None:
+        if "cursor" in request.query:
+            reached.set()
+            gone.wait(30)
+
+    api.intercept = wait
+    job = process("sync", "--page-size", "2")
+    assert reached.wait(30)
+    job.send_signal(sent)
+    out, err = job.communicate(timeout=30)
+    gone.set()
+    assert (job.returncode, out) == (1, "")
+    assert err.startswith("Error: Interrupted")
+    assert rows(engine, "sync_runs", "status", "error_code") == [("failed", "interrupted")]
+    assert rows(engine, "connectors") == []
+
+
+def test_sync_at_its_most_talkative_shows_no_secret(
+    environment: dict[str, str], api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("one", connect_card={"token": "tok-77", "uri": "uri-77"})]
+    faults = iter([Answer.error(500, "InternalError")])
+    api.intercept = lambda request: next(faults, None)
+    result = run("sync", "-vvv", "--log-format", "json", "--debug")
+    assert result.exit_code == 0
+    lines = [json.loads(line) for line in result.stderr.splitlines()]
+    assert {"warning", "debug"} <= {line["level"] for line in lines}
+    for secret in (KEY, SECRET, "tok-77", "uri-77"):
+        assert secret not in result.output
+
+
+def test_sync_draws_its_bar_on_a_terminal_only(
+    environment: dict[str, str], account: Account
+) -> None:
+    account.connectors = [item("one")]
+    master, slave = pty.openpty()
+    job = process("sync", stderr=slave)
+    out, _ = job.communicate(timeout=60)
+    os.close(slave)
+    shown = os.read(master, 100_000).decode()
+    os.close(master)
+    assert job.returncode == 0
+    assert "Reading connectors" in shown
+    assert "Reading" not in out
+
+
+# --- questions ------------------------------------------------------------------------------
+
+
+def test_status_is_one_line_per_connector_with_filters(
+    environment: dict[str, str], engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [
+        item("one", service="s3", status={"setup_state": "broken"}),
+        item("two", group_id="group_two"),
+        item("three", service="s3"),
+    ]
+    sync(engine, api_settings(api))
+    for words, ids in {
+        (): ["one", "three", "two"],
+        ("--service", "s3"): ["one", "three"],
+        ("--service", "s3", "--state", "broken"): ["one"],
+        ("--group", "group_one", "--group", "group_two"): ["one", "three", "two"],
+        ("--state", "nothing_like_it"): [],
+    }.items():
+        told = json.loads(run("status", "--format", "json", *words).stdout)
+        assert [row["connector_id"] for row in told] == ids
+    header, *lines = run("status").stdout.splitlines()
+    assert header.split()[:3] == ["connector_id", "schema_name", "service"]
+    assert [line.split()[0] for line in lines] == ["one", "three", "two"]
+
+
+def test_csv_is_read_back_as_it_was_and_runs_no_formula(
+    environment: dict[str, str], engine: Engine, api: StandIn, account: Account
+) -> None:
+    name = 'comma, "quote"\nline'
+    account.connectors = [item("one", schema=name), item("two", schema="=HYPERLINK(1)")]
+    sync(engine, api_settings(api))
+    told = list(csv.DictReader(io.StringIO(run("status", "--format", "csv").stdout)))
+    assert [row["schema_name"] for row in told] == ["'=HYPERLINK(1)", name]
+    assert told[0]["succeeded_at"] == "2026-11-20T01:00:00+00:00"
+
+
+def test_table_shows_no_control_character_of_a_name(
+    environment: dict[str, str], engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("one", schema="\x1b[31mred\r\n")]
+    sync(engine, api_settings(api))
+    told = run("status").stdout
+    assert "\x1b" not in told
+    assert r"\x1b[31mred\r\n" in told
+
+
+def test_runs_are_told_newest_first(
+    environment: dict[str, str], engine: Engine, api: StandIn
+) -> None:
+    for _ in range(3):
+        sync(engine, api_settings(api))
+    told = json.loads(run("runs", "--limit", "2", "--format", "json").stdout)
+    assert [row["run_id"] for row in told] == [3, 2]
+    assert "succeeded" in run("runs").stdout
+
+
+# --- settings -------------------------------------------------------------------------------
+
+
+def test_command_without_a_key_names_the_variable() -> None:
+    result = run("sync")
+    assert result.exit_code == 2
+    assert "FIVETRAN_API_KEY" in result.stderr
+
+
+def test_question_to_no_database_says_what_to_do_first(tmp_path: Path) -> None:
+    result = run("status")
+    assert result.exit_code == 2
+    assert "inventory sync" in result.stderr
+    assert list(tmp_path.rglob("*.db")) == []
+
+
+def test_default_database_is_the_same_from_every_folder(
+    api: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FIVETRAN_APIKEY", KEY)  # the spelling of the Terraform provider
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    monkeypatch.setenv("FIVETRAN_APISECRET_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("FIVETRAN_API_URL", f"{api.url}/v1/")
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        assert run("sync").exit_code == 0
+    [file] = tmp_path.rglob("*.db")
+    assert file == tmp_path / "data" / "inventory" / "inventory.db"
+    assert len(json.loads(run("runs", "--format", "json").stdout)) == 2
+    assert str(file) in run("sync").stdout
+
+
+def test_password_of_the_database_is_shown_nowhere(
+    api: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIVETRAN_API_KEY", KEY)
+    monkeypatch.setenv("FIVETRAN_API_SECRET", SECRET)
+    monkeypatch.setenv("FIVETRAN_API_URL", api.url)
+    for url in (
+        f"postgresql://someone:{PASSWORD}@127.0.0.1:9/none",
+        f"postgresql://127.0.0.1:9/none?user=someone&password={PASSWORD}",
+        f"oracle://someone:{PASSWORD}@host/none",
+        f"nonsense {PASSWORD}",
+    ):
+        monkeypatch.setenv("INVENTORY_DATABASE_URL", url)
+        result = run("sync", "-vv", "--debug")
+        assert result.exit_code in (1, 2)
+        assert PASSWORD not in result.output
+
+
+def test_db_upgrade_makes_the_tables(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", empty_url)
+    result = run("db", "upgrade")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "is at revision 0001" in result.stdout
+    assert json.loads(run("status", "--format", "json").stdout) == []
+
+
+# --- what is loaded -------------------------------------------------------------------------
+
+PROBE = """
+import sys
+from inventory.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code, end.code
+print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
+
+
+def loaded_by(*words: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, check=True
+    )
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_help_loads_nothing_but_click() -> None:
+    foreign = loaded_by("--help") - set(sys.stdlib_module_names)
+    assert {name for name in foreign if not name.startswith("_")} == {"click", "inventory"}
+
+
+def test_sync_on_a_current_schema_loads_no_alembic(
+    environment: dict[str, str], account: Account
+) -> None:
+    loaded = loaded_by("sync")
+    assert not loaded & {"alembic", "rich", "mako"}
+    assert "sqlalchemy" in loaded
+
+
+def test_console_script_is_the_module(environment: dict[str, str]) -> None:
+    assert process("--version").communicate()[0] == run("--version").stdout.replace(
+        "main", "inventory"
+    )

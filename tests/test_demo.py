@@ -1,0 +1,94 @@
+"""The newcomer's first minute, and trying by hand."""
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from inventory.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def demo(*words: str) -> Result:
+    return CliRunner().invoke(main, ["demo", *words])
+
+
+def asked(sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect("inventory-demo.db")) as file:
+        return file.execute(sql).fetchall()
+
+
+def test_demo_lives_thirty_days_and_answers_three_questions() -> None:
+    result = demo()
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.count("\n-- ") == 3
+    runs = asked("select status, observed_at from sync_runs order by run_id")
+    assert len(runs) == 30
+    assert {status for status, _ in runs} == {"succeeded"}
+    assert (runs[0][1], runs[-1][1]) == (
+        "2026-10-01 03:00:00.000000+00:00",
+        "2026-10-30 03:00:00.000000+00:00",
+    )
+    assert asked("select max(finished_at) from sync_runs") == [(runs[-1][1],)]
+    assert asked("select sum(removed) >= 2, sum(returned) from sync_runs") == [(1, 1)]
+    for table in ("connectors", "connector_status", "warnings", "tasks"):
+        assert asked(f"select count(*) > 0 from {table}_past") == [(1,)], table
+
+
+def test_demo_shows_the_answers_that_its_file_gives() -> None:
+    shown = demo().stdout
+    for sql, answer in re.findall(r"\n-- .*?\n(select.*?);\n\n(.*?)\n\n", shown, re.DOTALL):
+        lines = [line.split() for line in answer.splitlines()]
+        assert len(lines) > 1
+        assert [[str(cell) for cell in row] for row in asked(sql)] == lines[1:]
+
+
+def test_demo_is_the_same_each_time_and_another_for_another_seed() -> None:
+    first, again, other = demo(), demo("--seed", "1"), demo("--seed", "2")
+    assert first.stdout == again.stdout
+    assert first.stdout != other.stdout
+
+
+def test_demo_leaves_a_file_that_is_none_of_its_own_alone() -> None:
+    for content in (b"my notes", b""):
+        Path("inventory-demo.db").write_bytes(content)
+        result = demo()
+        assert result.exit_code == 2
+        assert "is left alone" in result.stderr
+        assert Path("inventory-demo.db").read_bytes() == content
+
+
+def test_served_account_ages_with_each_walk_until_it_is_interrupted() -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "inventory", "demo", "--serve"], stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    with server.stdout:
+        told = [server.stdout.readline() for _ in range(6)]
+        exports = dict(re.findall(r"(\w+)=(\S+)", "".join(told)))
+        seen = []
+        for _ in range(12):
+            run = subprocess.run(
+                [sys.executable, "-m", "inventory", "sync"],
+                env=os.environ | exports,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            seen.append(run.stdout.splitlines()[1])
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
+    assert exports["INVENTORY_DATABASE_URL"] == "sqlite:///inventory-try.db"
+    assert seen[0] == "Added 30, changed 0, removed 0."
+    assert len(set(seen)) > 1

@@ -1,0 +1,242 @@
+"""A run that fails changes nothing but the run log, whatever fails and whenever."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine, text
+from worlds import KEY, SECRET, Account, api_settings, everything, item, rows
+
+from inventory import database, runs
+from inventory.errors import AlreadyRunning, InventoryError, PayloadUnusable
+from inventory.standin import Answer, Request, StandIn
+from inventory.sync import sync
+
+FAULTS = {
+    "unauthorized": (Answer.error(401, "AuthFailed"), 2),
+    "forbidden": (Answer.error(403, "Forbidden"), 2),
+    "bad_request": (Answer.error(400, "InvalidInput"), 2),
+    "not_acceptable": (Answer.error(406, "NotAcceptable"), 2),
+    "redirect": (Answer(302, b"", {"Location": "http://127.0.0.1:9/v1/connectors"}), 2),
+    "rate_limit": (Answer.error(429, "TooManyRequests"), 1),
+    "long_rate_limit": (Answer.error(429, "TooManyRequests", Retry_After="3600"), 1),
+    "server_error": (Answer.error(500, "InternalError"), 1),
+    "html_error": (Answer(502, b"<html>Bad gateway</html>"), 1),
+    "empty_error": (Answer(503, b""), 1),
+    "other_code": (Answer.error(200, "Failure"), 1),
+    "html": (Answer(200, b"<html>Log in</html>"), 1),
+    "broken_off": (Answer(200, b'{"code": "Success", "data": {"items": []}}', cut=20), 1),
+    "no_object": (Answer(200, b"[]"), 3),
+    "no_data": (Answer(200, b'{"code": "Success"}'), 3),
+    "no_items": (Answer.success({"next_cursor": "x"}), 3),
+    "items_no_list": (Answer.success({"items": {"id": "one"}}), 3),
+    "two_cursors": (Answer.success({"items": [], "next_cursor": "a", "nextCursor": "b"}), 3),
+    "item_without_id": (Answer.success({"items": [item("fine"), {"service": "s3"}]}), 3),
+    "item_with_null_id": (Answer.success({"items": [{"id": None}]}), 3),
+    "item_no_object": (Answer.success({"items": ["one"]}), 3),
+}
+
+
+def held(engine: Engine, api: StandIn, account: Account) -> dict[str, object]:
+    """Let a good run fill the tables, change the account in every way, and return what is held."""
+    account.connectors = [item(f"c{number}") for number in range(6)]
+    sync(engine, api_settings(api))
+    account.connectors = [item(f"c{number}", paused=True) for number in range(3, 9)]
+    return everything(engine, but=("sync_runs",))
+
+
+@pytest.mark.parametrize("page", [1, 2, 3])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_on_any_page_leaves_every_table_but_the_run_log(
+    engine: Engine, api: StandIn, account: Account, fault: str, page: int
+) -> None:
+    before = held(engine, api, account)
+    answer, exit_code = FAULTS[fault]
+    api.intercept = OnPage(page, lambda: answer)
+    with pytest.raises(InventoryError) as error:
+        sync(engine, api_settings(api, page_size=2, attempts=1))
+    assert error.value.exit_code == exit_code
+    assert everything(engine, but=("sync_runs",)) == before
+    log = rows(engine, "sync_runs", "run_id", "status", "observed_at", "error_code")
+    assert log[1] == (2, "failed", None, error.value.code)
+    assert_no_secret(str(error.value))
+    api.intercept = lambda request: None
+    assert sync(engine, api_settings(api))["status"] == "succeeded"
+
+
+class OnPage:
+    """Answers in the place of a page; every other request goes through."""
+
+    def __init__(self, page: int, act: Callable[[], Answer | None]) -> None:
+        self._page, self._act, self._pages = page, act, 0
+
+    def __call__(self, request: Request) -> Answer | None:
+        if not request.path.endswith(("/connectors", "/connections")):
+            return None
+        self._pages += 1
+        return self._act() if self._pages == self._page else None
+
+
+def assert_no_secret(words: str) -> None:
+    assert KEY not in words
+    assert SECRET not in words
+
+
+def test_404_on_the_first_page_of_both_lists_is_no_empty_account(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    before = held(engine, api, account)
+    api.intercept = lambda request: (
+        None if request.path.endswith("info") else Answer.error(404, "NotFound")
+    )
+    with pytest.raises(InventoryError, match="not an empty account") as error:
+        sync(engine, api_settings(api))
+    assert error.value.exit_code == 2
+    assert everything(engine, but=("sync_runs",)) == before
+
+
+def test_repeated_cursor_fails_the_run(engine: Engine, api: StandIn, account: Account) -> None:
+    before = held(engine, api, account)
+    looping = Answer.success({"items": [item("c1")], "next_cursor": "again"})
+    api.intercept = lambda request: looping if "limit" in request.query else None
+    with pytest.raises(PayloadUnusable, match="cursor"):
+        sync(engine, api_settings(api))
+    assert everything(engine, but=("sync_runs",)) == before
+
+
+def test_account_that_cannot_be_asked_for_must_be_named(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("one")]
+    api.intercept = lambda request: (
+        Answer.error(403, "Forbidden") if request.path.endswith("/info") else None
+    )
+    with pytest.raises(InventoryError, match="--account NAME"):
+        sync(engine, api_settings(api))
+    assert rows(engine, "sync_runs", "status", "account_id") == [("failed", None)]
+    api.requests.clear()
+    assert sync(engine, api_settings(api, account="mine"))["account_id"] == "mine"
+    assert [request.path for request in api.requests] == ["/v1/connectors"]
+
+
+@pytest.mark.parametrize(
+    "table", ["connectors_past", "connector_status", "warnings", "sync_outcomes", "sync_runs"]
+)
+def test_database_that_refuses_in_the_middle_of_the_merge_keeps_nothing_of_it(
+    engine: Engine, api: StandIn, account: Account, table: str
+) -> None:
+    account.connectors = [item(f"c{number}") for number in range(6)]
+    sync(engine, api_settings(api))
+    before = everything(engine, but=("sync_runs",))
+    for each in account.connectors:
+        each.update(item(each["id"], paused=True, failed_at="2026-11-21T00:00:00Z"))
+        each["status"]["warnings"] = [{"code": "w"}]
+    refuse_writes(engine, table)
+    with pytest.raises(InventoryError):
+        sync(engine, api_settings(api))
+    assert everything(engine, but=("sync_runs",)) == before
+    assert rows(engine, "sync_runs", "run_id", "status")[1] == (2, "failed")
+
+
+def refuse_writes(engine: Engine, table: str) -> None:
+    """Make the database refuse a row of a table, as a full disk would: late and without warning."""
+    event = "update" if table == "sync_runs" else "insert or update"
+    when = "new.status = 'succeeded'" if table == "sync_runs" else "true"
+    with database.transaction(engine) as connection:
+        if database.is_sqlite(engine):
+            for verb in event.split(" or "):
+                connection.exec_driver_sql(
+                    f"create trigger refuse_{verb} before {verb} on {table} when {when} "
+                    "begin select raise(abort, 'no space left'); end"
+                )
+            return
+        connection.execute(
+            text(
+                "create function refuse() returns trigger language plpgsql as "
+                "$$ begin raise exception 'no space left'; end $$"
+            )
+        )
+        connection.exec_driver_sql(
+            f"create trigger refuse before {event} on {table} for each row "
+            f"when ({when}) execute function refuse()"
+        )
+
+
+def test_interrupt_in_the_middle_of_the_walk_marks_the_run(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    before = held(engine, api, account)
+
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(0.2)  # the answer must not be there before the signal
+
+    api.intercept = OnPage(2, interrupt)
+    with pytest.raises(InventoryError) as error:
+        sync(engine, api_settings(api, page_size=2))
+    assert (error.value.code, error.value.exit_code) == ("interrupted", 1)
+    assert everything(engine, but=("sync_runs",)) == before
+    assert rows(engine, "sync_runs", "run_id", "status", "error_code")[1] == (
+        2,
+        "failed",
+        "interrupted",
+    )
+
+
+def test_run_that_meets_another_one_is_refused_and_leaves_no_row(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("one")]
+    with runs.lock(engine, account.account_id), pytest.raises(AlreadyRunning) as error:
+        sync(engine, api_settings(api))
+    assert error.value.exit_code == 1
+    assert rows(engine, "sync_runs") == []
+    assert sync(engine, api_settings(api))["run_id"] == 1
+
+
+def test_run_that_was_killed_is_shown_as_crashed_by_the_next(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    with database.transaction(engine) as connection:
+        runs.start(connection, account.account_id, database.now)
+    sync(engine, api_settings(api))
+    assert rows(engine, "sync_runs", "run_id", "status", "error_code") == [
+        (1, "crashed", "crashed"),
+        (2, "succeeded", None),
+    ]
+
+
+def test_bug_marks_the_run_and_says_nothing_of_its_text(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("one")]
+
+    def stumble(seen: int, held: int) -> None:
+        raise RuntimeError(f"it was {SECRET}")
+
+    with pytest.raises(InventoryError) as error:
+        sync(engine, api_settings(api), on_page=stumble)
+    assert (error.value.code, error.value.exit_code) == ("bug", 3)
+    assert_no_secret(json.dumps(rows(engine, "sync_runs"), default=str))
+
+
+def test_credentials_of_the_connect_card_reach_no_table(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [
+        item(
+            "one",
+            connect_card={"token": "tok-1234", "uri": "https://card.example/?auth=uri-1234"},
+            config={"password": "pass-1234", "deep": [{"api_key": {"value": "key-1234"}}]},
+            connect_card_config={"redirect_uri": "https://ours.example", "secret": "sec-1234"},
+            novelty={"access_token": "new-1234"},
+        )
+    ]
+    sync(engine, api_settings(api))
+    stored = repr(everything(engine))
+    assert "1234" not in stored
+    assert "https://ours.example" in stored
+    assert "******" in stored

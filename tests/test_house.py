@@ -1,0 +1,25 @@
+"""The house stands: each module can be entered alone, and floors are held (see pyproject.toml)."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "inventory"
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__main__")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_is_imported_alone_without_a_warning(module: str) -> None:
+    code = f"import inventory.{module}" if module != "__init__" else "import inventory"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_module_imports_only_from_below() -> None:
+    from importlinter.cli import lint_imports
+
+    assert lint_imports(str(PACKAGE.parent / "pyproject.toml"), no_cache=True) == 0

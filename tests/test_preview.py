@@ -1,0 +1,66 @@
+"""`--dry-run`: what a run would do, and nothing done."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, make_url, text
+from worlds import Account, api_settings, connect, everything, item
+
+from inventory import database, schema
+from inventory.errors import SchemaMismatch
+from inventory.standin import StandIn
+from inventory.sync import preview, sync
+
+COUNTS = ("connectors_seen", "added", "changed", "removed", "returned", "anomalies", "pages")
+
+
+def test_preview_tells_what_the_run_then_does_and_writes_nothing(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("back")]
+    sync(engine, api_settings(api))
+    account.connectors = [item("same"), item("changes"), item("goes")]
+    sync(engine, api_settings(api))
+    warned = item("changes", paused=True, status={"warnings": [{"code": "w"}]})
+    account.connectors = [item("same"), warned, item("new"), item("back")]
+    before = everything(engine)
+    row, changes = preview(engine, api_settings(api))
+    assert everything(engine) == before
+    assert [tuple(change) for change in changes] == [
+        ("back", "returned", ["connector_status", "connectors"]),
+        ("changes", "changed", ["connectors", "warnings"]),
+        ("goes", "removed", ["connector_status", "connectors"]),
+        ("new", "added", ["connector_status", "connectors"]),
+    ]
+    assert (row["run_id"], row["status"]) == (None, "dry_run")
+    run = sync(engine, api_settings(api))
+    assert {name: row[name] for name in COUNTS} == {name: run[name] for name in COUNTS}
+    assert run["run_id"] == 3
+
+
+def test_preview_of_nothing_new_lists_nothing(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("same")]
+    sync(engine, api_settings(api))
+    row, changes = preview(engine, api_settings(api))
+    assert (row["connectors_seen"], changes) == (1, [])
+
+
+def test_preview_on_an_empty_database_leaves_it_empty(
+    empty_url: str, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("one"), item("two")]
+    engine = connect(empty_url)
+    row, changes = preview(engine, api_settings(api))
+    assert (row["added"], len(changes)) == (2, 2)
+    assert schema.state_of(engine) is schema.State.EMPTY
+    if database.is_sqlite(engine):
+        assert not Path(str(make_url(empty_url).database)).exists()
+
+
+def test_preview_on_an_older_schema_says_so(engine: Engine, api: StandIn) -> None:
+    with database.transaction(engine) as connection:
+        connection.execute(text("update inventory_version set version_num = '0000'"))
+    with pytest.raises(SchemaMismatch, match="inventory db upgrade"):
+        preview(engine, api_settings(api))

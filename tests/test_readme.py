@@ -1,0 +1,118 @@
+"""The README is part of the feature: what it shows is run here, and compared with what it shows."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import Engine, text
+from worlds import KEY, SECRET, Account, api_settings, connect, item
+
+from inventory import database
+from inventory.cli import main
+from inventory.models import VERSIONED, Base
+from inventory.standin import StandIn
+from inventory.sync import sync
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+SHOWN_DATABASE = "postgresql://inventory:***@db.example.com/observability"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+
+
+class Example(Account):
+    """The account of the transcript."""
+
+    account_id = "example_account"
+
+    def __init__(self) -> None:
+        reconnect = {"code": "reconnect", "message": "Access was revoked"}
+        late = {"setup_state": "broken", "update_state": "delayed", "tasks": [reconnect]}
+        self.connectors = [
+            item("amber_acorn"),
+            item("brisk_badger", status={"warnings": [{"code": "resync_table_warning"}]}),
+            item(
+                "calm_compass",
+                schema="hubspot_sales",
+                service="hubspot",
+                group_id="sales",
+                status=late,
+                succeeded_at="2026-11-18T05:00:00Z",
+                failed_at="2026-11-20T01:00:00Z",
+            ),
+        ]
+
+
+def test_transcript_is_what_the_commands_print(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = database.describe(connect(empty_url))
+    with StandIn(Example(), key=KEY, secret=SECRET) as api:
+        monkeypatch.setenv("FIVETRAN_API_URL", api.url)
+        monkeypatch.setenv("FIVETRAN_API_KEY", KEY)
+        monkeypatch.setenv("FIVETRAN_API_SECRET", SECRET)
+        monkeypatch.setenv("INVENTORY_DATABASE_URL", empty_url)
+        [transcript] = blocks("console")
+        for command, shown in re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", transcript, re.MULTILINE):
+            if command.startswith("export"):
+                continue
+            name, *words = shlex.split(command)
+            result = CliRunner().invoke(main, words)
+            assert (name, result.exit_code, result.stderr) == ("inventory", 0, "")
+            printed = result.stdout.replace(where, SHOWN_DATABASE)
+            assert re.sub(r"took [\d.]+ s", "took 0.3 s", printed) == shown
+
+
+def test_line_for_cron_says_nothing_when_all_is_well(
+    database_url: str, api: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIVETRAN_API_URL", api.url)
+    monkeypatch.setenv("FIVETRAN_API_KEY", KEY)
+    monkeypatch.setenv("FIVETRAN_API_SECRET", SECRET)
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", database_url)
+    [line] = blocks("cron")
+    words = shlex.split(line.partition("/bin/inventory ")[2])
+    result = CliRunner().invoke(main, words)
+    assert (result.exit_code, result.output) == (0, "")
+    with database.reading(connect(database_url)) as connection:
+        assert connection.scalar(text("select count(*) from sync_runs")) == 1
+
+
+def test_every_statement_runs_and_answers(engine: Engine, api: StandIn, account: Account) -> None:
+    account.connectors = Example().connectors
+    sync(engine, api_settings(api))
+    statements = blocks("sql")
+    assert len(statements) == 3
+    with database.reading(engine) as connection:
+        answers = [connection.execute(text(_plain(sql))).all() for sql in statements]
+    broken, history, last_tuesday = answers
+    assert [row.connector_id for row in broken] == ["calm_compass"]
+    assert len(history) == 3
+    assert last_tuesday == []
+
+
+def _plain(sql: str) -> str:
+    return re.sub(r"(\d\d):", r"\1\\:", sql.rstrip().rstrip(";"))  # 03:00 is no parameter
+
+
+def test_every_command_is_in_the_readme_and_no_other() -> None:
+    def commands(group: click.Group, prefix: str) -> set[str]:
+        found: set[str] = set()
+        for name, command in group.commands.items():
+            words = f"{prefix} {name}"
+            found |= commands(command, words) if isinstance(command, click.Group) else {words}
+        return found
+
+    shown = set(re.findall(r"^\| `(inventory [a-z ]+?)` \|", README, re.MULTILINE))
+    assert shown == commands(main, "inventory")
+
+
+def test_every_table_and_view_is_in_the_readme() -> None:
+    section = README.partition("## The tables")[2].partition("## Commands")[0]
+    shown = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (.*?) \|", section, re.M))))
+    there = set(Base.metadata.tables) | {versioned.history for versioned in VERSIONED}
+    assert there <= shown
