@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -77,7 +77,7 @@ class _Envelope(msgspec.Struct):
 
 
 class _Account(msgspec.Struct):
-    account_id: str
+    account_id: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class _Answer(NamedTuple):
@@ -104,6 +104,13 @@ class _Unusable(Exception):
         self.error = error
 
 
+class _Session(requests.Session):
+    """Never looks where a redirect leads: the question, and maybe the key, would go elsewhere."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 class Client:
     """One account's API, asked over one session, until the deadline of the run."""
 
@@ -112,7 +119,9 @@ class Client:
         self._settings = settings
         self._clock = clock
         self._ends_at = clock.monotonic() + settings.deadline
-        self._session = requests.Session()
+        self._session = _Session()
+        # Plain http is for localhost alone: a proxy would get the key unencrypted.
+        self._session.trust_env = not settings.url.lower().startswith("http:")
         # As bytes, or requests would encode them as latin-1.
         self._session.auth = HTTPBasicAuth(
             settings.key.reveal().encode(), settings.secret.reveal().encode()
@@ -176,13 +185,14 @@ class Client:
 
         "unknown" is any answer that is neither the connector nor the API's own word that it is
         gone or hidden: a proxy's 404 page proves nothing.
-        Raises ApiUnavailable where there is no answer at all.
+        Raises ApiUnavailable where there is no answer at all, and what else a page would raise.
         """
         path = f"/v1/{self.traffic.endpoint}/{quote(connector_id, safe='')}"
         answer = self._ask(path, {}, _unless(401, 403, 404, read=_success))
         if isinstance(answer, _Envelope):
             return Verdict("alive", answer.data)
         code = _code(answer)
+        # This endpoint has just served the walk, so even a bare NotFound speaks of the connector.
         if answer.status == 404 and code is not None and code.startswith("NotFound"):
             return Verdict("deleted")
         if answer.status == 403 and code is not None:
@@ -250,8 +260,6 @@ class Client:
                 params=params,
                 timeout=timeouts,
                 stream=True,
-                # Followed, a redirect would carry the question, and maybe the key, elsewhere.
-                allow_redirects=False,
             ) as response:
                 wait = _seconds_to_wait(response.headers.get("Retry-After"), self._clock.time())
                 return _Answer(path, response.status_code, self._body(response), wait)
@@ -261,7 +269,8 @@ class Client:
     def _body(self, response: requests.Response) -> bytes:
         limit = self._settings.max_response_mb << 20
         body = bytearray()
-        while chunk := response.raw.read(_CHUNK, decode_content=True):
+        # read() would wait for a full chunk, for ever if the bytes only drip.
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body += chunk
             if len(body) > limit:
                 raise PayloadUnusable(
@@ -276,7 +285,7 @@ class Client:
         remaining = self._ends_at - self._clock.monotonic()
         backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempt - 1))
         # Jitter keeps many hosts that failed together from asking again together.
-        wait = failure.wait if failure.wait is not None else backoff * random.uniform(0.5, 1.0)
+        wait = max(failure.wait or 0.0, backoff * random.uniform(0.5, 1.0))
         if attempt >= self._settings.attempts:
             raise failure.error(
                 f"GET {path} {failure}, at the last of {attempt} attempts. Nothing was written. "
@@ -387,7 +396,7 @@ def _seconds_to_wait(retry_after: str | None, now: float) -> float | None:
         return float(text[:9])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:  # "-0000", which HTTP does not use, parses as naive UTC
         moment = moment.replace(tzinfo=UTC)

@@ -87,6 +87,10 @@ def _postgresql(url: URL, schema: str | None) -> Engine:
         url,
         poolclass=NullPool,  # a batch job needs few connections, and long pauses go by between
         hide_parameters=True,
+        # Whatever the server's default is: in a stricter one, the lock's transaction would keep a
+        # snapshot, and the merge could be refused for what other accounts do.
+        isolation_level="READ COMMITTED",
+        execution_options={"schema": schema},
         # Prepared statements live in a session, which a transaction pooler changes under us.
         connect_args={"prepare_threshold": None, "connect_timeout": 10}
         | ({} if "application_name" in url.query else {"application_name": "inventory"}),
@@ -131,9 +135,11 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A reading transaction that wants to write when another has written fails at once; one
-        # that says so at its beginning waits its turn.
-        connection.exec_driver_sql("begin" if _is_reading(connection) else "begin immediate")
+        reading = _is_reading(connection)
+        connection.exec_driver_sql(f"pragma query_only = {'on' if reading else 'off'}")
+        # A transaction that has read and then wants to write fails at once if another has
+        # written meanwhile; one that says at its beginning that it will write waits its turn.
+        connection.exec_driver_sql("begin" if reading else "begin immediate")
 
     return engine
 

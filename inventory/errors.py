@@ -4,6 +4,7 @@
      +- TryAgain            1  the next run may succeed
      |   +- ApiUnavailable      no usable answer, rate limit, out of time
      |   +- DatabaseUnavailable the database cannot be reached or gave up
+     |   +- HostTrouble         this host has no room for temporary files, or the like
      |   +- AlreadyRunning      another run of this account holds the lock
      |   +- Interrupted         Ctrl-C or SIGTERM
      +- FixSettings         2  settings, key or schema must change first
@@ -41,6 +42,12 @@ class DatabaseUnavailable(TryAgain):
     """The database cannot be reached, or ended the work."""
 
     code = "database_unavailable"
+
+
+class HostTrouble(TryAgain):
+    """This host did not do its part: no room for temporary files, too many open ones."""
+
+    code = "host_trouble"
 
 
 class AlreadyRunning(TryAgain):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.schema import CreateSchema
 
 from inventory import views
 from inventory.database import describe, is_sqlite, reading
@@ -150,9 +151,9 @@ def _begin_upgrade(connection: Connection) -> None:
     if is_sqlite(connection):
         return  # `begin immediate` has locked the file
     connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
-    wanted = connection.scalar(text("select current_setting('search_path')"))
-    if connection.scalar(text("select current_schema()")) is None:
-        connection.exec_driver_sql(f"create schema {wanted}")
+    wanted = connection.get_execution_options().get("schema")
+    if wanted is not None and not inspect(connection).has_schema(wanted):
+        connection.execute(CreateSchema(wanted))
 
 
 def _grants(connection: Connection) -> list[_Grant]:

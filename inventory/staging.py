@@ -4,9 +4,10 @@ While the API is being read no transaction is open, and a temporary table would 
 behind a pooler. So a walk's rows wait in a file of their own, in memory while they are few.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Set
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Boolean, Column, Connection, MetaData, Table, Text, text
@@ -17,7 +18,7 @@ from inventory.payload import COLUMNS, Batch, Row
 
 _IN_MEMORY = 8 << 20  # bytes; some 4,000 connectors seen for the first time
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(dict[str, list[tuple[Any, ...]]]).decode
+_decode = msgspec.msgpack.Decoder(list[tuple[Any, ...]]).decode
 
 _metadata = MetaData()
 
@@ -41,21 +42,33 @@ STAGED_REMOVALS = Table(
 )
 
 
+class _Chunk(NamedTuple):
+    """Rows of one page for one table: where they lie in the file."""
+
+    page: int
+    start: int
+    size: int
+
+
 class Spool:
     """The rows of one walk, page by page. A connector that comes again replaces its rows."""
 
     def __init__(self) -> None:
         self.duplicates = 0
-        self.has_rows = False
-        self._file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed by close()
+        self._file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # see close()
+        self._chunks: dict[str, list[_Chunk]] = {table: [] for table in STAGED}
         self._page_of: dict[str, int] = {}
-        self._replaced: dict[int, set[str]] = {}
+        self._replaced: defaultdict[int, set[str]] = defaultdict(set)
         self._pages = 0
 
     @property
-    def connector_ids(self) -> set[str]:
+    def connector_ids(self) -> Set[str]:
         """Every connector that was added."""
-        return set(self._page_of)
+        return self._page_of.keys()
+
+    @property
+    def has_rows(self) -> bool:
+        return any(self._chunks.values())
 
     def __len__(self) -> int:
         return len(self._page_of)
@@ -66,23 +79,23 @@ class Spool:
             earlier = self._page_of.get(connector_id)
             if earlier is not None:
                 self.duplicates += 1
-                if earlier != self._pages:
-                    self._replaced.setdefault(earlier, set()).add(connector_id)
+                if earlier != self._pages:  # within a page the reader has seen to it
+                    self._replaced[earlier].add(connector_id)
             self._page_of[connector_id] = self._pages
+        for table, rows in batch.rows.items():
+            if rows:
+                start, chunk = self._file.tell(), _encode(rows)
+                self._file.write(chunk)
+                self._chunks[table].append(_Chunk(self._pages, start, len(chunk)))
         self._pages += 1
-        self.has_rows = self.has_rows or any(batch.rows.values())
-        page = _encode(batch.rows)
-        self._file.write(len(page).to_bytes(8, "big") + page)
 
     def rows(self, table: str) -> Iterator[Row]:
         """Yield the rows of a table, those that were replaced left out."""
-        self._file.seek(0)
-        for number in range(self._pages):
-            size = int.from_bytes(self._file.read(8), "big")
-            replaced = self._replaced.get(number, set())
-            for row in _decode(self._file.read(size))[table]:
-                if row[0] not in replaced:
-                    yield row
+        for chunk in self._chunks[table]:
+            self._file.seek(chunk.start)
+            rows = _decode(self._file.read(chunk.size))
+            replaced = self._replaced.get(chunk.page)
+            yield from (row for row in rows if row[0] not in replaced) if replaced else rows
 
     def close(self) -> None:
         """Forget the rows; the file goes with them."""

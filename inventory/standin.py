@@ -78,7 +78,7 @@ class StandIn:
         self.requests: list[Request] = []
         self._authorization = "Basic " + base64.b64encode(f"{key}:{secret}".encode()).decode()
         self._server = _Server(("127.0.0.1", port), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     @property
     def url(self) -> str:

@@ -13,7 +13,14 @@ from sqlalchemy import Connection, Engine, insert, select
 from inventory import __version__, database, merge, runs, schema, staging
 from inventory.client import Client
 from inventory.client import Clock as HttpClock
-from inventory.errors import AlreadyRunning, ApiUnavailable, Bug, Interrupted, InventoryError
+from inventory.errors import (
+    AlreadyRunning,
+    ApiUnavailable,
+    Bug,
+    HostTrouble,
+    Interrupted,
+    InventoryError,
+)
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, SYNC_RUNS
 from inventory.payload import Reader
 from inventory.settings import ApiSettings
@@ -89,6 +96,8 @@ class _Run:
             return self._failed(error)
         except KeyboardInterrupt as interrupt:
             return self._failed(Interrupted(_INTERRUPTED), interrupt)
+        except OSError as error:
+            return self._failed(_host_trouble(error), error)
         except Exception as bug:
             # Its text may hold anything, so only its kind goes into the log.
             return self._failed(Bug(type(bug).__name__), bug)
@@ -102,13 +111,16 @@ class _Run:
         snapshot = take_snapshot(self._api, known, lock, self._on_page)
         with closing(snapshot.spool):
             lock.check()
+            begun = time.perf_counter()
             with database.transaction(self._engine) as connection:
                 moment = runs.begin_merge(
                     connection, self._run_id, account_id, previous, self._clock
                 )
                 facts = _merged(connection, moment, snapshot) | asdict(self._api.traffic)
                 runs.finish(connection, moment, self._clock, status="succeeded", **facts)
-                return runs.get(connection, self._run_id)
+                row = runs.get(connection, self._run_id)
+            log.info("The merge took %.3f s in one transaction", time.perf_counter() - begun)
+            return row
 
     def _failed(self, error: InventoryError, cause: BaseException | None = None) -> RunRow:
         """Mark the run as failed and raise; return its row if it has been merged after all."""
@@ -258,6 +270,13 @@ def _merged(connection: Connection, moment: merge.Moment, snapshot: Snapshot) ->
         return facts
     staging.stage(connection, snapshot.spool, snapshot.removals)
     return facts | merge.merge(connection, moment)
+
+
+def _host_trouble(error: OSError) -> HostTrouble:
+    return HostTrouble(
+        f"This host did not do its part: {error.strerror or type(error).__name__}. The rows of a "
+        f"walk wait in a temporary file; if there is no room, set TMPDIR. Nothing was written."
+    )
 
 
 class _OddityLog:
