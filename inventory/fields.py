@@ -4,6 +4,7 @@ What does not fit is not an error: it is kept verbatim in the row's `extra`, and
 the API never stops the inventory.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,10 +32,11 @@ KNOWN_TEST_STATES: Mapping[str, frozenset[str]] = {
 
 # An index row on PostgreSQL ends at about 2,700 bytes; no real title comes near.
 MAX_TITLE = 500
+# PostgreSQL's numeric ends at 131,072 digits; no real number comes near.
+MAX_EXPONENT = 1000
 
-# Decimal keeps numbers as they are written; a float would round them.
-decode: Callable[[Any], Any] = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _UNFIT: Any = object()
 
 # A field's name and what is odd about it, never its value.
@@ -43,9 +45,27 @@ UNFIT = "does not fit its column"
 UNKNOWN_STATE = "is a state not known"
 
 
+def _number(text: str) -> Any:
+    """Keep a number as it is written, where a float would round it.
+
+    One whose exponent no database takes stays a text.
+    """
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        return text
+    return number if abs(number.adjusted()) < MAX_EXPONENT else text
+
+
+decode: Callable[[Any], Any] = msgspec.json.Decoder(float_hook=_number).decode
+
+
 def json_text(value: Any) -> str | None:
-    """Return canonical JSON (sorted keys), so that equal values are equal texts; None for null."""
-    return None if value is None else _encode(value).decode()
+    """Return canonical JSON (sorted keys), so that equal values are equal texts; None for null.
+
+    What stands under a name that says secret is masked.
+    """
+    return None if value is None else _encode(mask(value)).decode()
 
 
 def _text(value: Any) -> Any:
@@ -59,7 +79,7 @@ def _title(value: Any) -> Any:
 def _integer(value: Any) -> Any:
     """Take an int, and what can only mean one: 360.0 and "360"."""
     if isinstance(value, str):
-        value = int(value) if value.isascii() and value.isdigit() and len(value) < 20 else _UNFIT
+        value = int(value) if _INTEGER.fullmatch(value) else _UNFIT
     elif isinstance(value, Decimal):
         value = int(value) if value.adjusted() < 19 and value == value.to_integral() else _UNFIT
     fits = isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
@@ -70,27 +90,27 @@ def _boolean(value: Any) -> Any:
     return value if isinstance(value, bool) else _UNFIT
 
 
-@lru_cache(maxsize=4096)
 def _instant(value: Any) -> Any:
+    return _utc(value) if isinstance(value, str) else _UNFIT
+
+
+@lru_cache(maxsize=4096)
+def _utc(text: str) -> Any:
     """Return an RFC 3339 time as the UTC text that both databases take and that sorts as time.
 
     Fractions of 0, 3 and 6 digits have been seen, so the API's own text must never be compared.
     """
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             return _UNFIT
         return moment.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         return _UNFIT
 
 
 def _object(value: Any) -> Any:
     return json_text(value) if isinstance(value, dict) else _UNFIT
-
-
-def _masked_object(value: Any) -> Any:
-    return json_text(mask(value)) if isinstance(value, dict) else _UNFIT
 
 
 class Field(NamedTuple):
@@ -116,58 +136,20 @@ CONNECTOR_FIELDS = (
     *_fields(_object, "schedule"),
 )
 # Three-valued: absent or null means "not told", and what is stored stays.
-TOLD_FIELDS = (
-    *_fields(_masked_object, "config connect_card_config"),
-    *_fields(_object, "source_sync_details"),
-)
+TOLD_FIELDS = (*_fields(_object, "config connect_card_config source_sync_details"),)
 STATUS_FIELDS = (
     *_fields(_text, "setup_state sync_state update_state schema_status"),
     *_fields(_boolean, "is_historical_sync"),
-    *_fields(_instant, "rescheduled_for succeeded_at failed_at"),
+    *_fields(_instant, "rescheduled_for"),
 )
+# Of the item, not of its status; but they move with every sync, and belong with the narrow row.
+SYNC_TIMES = (*_fields(_instant, "succeeded_at failed_at"),)
 ALERT_FIELDS = (*_fields(_text, "code message"), Field("details", "details", json_text))
 SETUP_TEST_FIELDS = (
     Field("title", "title", _title),
     *_fields(_text, "status message"),
     Field("details", "details", json_text),
 )
-
-_ALERT = ("connector_id", "fingerprint", "ordinal", "code", "message", "details", "extra")
-
-# The cells of the rows that `Reader` makes, by table.
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "connectors": (
-        "connector_id",
-        "account_id",
-        *(field.column for field in CONNECTOR_FIELDS),
-        "extra",
-        "config",
-        "config_volatile",
-        "config_told",
-        *(name for field in TOLD_FIELDS for name in (field.column, f"{field.column}_told")),
-    ),
-    "connector_status": (
-        "connector_id",
-        *(field.column for field in STATUS_FIELDS),
-        "extra",
-        "last_sync_failed",
-        "fingerprints",
-        "warnings_told",
-        "tasks_told",
-        "setup_tests_told",
-    ),
-    "warnings": _ALERT,
-    "tasks": _ALERT,
-    "setup_tests": (
-        "connector_id",
-        "title",
-        "ordinal",
-        "status",
-        "message",
-        "details",
-        "extra",
-    ),
-}
 
 
 class Fitted(NamedTuple):
@@ -194,4 +176,4 @@ def fit(
         elif cell is not None and field.name in states and cell not in states[field.name]:
             oddities.append((field.name, UNKNOWN_STATE))
         cells.append(cell)
-    return Fitted(tuple(cells), mask(values | misfits), oddities)
+    return Fitted(tuple(cells), values | misfits, oddities)

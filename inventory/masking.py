@@ -11,22 +11,33 @@ MASK = "******"
 
 # Anywhere in the name, because names are glued as well as joined: accesstoken, clientSecret.
 _FRAGMENTS = (
+    "auth_code",
     "connect_card",
+    "connection_string",
     "credential",
     "keyfile",
+    "keypair",
+    "key_pair",
     "keystore",
     "keytab",
+    "passcode",
     "passphrase",
     "passwd",
     "password",
     "private",
+    "pwd",
     "secret",
     "token",
 )
 # Whole words only: "pat" is in "path", "pin" in "mapping", "pass" in "bypass".
 _WORDS = frozenset(
-    ("auth_code", "bearer", "cookie", "jwt", "otp", "pass", "pat", "pin", "pwd", "sas", "signature")
+    (
+        *("bearer", "cookie", "cookies", "cred", "creds", "jwt", "otp", "pass", "pat", "pin"),
+        *("sas", "signature"),
+    )
 )
+# The whole name only: authorization_method and authorization_type hold none.
+_NAMES = frozenset(("authorization", "proxy_authorization"))
 # "key" ends a secret's name (api_key, hapikey) but begins harmless ones (keyspace, keyword).
 _ENDINGS = ("key", "keys")
 # Named like secrets, and known to hold none.
@@ -40,19 +51,19 @@ _HARMLESS = frozenset(
         "public_key",
     )
 )
-
-_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 
 
 def is_secret_name(name: str) -> bool:
-    """Say whether a field of this name may hold a secret; camelCase and dashes count as snake."""
+    """Say whether a field of this name may hold a secret: api_key, apiKey, API-Key, key1."""
     snake = _NO_WORD.sub("_", _HUMPS.sub("_", name).lower())
     if snake in _HARMLESS:
         return False
-    if any(fragment in snake for fragment in _FRAGMENTS):
+    if snake in _NAMES or any(fragment in snake for fragment in _FRAGMENTS):
         return True
-    return any(word in _WORDS or word.endswith(_ENDINGS) for word in snake.split("_"))
+    words = (word.rstrip("0123456789") for word in snake.split("_"))
+    return any(word in _WORDS or word.endswith(_ENDINGS) for word in words)
 
 
 def mask(value: Any) -> Any:
@@ -61,10 +72,26 @@ def mask(value: Any) -> Any:
     null, true and false stay: they hold no secret, and that a secret is not set is worth knowing.
     """
     if isinstance(value, dict):
-        return {name: MASK if _hides(name, inner) else mask(inner) for name, inner in value.items()}
+        names = _meanings(value)
+        return {
+            name: MASK if _hides(names.get(name) or name, inner) else mask(inner)
+            for name, inner in value.items()
+        }
     if isinstance(value, list):
         return [mask(inner) for inner in value]
     return value
+
+
+def _meanings(value: dict[Any, Any]) -> dict[str, str]:
+    """Where an object is a label beside a value, it is the label that says what the value is.
+
+    A list of headers is `[{"key": "Authorization", "value": ...}]`.
+    """
+    for name in ("key", "name"):
+        label = value.get(name)
+        if isinstance(label, str) and "value" in value:
+            return {name: "label", "value": label}
+    return {}
 
 
 def _hides(name: str, value: Any) -> bool:

@@ -5,6 +5,7 @@ fingerprinted before anything in them is decoded; a section whose fingerprint is
 counted as seen. `connect_card` is a bearer credential and is dropped undecoded.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -22,6 +23,7 @@ from inventory.fields import (
     KNOWN_TEST_STATES,
     SETUP_TEST_FIELDS,
     STATUS_FIELDS,
+    SYNC_TIMES,
     TOLD_FIELDS,
     UNFIT,
     VOLATILE_CONFIG,
@@ -56,7 +58,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "connector_status": (
         "connector_id",
-        *(field.column for field in STATUS_FIELDS),
+        *(field.column for field in STATUS_FIELDS + SYNC_TIMES),
         "last_sync_failed",
         "extra",
         *(f"{name}_told" for name in LISTS),
@@ -73,6 +75,7 @@ _split = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.encode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NULL = b"null"
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # and no backslash that is escaped itself
 _ADVICE = (
     "Nothing was written. If it lasts, the API has changed: look for a newer version of this tool."
 )
@@ -87,26 +90,38 @@ class Item(NamedTuple):
     connector_id: str
     connector: dict[str, Raw]
     status: dict[str, Raw]
+    sync_times: dict[str, Raw]
     lists: dict[str, Raw | None]
 
 
 def cut(raw: Raw) -> Item:
     """Cut an item into its sections.
 
+    What should be an object or a list and is none stays where it stood, to be kept verbatim.
     Raises PayloadUnusable for what is no object or has no usable id: such a page is no inventory.
     """
     try:
-        connector = _split(raw)
+        connector = _split(_without_nul(raw))
     except _UNREADABLE:
         raise PayloadUnusable(f"The API listed an item that is no JSON object. {_ADVICE}") from None
     connector_id = _usable_id(connector.pop("id", None))
     connector.pop("connect_card", None)
-    status = _status_fields(connector.pop("status", None))
-    # The times of syncs move with every sync: they belong with the narrow row.
-    for name in ("succeeded_at", "failed_at", "setup_tests"):
-        if name in connector:
-            status[name] = connector.pop(name)
-    return Item(connector_id, connector, status, {name: _pop_list(status, name) for name in LISTS})
+    status = _pop_status(connector)
+    sync_times = {
+        field.name: connector.pop(field.name) for field in SYNC_TIMES if field.name in connector
+    }
+    lists = {
+        "warnings": _pop_list(status, "warnings"),
+        "tasks": _pop_list(status, "tasks"),
+        "setup_tests": _pop_list(connector, "setup_tests"),
+    }
+    return Item(connector_id, connector, status, sync_times, lists)
+
+
+def _without_nul(raw: Raw) -> Raw | bytes:
+    """Put U+FFFD in the place of NUL, which PostgreSQL takes neither in text nor in jsonb."""
+    whole = bytes(raw)
+    return raw if b"\\u0000" not in whole else _NUL.sub(rb"\1\\ufffd", whole)
 
 
 def _usable_id(raw: Raw | None) -> str:
@@ -114,28 +129,32 @@ def _usable_id(raw: Raw | None) -> str:
         value = None if raw is None else decode(raw)
     except _UNREADABLE:
         value = None
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID or not value.isprintable():
-        raise PayloadUnusable(f"The API listed an item without a usable id. {_ADVICE}")
-    return value
+    # U+FFFD may have been a NUL.
+    if isinstance(value, str) and value.isprintable() and "\ufffd" not in value:
+        connector_id: str = value
+        if 0 < len(connector_id) <= MAX_ID:
+            return connector_id
+    raise PayloadUnusable(f"The API listed an item without a usable id. {_ADVICE}")
 
 
-def _status_fields(raw: Raw | None) -> dict[str, Raw]:
+def _pop_status(connector: dict[str, Raw]) -> dict[str, Raw]:
+    raw = connector.pop("status", None)
     if raw is None or bytes(raw) == _NULL:
         return {}
     try:
         return _split(raw)
     except _UNREADABLE:
-        return {"status": raw}
+        connector["status"] = raw
+        return {}
 
 
-def _pop_list(status: dict[str, Raw], name: str) -> Raw | None:
-    """Take a list out of the status; what is there but is no list stays, to be kept verbatim."""
-    raw = status.pop(name, None)
+def _pop_list(fields: dict[str, Raw], name: str) -> Raw | None:
+    raw = fields.pop(name, None)
     if raw is None or bytes(raw) == _NULL:
         return None
     if bytes(raw).startswith(b"["):
         return raw
-    status[name] = raw
+    fields[name] = raw
     return None
 
 
@@ -157,19 +176,24 @@ def _read_connector(item: Item) -> Reading:
         volatile = {name: config.pop(name) for name in VOLATILE_CONFIG if name in config}
     told = [values.get(field.name) is not None for field in TOLD_FIELDS]
     fitted = fit(values, CONNECTOR_FIELDS + TOLD_FIELDS, KNOWN_STATES)
-    extra = json_text(fitted.extra or None)
-    row = (*fitted.cells, *told, json_text(volatile or None), extra)
-    return Reading([row], fitted.oddities)
+    row = (*fitted.cells, *told, json_text(volatile or None), json_text(fitted.extra or None))
+    return Reading([row], fitted.oddities + _misfits(item.connector, "status", "setup_tests"))
 
 
 def _read_status(item: Item) -> Reading:
-    fitted = fit(_decoded(item.status), STATUS_FIELDS, KNOWN_STATES)
-    cells = dict(zip((field.name for field in STATUS_FIELDS), fitted.cells, strict=True))
-    succeeded_at, failed_at = cells["succeeded_at"], cells["failed_at"]
+    states = fit(_decoded(item.status), STATUS_FIELDS, KNOWN_STATES)
+    times = fit(_decoded(item.sync_times), SYNC_TIMES, {})
+    succeeded_at, failed_at = times.cells
     last_sync_failed = failed_at is not None and (succeeded_at is None or failed_at >= succeeded_at)
-    misfits = [(name, UNFIT) for name in ("status", *LISTS) if name in item.status]
-    row = (*fitted.cells, last_sync_failed, json_text(fitted.extra or None))
-    return Reading([row], fitted.oddities + misfits)
+    extra = json_text(states.extra | times.extra or None)
+    row = (*states.cells, *times.cells, last_sync_failed, extra)
+    misfits = _misfits(item.status, "warnings", "tasks")
+    return Reading([row], states.oddities + times.oddities + misfits)
+
+
+def _misfits(fields: dict[str, Raw], *names: str) -> list[Oddity]:
+    """Name the objects and lists that are none, and so were left among the fields."""
+    return [(name, UNFIT) for name in names if name in fields]
 
 
 def _read_list(item: Item, name: str, read: Callable[[Raw], Reading]) -> Reading:
@@ -243,9 +267,11 @@ def _digest(*parts: Any) -> bytes:
 
 def _digests(item: Item) -> list[bytes]:
     """Fingerprint the sections, in the order of SECTIONS."""
+    # A name within the status is not the same field as that name beside it.
+    status = item.status | {f"/{name}": raw for name, raw in item.sync_times.items()}
     return [
         _digest("\0".join(item.connector).encode(), *item.connector.values()),
-        _digest("\0".join(item.status).encode(), *item.status.values()),
+        _digest("\0".join(status).encode(), *status.values()),
         *(_digest(_NULL if raw is None else raw) for raw in item.lists.values()),
     ]
 

@@ -94,6 +94,7 @@ def _file_lock(engine: Engine, account_id: str) -> Iterator[None]:
     if not database or database == ":memory:":
         yield
         return
+    database = os.path.realpath(database)  # one file has one lock, whatever it is called
     suffix = blake2b(account_id.encode(), digest_size=4).hexdigest()
     # The file stays: to remove it would let two runs hold locks on two files of one name.
     with named_errors(engine):

@@ -51,11 +51,12 @@ def _state_in(connection: Connection) -> State:
     if revision is not None:
         order = (revision > HEAD) - (revision < HEAD)
         return {-1: State.OLDER, 0: State.CURRENT, 1: State.NEWER}[order]
-    names = set(inspect(connection).get_table_names())
-    if foreign := sorted(names & set(Base.metadata.tables)):
+    there = {*inspect(connection).get_table_names(), *inspect(connection).get_view_names()}
+    ours = {*Base.metadata.tables, *(view.name for view in views.all_views(connection))}
+    if foreign := sorted(there & ours):
         raise SchemaMismatch(
-            f"{describe(connection.engine)} holds tables named {', '.join(foreign)} that are not "
-            "of this tool. Name another database, or on PostgreSQL a schema in INVENTORY_SCHEMA."
+            f"{describe(connection.engine)} holds {', '.join(foreign)}, made by somebody else. "
+            "Name another database, or on PostgreSQL a schema in INVENTORY_SCHEMA."
         )
     return State.EMPTY
 
@@ -91,6 +92,10 @@ def _refuse_other_versions(engine: Engine, state: State) -> None:
             f"{describe(engine)} has the tables of an older version of this tool: "
             "run `inventory db upgrade`."
         )
+    _refuse_newer(engine, state)
+
+
+def _refuse_newer(engine: Engine, state: State) -> None:
     if state is State.NEWER:
         raise SchemaMismatch(
             f"{describe(engine)} has the tables of a newer version of this tool: upgrade the "
@@ -103,8 +108,6 @@ def upgrade(engine: Engine) -> None:
 
     Raises SchemaMismatch for tables of a newer version, or of somebody else.
     """
-    if state_of(engine) is State.NEWER:
-        _refuse_other_versions(engine, State.NEWER)
     from alembic import command
     from alembic.config import Config
 
@@ -135,11 +138,15 @@ class _Grant(NamedTuple):
 def rebuilding_views(connection: Connection) -> Iterator[None]:
     """Alter tables inside: no view is in the way, and afterwards all are there as before.
 
-    At any revision but HEAD the views are left out: their texts belong to HEAD.
+    At any revision but HEAD the views are left out: their texts belong to HEAD. Raises
+    SchemaMismatch for tables of a newer version, or of somebody else.
     """
     _begin_upgrade(connection)
-    grants = _grants(connection)
-    views.drop(connection)
+    state = _state_in(connection)
+    _refuse_newer(connection.engine, state)
+    grants = [] if state is State.EMPTY else _grants(connection)
+    if state is not State.EMPTY:
+        views.drop(connection)
     yield
     if _revision(connection) == HEAD:
         views.create(connection)
@@ -164,11 +171,10 @@ def _grants(connection: Connection) -> list[_Grant]:
             """
             select c.relname, coalesce(r.rolname, ''), a.privilege_type, a.is_grantable
             from pg_class c
+            join pg_namespace n on n.oid = c.relnamespace
             cross join lateral aclexplode(c.relacl) a
             left join pg_roles r on r.oid = a.grantee
-            where c.relkind = 'v'
-              and c.relnamespace = current_schema()::regnamespace
-              and a.grantee <> c.relowner
+            where c.relkind = 'v' and n.nspname = current_schema() and a.grantee <> c.relowner
             """
         )
     )

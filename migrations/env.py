@@ -1,14 +1,16 @@
 """Where alembic meets the database: for `inventory db upgrade`, `inventory sync` and `alembic`."""
 
 from alembic import context
+from alembic.util import CommandError
+from sqlalchemy import Engine
 
 from inventory import database, schema
+from inventory.errors import InventoryError
 from inventory.models import Base
 from inventory.settings import database_settings
 
 
-def migrate() -> None:
-    engine = context.config.attributes.get("engine") or database.connect(database_settings())
+def migrate(engine: Engine) -> None:
     with database.transaction(engine) as connection, schema.rebuilding_views(connection):
         context.configure(
             connection=connection,
@@ -24,4 +26,9 @@ def migrate() -> None:
 
 if context.is_offline_mode():
     raise SystemExit("Scripts for offline use are not made: the views need a live database.")
-migrate()
+try:
+    migrate(context.config.attributes.get("engine") or database.connect(database_settings()))
+except InventoryError as error:
+    if "engine" in context.config.attributes:
+        raise
+    raise CommandError(str(error)) from error  # which the alembic command prints in a line

@@ -5,10 +5,10 @@ import pickle
 from pathlib import Path
 
 import pytest
+from worlds import KEY, SECRET
 
 from inventory.errors import FixSettings
 from inventory.settings import Secret, api_settings, database_settings
-from worlds import KEY, SECRET
 
 GIVEN = {"FIVETRAN_API_KEY": KEY, "FIVETRAN_API_SECRET": SECRET}
 
