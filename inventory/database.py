@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, PendingRollbackError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from inventory.errors import DatabaseUnavailable, FixSettings, InventoryError
@@ -66,12 +66,11 @@ def _parse(text_url: str) -> URL:
         text_url = text_url.replace("postgres", "postgresql", 1)
     try:
         url = make_url(text_url)
-    except ArgumentError:
-        # The URL itself is not shown: it may hold a password.
-        raise FixSettings(
-            "INVENTORY_DATABASE_URL is no database URL: it looks like "
-            "postgresql://user:password@host/database or sqlite:////path/to/inventory.db."
-        ) from None
+    except (ArgumentError, ValueError):
+        raise _no_url() from None
+    on_file = url.get_backend_name() == "sqlite"
+    if "@" in (url.host or "") or (on_file and url.host):
+        raise _no_url()  # a password's own @, or a slash too few: it would be shown as the host
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("postgresql+psycopg", "sqlite", "sqlite+pysqlite"):
@@ -80,6 +79,15 @@ def _parse(text_url: str) -> URL:
             "(postgresql://…, with psycopg 3) and SQLite (sqlite:///…)."
         )
     return url
+
+
+def _no_url() -> FixSettings:
+    # The URL itself is not shown: it may hold a password.
+    return FixSettings(
+        "INVENTORY_DATABASE_URL is no database URL: it looks like "
+        "postgresql://user:password@host/database or sqlite:////path/to/inventory.db. "
+        "Signs in a password must be percent-encoded."
+    )
 
 
 def _postgresql(url: URL, schema: str | None) -> Engine:
@@ -100,8 +108,6 @@ def _postgresql(url: URL, schema: str | None) -> Engine:
     def begin(connection: Connection) -> None:
         # psycopg reads times in the session's zone and fails where that leaves year 1 or 9999.
         settings = "select set_config('TimeZone', 'UTC', true)"
-        if _is_reading(connection):
-            settings += ", set_config('transaction_read_only', 'on', true)"
         if schema is not None:
             settings += ", set_config('search_path', quote_ident(%(schema)s), true)"
         connection.exec_driver_sql(settings, {"schema": schema} if schema else {})
@@ -129,13 +135,10 @@ def _sqlite(url: URL) -> Engine:
         dbapi.isolation_level = None
         dbapi.execute("pragma foreign_keys = on")
         dbapi.execute("pragma temp_store = file")
-        if not in_memory:
-            # Readers go on while a run writes, and see all of it or nothing.
-            dbapi.execute("pragma journal_mode = wal")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        reading = _is_reading(connection)
+        reading = bool(connection.get_execution_options().get("reading"))
         connection.exec_driver_sql(f"pragma query_only = {'on' if reading else 'off'}")
         # A transaction that has read and then wants to write fails at once if another has
         # written meanwhile; one that says at its beginning that it will write waits its turn.
@@ -144,16 +147,29 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _is_reading(connection: Connection) -> bool:
-    return bool(connection.get_execution_options().get("reading"))
+def let_readers_go_on(engine: Engine) -> None:
+    """Make SQLite keep a write-ahead log: readers go on while a run writes, and see all or nothing.
+
+    The file remembers it, so it is done once, and never to a file that is not ours.
+    """
+    if is_sqlite(engine):
+        with named_errors(engine), engine.connect() as connection:
+            driver: Any = connection.connection
+            driver.execute("pragma journal_mode = wal")
 
 
 def _make_private(file: Path) -> None:
     """Create a missing file for its owner only; its sidecars get the same permissions from it."""
     if file.exists():
         return
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise FixSettings(
+            f"sqlite:///{file} cannot be made: {error.strerror}. "
+            "Name another one in INVENTORY_DATABASE_URL."
+        ) from error
 
 
 @contextmanager
@@ -166,7 +182,10 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One transaction that only reads: one snapshot, and no way to change anything."""
-    with named_errors(engine), engine.execution_options(reading=True).begin() as connection:
+    options: dict[str, Any] = {"reading": True}
+    if not is_sqlite(engine):
+        options |= {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
+    with named_errors(engine), engine.execution_options(**options).begin() as connection:
         yield connection
 
 
@@ -185,7 +204,7 @@ def named_errors(engine: Engine) -> Iterator[None]:
         yield
     except InventoryError:
         raise
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+    except (DBAPIError, PendingRollbackError, sqlite3.Error, OSError) as error:
         raise _named(error, describe(engine)) from error
     except Exception as error:  # psycopg's own errors, without importing it for SQLite
         if type(error).__module__.partition(".")[0] != "psycopg":

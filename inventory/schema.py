@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.schema import CreateSchema
 
 from inventory import views
-from inventory.database import describe, is_sqlite, reading
+from inventory.database import describe, is_sqlite, named_errors, reading
 from inventory.errors import SchemaMismatch
 from inventory.models import Base
 
@@ -40,8 +40,9 @@ def state_of(engine: Engine) -> State:
     Raises SchemaMismatch where tables of the same names stand there that are not ours.
     """
     file = engine.url.database if is_sqlite(engine) else None
-    if file and file != ":memory:" and not Path(file).exists():
-        return State.EMPTY  # looking would make the file
+    with named_errors(engine):
+        if file and file != ":memory:" and not Path(file).exists():
+            return State.EMPTY  # looking would make the file
     with reading(engine) as connection:
         return _state_in(connection)
 
@@ -128,8 +129,11 @@ def _migrations() -> Path:
 
 
 class _Grant(NamedTuple):
+    """A right to a view, or to one column of it; grantee null = everybody."""
+
     view: str
-    grantee: str
+    column: str | None
+    grantee: str | None
     privilege: str
     grantable: bool
 
@@ -169,12 +173,18 @@ def _grants(connection: Connection) -> list[_Grant]:
     rows = connection.execute(
         text(
             """
-            select c.relname, coalesce(r.rolname, ''), a.privilege_type, a.is_grantable
-            from pg_class c
-            join pg_namespace n on n.oid = c.relnamespace
-            cross join lateral aclexplode(c.relacl) a
-            left join pg_roles r on r.oid = a.grantee
-            where c.relkind = 'v' and n.nspname = current_schema() and a.grantee <> c.relowner
+            with right_given as (
+                select c.oid, null as column_name, a.*
+                from pg_class c cross join lateral aclexplode(c.relacl) a
+                union all
+                select c.attrelid, c.attname, a.*
+                from pg_attribute c cross join lateral aclexplode(c.attacl) a
+            )
+            select c.relname, g.column_name, r.rolname, g.privilege_type, g.is_grantable
+            from right_given g
+            join pg_class c on c.oid = g.oid and c.relkind = 'v' and c.relowner <> g.grantee
+            join pg_namespace n on n.oid = c.relnamespace and n.nspname = current_schema()
+            left join pg_roles r on r.oid = g.grantee
             """
         )
     )
@@ -186,8 +196,9 @@ def _give_back(connection: Connection, grants: list[_Grant]) -> None:
     names = {view.name for view in views.all_views(connection)}
     for grant in grants:
         if grant.view in names:
+            column = f"({quote(grant.column)})" if grant.column else ""
             grantee = quote(grant.grantee) if grant.grantee else "public"
             option = " with grant option" if grant.grantable else ""
             connection.exec_driver_sql(
-                f"grant {grant.privilege} on {quote(grant.view)} to {grantee}{option}"
+                f"grant {grant.privilege} {column} on {quote(grant.view)} to {grantee}{option}"
             )

@@ -22,6 +22,7 @@ def migrate(engine: Engine) -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+    database.let_readers_go_on(engine)
 
 
 if context.is_offline_mode():

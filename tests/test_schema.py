@@ -1,0 +1,299 @@
+"""The tables are those of the models, however they came about, and no upgrade is left half done."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect, make_url, text
+from worlds import connect, everything
+
+from inventory import database, runs, schema
+from inventory.errors import InventoryError, SchemaMismatch
+from inventory.models import VERSIONED, Base
+from inventory.schema import HEAD, VERSION_TABLE, State
+
+ROOT = Path(__file__).parent.parent
+MIGRATIONS = ROOT / "migrations"
+TABLES = set(Base.metadata.tables)
+VIEWS = {versioned.history for versioned in VERSIONED}
+
+only_postgresql = pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+
+
+def rules(connection: Connection, table: str) -> list[dict[str, Any]]:
+    look = inspect(connection)
+    kinds = (look.get_foreign_keys, look.get_check_constraints, look.get_unique_constraints)
+    found = [rule for kind in (*kinds, look.get_indexes) for rule in kind(table)]
+    return sorted([look.get_pk_constraint(table), *found], key=repr)
+
+
+def tables(connection: Connection) -> dict[str, list[str]]:
+    """What the catalog says of each table, column by column and rule by rule."""
+    look, commented = inspect(connection), connection.dialect.supports_comments
+    return {
+        name: [
+            *map(repr, look.get_columns(name)),
+            *map(repr, rules(connection, name)),
+            repr(commented and look.get_table_comment(name)),
+        ]
+        for name in set(look.get_table_names()) - {VERSION_TABLE}
+    }
+
+
+def shape(engine: Engine) -> dict[str, Any]:
+    """The tables, the views with their texts, and what the version table says, if there is one."""
+    with database.reading(engine) as connection:
+        look = inspect(connection)
+        versions = text(f"select version_num from {VERSION_TABLE}")
+        return {
+            "tables": tables(connection),
+            "views": {name: look.get_view_definition(name) for name in look.get_view_names()},
+            "at": connection.scalars(versions).all() if look.has_table(VERSION_TABLE) else None,
+        }
+
+
+def execute(engine: Engine, *statements: str) -> None:
+    with database.transaction(engine) as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def add_run(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        runs.start(connection, "account_one", database.now)
+
+
+def alembic(engine: Engine, act: Any, to: str, scripts: Path = MIGRATIONS) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    config.attributes["engine"] = engine
+    act(config, to)
+
+
+def python(*arguments: str, url: str) -> subprocess.Popen[str]:
+    """Start another process on the database of that URL, from the checkout."""
+    environment = {**os.environ, "INVENTORY_DATABASE_URL": url}
+    options = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | {"text": True}
+    command_line = [sys.executable, "-W", "error", *arguments]
+    return subprocess.Popen(command_line, cwd=ROOT, env=environment, **options)
+
+
+# --- the revisions and the models -----------------------------------------------------------
+
+
+def test_migrations_build_what_the_models_say(empty_url: str) -> None:
+    engine = connect(empty_url)
+    with database.rolled_back(engine) as connection:
+        Base.metadata.create_all(connection)
+        modelled = tables(connection)
+    schema.upgrade(engine)
+    assert (set(modelled), set(shape(engine)["views"])) == (TABLES, VIEWS)
+    with database.reading(engine) as connection:
+        assert tables(connection) == modelled
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_every_constraint_has_a_name_of_ours(engine: Engine) -> None:
+    with database.reading(engine) as connection:
+        for table in TABLES:
+            for rule in rules(connection, table):
+                assert re.match(rf"(pk|fk|ck|uq|ix)_{table}(_|$)", str(rule["name"]))
+
+
+def test_every_table_view_and_column_has_a_comment(postgres_url: str) -> None:
+    with database.reading(connect(postgres_url)) as connection:
+        look = inspect(connection)
+        for name in TABLES | VIEWS:
+            assert look.get_table_comment(name)["text"], name
+            assert all(column["comment"] for column in look.get_columns(name)), name
+
+
+def test_revisions_are_numbered_in_one_line_that_ends_at_head() -> None:
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    line = list(scripts.walk_revisions())[::-1]
+    numbers = [revision.revision for revision in line]
+    assert scripts.get_heads() == [HEAD]
+    assert numbers == [f"{number:04d}" for number in range(1, len(line) + 1)]
+    assert [revision.down_revision for revision in line] == [None, *numbers[:-1]]
+    assert [Path(revision.path).name.partition("_")[0] for revision in line] == numbers
+
+
+def test_revisions_import_nothing_of_ours() -> None:
+    """The past must not change with the models: a revision says itself what it builds."""
+    ours = re.compile(r"^\s*(from|import)\s+(.*\binventory\b|\.)", re.MULTILINE)
+    for file in (MIGRATIONS / "versions").glob("*.py"):
+        assert not ours.search(file.read_text()), file.name
+
+
+# --- up and down ----------------------------------------------------------------------------
+
+
+def test_down_to_base_leaves_nothing_and_up_again_all(engine: Engine) -> None:
+    built = shape(engine)
+    alembic(engine, command.downgrade, "base")
+    assert shape(engine) == {"tables": {}, "views": {}, "at": []}
+    assert schema.state_of(engine) is State.EMPTY
+    schema.upgrade(engine)
+    assert shape(engine) == built
+
+
+def test_upgrade_twice_is_harmless(engine: Engine) -> None:
+    add_run(engine)
+    before = shape(engine), everything(engine)
+    schema.upgrade(engine)
+    schema.prepare(engine)
+    assert (shape(engine), everything(engine)) == before
+
+
+def test_alembic_from_a_shell_builds_the_same(empty_url: str) -> None:
+    engine = connect(empty_url)
+    with python("-m", "alembic", "upgrade", "head", url=empty_url) as shell:
+        assert (*shell.communicate(timeout=60), shell.returncode) == ("", "", 0)
+    by_hand = shape(engine)
+    assert (set(by_hand["tables"]), by_hand["at"]) == (TABLES, [HEAD])
+    alembic(engine, command.downgrade, "base")
+    schema.upgrade(engine)
+    assert shape(engine) == by_hand
+
+
+HALF_DONE = f"""
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "9999", "{HEAD}"
+def upgrade():
+    op.create_table("half_done", sa.Column("id", sa.Integer()))
+    op.add_column("tasks", sa.Column("half_done", sa.Text()))
+    op.execute("delete from sync_runs")
+    op.execute("insert into nowhere values (1)")
+"""
+
+
+@pytest.mark.parametrize("built", [False, True], ids=["empty", "built"])
+def test_half_a_revision_leaves_nothing(empty_url: str, tmp_path: Path, built: bool) -> None:
+    engine = connect(empty_url)
+    if built:
+        schema.upgrade(engine)
+        add_run(engine)
+    before = shape(engine), built and everything(engine)
+    scripts = shutil.copytree(MIGRATIONS, tmp_path / "scripts")
+    (scripts / "versions" / "9999_half_done.py").write_text(HALF_DONE)
+    with pytest.raises(InventoryError, match="nowhere"):
+        alembic(engine, command.upgrade, "head", scripts)
+    assert (shape(engine), built and everything(engine)) == before
+
+
+UPGRADE = """
+import alembic.command
+from inventory import database, schema, settings
+engine = database.connect(settings.database_settings())
+input("ready\\n")
+schema.upgrade(engine)
+"""
+
+
+def test_upgrades_at_once_all_succeed(empty_url: str) -> None:
+    hosts = [python("-c", UPGRADE, url=empty_url) for _ in range(3)]
+    assert [host.stdout.readline() for host in hosts] == ["ready\n"] * 3
+    for host in hosts:
+        print("go", file=host.stdin, flush=True)
+    assert [(*host.communicate(timeout=60), host.returncode) for host in hosts] == [("", "", 0)] * 3
+    assert schema.state_of(connect(empty_url)) is State.CURRENT
+
+
+@pytest.mark.parametrize(
+    ("revision", "advice"), [("0000", "run `inventory db upgrade`"), ("9999", "upgrade the tool")]
+)
+def test_tables_of_another_version_are_refused(engine: Engine, revision: str, advice: str) -> None:
+    execute(engine, f"update {VERSION_TABLE} set version_num = '{revision}'")
+    before = shape(engine)
+    newer = [schema.upgrade] if revision > HEAD else []
+    for attempt in (schema.require_current, schema.prepare, *newer):
+        with pytest.raises(SchemaMismatch, match=advice) as refused:
+            attempt(engine)
+        assert refused.value.exit_code == 2
+    assert shape(engine) == before
+
+
+@pytest.mark.parametrize("theirs", ["table tasks", "view tasks", "view task_history"])
+def test_what_others_have_made_is_refused_and_left_alone(empty_url: str, theirs: str) -> None:
+    engine = connect(empty_url)
+    execute(engine, f"create {theirs} as select 1 as theirs")
+    before = shape(engine)
+    attempts = [schema.state_of, schema.require_current, schema.prepare, schema.upgrade]
+    for attempt in (*attempts, lambda engine: alembic(engine, command.upgrade, "head")):
+        with pytest.raises(SchemaMismatch, match="Name another database"):
+            attempt(engine)
+    assert shape(engine) == before
+
+
+@only_postgresql
+@pytest.mark.parametrize("name", ["inventory", "Weird-Name", "select", "50%", 'say "hi"'])
+def test_all_is_in_the_schema_that_is_named(empty_url: str, name: str) -> None:
+    engine, public = connect(empty_url, name), connect(empty_url)
+    schema.upgrade(engine)
+    schema.upgrade(engine)
+    with database.reading(public) as connection:
+        look = inspect(connection)
+        places = set(look.get_schema_names()) - {"information_schema"}
+        found = [(p, n) for p in places for n in look.get_table_names(p) + look.get_view_names(p)]
+    assert sorted(found) == sorted((name, each) for each in TABLES | VIEWS | {VERSION_TABLE})
+    assert (schema.state_of(engine), schema.state_of(public)) == (State.CURRENT, State.EMPTY)
+
+
+@only_postgresql
+def test_two_schemas_of_one_database_do_not_know_each_other(empty_url: str) -> None:
+    one, two = connect(empty_url, "one"), connect(empty_url, "two")
+    schema.upgrade(one)
+    assert schema.state_of(two) is State.EMPTY
+    schema.upgrade(two)
+    built = shape(two)
+    assert shape(one) == built
+    add_run(one)
+    assert (len(everything(one)["sync_runs"]), everything(two)["sync_runs"]) == (1, [])
+    alembic(one, command.downgrade, "base")
+    assert (schema.state_of(one), schema.state_of(two)) == (State.EMPTY, State.CURRENT)
+    assert shape(two) == built
+
+
+@pytest.fixture
+def reader(postgres_url: str) -> Iterator[str]:
+    """A role, which belongs to the whole server, and is gone afterwards."""
+    role = f'"Reader of {make_url(postgres_url).database}"'
+    execute(connect(postgres_url), f"create role {role}")
+    yield role
+    execute(connect(postgres_url), f"drop owned by {role}", f"drop role {role}")
+
+
+def test_grants_on_views_survive_an_upgrade(postgres_url: str, reader: str) -> None:
+    """Every upgrade makes the views anew, and their readers must not notice."""
+    engine = connect(postgres_url)
+    execute(
+        engine,
+        f"grant select on connector_history to {reader}",
+        f"grant select, insert on task_history to {reader} with grant option",
+        "grant select on warning_history to public",
+        f"grant select (connector_id, valid_from) on setup_test_history to {reader}",
+    )
+
+    def granted() -> set[tuple[str, ...]]:
+        rights = """select table_name, column_name, grantee, privilege_type, is_grantable
+                    from information_schema.column_privileges where grantee <> current_user"""
+        with database.reading(engine) as connection:
+            return {tuple(row) for row in connection.execute(text(rights)) if row[0] in VIEWS}
+
+    before = granted()
+    schema.upgrade(engine)
+    assert {view for view, *_ in before} == VIEWS - {"connector_status_history"}
+    assert granted() == before
