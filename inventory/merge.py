@@ -9,7 +9,7 @@ happens in the caller's transaction, at one instant.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -20,7 +20,6 @@ from sqlalchemy import (
     Executable,
     Insert,
     Select,
-    Subquery,
     Table,
     Text,
     Update,
@@ -29,17 +28,16 @@ from sqlalchemy import (
     case,
     delete,
     exists,
-    func,
     insert,
     literal,
     null,
     or_,
     select,
-    union,
     union_all,
     update,
 )
 
+from inventory.items import LISTS
 from inventory.models import (
     CONNECTORS,
     SYNC_OUTCOMES,
@@ -47,10 +45,9 @@ from inventory.models import (
     UtcDateTime,
     Versioned,
 )
-from inventory.payload import LISTS
 from inventory.staging import STAGED, STAGED_REMOVALS
 
-_NOW = bindparam("now", type_=UtcDateTime())
+NOW = bindparam("now", type_=UtcDateTime())
 _BEFORE = bindparam("before", type_=UtcDateTime())
 _ACCOUNT: ColumnElement[str] = bindparam("account", type_=Text())
 _RUN: ColumnElement[int] = bindparam("run", type_=BigInteger())
@@ -83,31 +80,10 @@ class Moment:
         }
 
 
-class Change(NamedTuple):
-    """A connector that a merge touched, how (added, changed, removed, returned), and where."""
-
-    connector_id: str
-    kind: str
-    tables: list[str]
-
-
-def merge(connection: Connection, moment: Moment) -> dict[str, int]:
-    """Merge what is staged; return how many connectors were added, changed, removed, returned.
-
-    Everything happens in the caller's transaction, which the caller commits or rolls back.
-    """
+def merge(connection: Connection, moment: Moment) -> None:
+    """Merge what is staged, in the caller's transaction, which the caller commits or rolls back."""
     for statement in _MERGE:
         connection.execute(statement, moment.parameters)
-    counts = connection.execute(_COUNTS, moment.parameters)
-    return dict.fromkeys(KINDS, 0) | {row.kind: row.connectors for row in counts}
-
-
-def changes(connection: Connection, moment: Moment) -> list[Change]:
-    """List what a merge in this transaction has changed, by connector."""
-    found: dict[str, Change] = {}
-    for connector_id, kind, table in connection.execute(_CHANGES, moment.parameters):
-        found.setdefault(connector_id, Change(connector_id, kind, [])).tables.append(table)
-    return list(found.values())
 
 
 # --- one versioned table --------------------------------------------------------------------
@@ -145,7 +121,7 @@ def _is_open(versioned: Versioned) -> ColumnElement[bool]:
 def _close(versioned: Versioned, which: Callable[[Select[Any]], Select[Any]]) -> Insert:
     """Copy current rows into the past, as versions that end now."""
     names = (*versioned.key, *versioned.tracked, "valid_from", "changed_after")
-    rows = select(*(versioned.current.c[name] for name in names), _NOW)
+    rows = select(*(versioned.current.c[name] for name in names), NOW)
     return insert(versioned.past).from_select([*names, "valid_to"], which(rows))
 
 
@@ -187,7 +163,7 @@ def _revise(versioned: Versioned) -> Update:
     current = versioned.current
     values = {
         name: _incoming(versioned, name) for name in (*versioned.tracked, *versioned.moving)
-    } | {"valid_from": _NOW, "changed_after": _BEFORE}
+    } | {"valid_from": NOW, "changed_after": _BEFORE}
     changed = _differs(versioned, versioned.tracked)
     if versioned is CONNECTORS:  # one that returns begins a version, whether it changed or not
         values |= {"removed_at": null(), "removed_reason": null()}
@@ -222,9 +198,9 @@ def _open(versioned: Versioned) -> Insert:
     values: dict[str, ColumnElement[Any]] = {
         name: _ACCOUNT if name == "account_id" else staged.c[name]
         for name in (*versioned.key, *versioned.tracked, *versioned.moving)
-    } | {"valid_from": _NOW, "changed_after": _BEFORE}
+    } | {"valid_from": NOW, "changed_after": _BEFORE}
     if versioned is CONNECTORS:
-        values["first_seen_at"] = _NOW
+        values["first_seen_at"] = NOW
     known = versioned.current.c.connector_id
     new = (
         select(*values.values())
@@ -238,7 +214,7 @@ def _mark_removed() -> Update:
     connectors, removed = CONNECTORS.current, STAGED_REMOVALS.c
     return (
         update(connectors)
-        .values(removed_at=_NOW, removed_reason=removed.reason)
+        .values(removed_at=NOW, removed_reason=removed.reason)
         .where(connectors.c.connector_id == removed.connector_id, connectors.c.removed_at.is_(None))
     )
 
@@ -282,50 +258,3 @@ _MERGE = (
     _outcome("succeeded", "succeeded_at"),
     _outcome("failed", "failed_at"),
 )
-
-
-# --- what a merge has changed ---------------------------------------------------------------
-
-KINDS = ("added", "changed", "removed", "returned")
-
-
-def _touched() -> Subquery:
-    """One row per connector and table in which a version began or ended now."""
-    concerned = union_all(
-        select(STAGED["connector_status"].c.connector_id), select(STAGED_REMOVALS.c.connector_id)
-    )
-    sides = []
-    for versioned in VERSIONED:
-        table = literal(versioned.current.name).label("changed_table")
-        for side, instant in ((versioned.current, "valid_from"), (versioned.past, "valid_to")):
-            sides.append(
-                select(side.c.connector_id, table).where(
-                    side.c[instant] == _NOW, side.c.connector_id.in_(concerned)
-                )
-            )
-    return union(*sides).subquery("touched")
-
-
-def _kind() -> ColumnElement[str]:
-    connector, past = CONNECTORS.current.c, CONNECTORS.past.c
-    ended = exists().where(past.connector_id == connector.connector_id, past.valid_to == _NOW)
-    return case(
-        (connector.first_seen_at == _NOW, "added"),
-        (connector.removed_at == _NOW, "removed"),
-        (and_(connector.valid_from == _NOW, ~ended), "returned"),
-        else_="changed",
-    )
-
-
-_touched_rows = _touched()
-_CHANGES = (
-    select(_touched_rows.c.connector_id, _kind(), _touched_rows.c.changed_table)
-    .join(CONNECTORS.current, CONNECTORS.current.c.connector_id == _touched_rows.c.connector_id)
-    .order_by(_touched_rows.c.connector_id, _touched_rows.c.changed_table)
-)
-_kinds = (
-    select(_kind().label("kind"))
-    .where(CONNECTORS.current.c.connector_id.in_(select(_touched_rows.c.connector_id)))
-    .subquery("kinds")
-)
-_COUNTS = select(_kinds.c.kind, func.count().label("connectors")).group_by(_kinds.c.kind)

@@ -1,11 +1,9 @@
-"""Items of the API to rows, and the fingerprints that tell which items need no reading. Pure.
+"""Items of the API to rows: which sections need reading, and what they say. Pure.
 
-An item falls into five *sections*, one for each versioned table. The bytes of a section are
-fingerprinted before anything in them is decoded; a section whose fingerprint is known is only
-counted as seen. `connect_card` is a bearer credential and is dropped undecoded.
+Each section's bytes are fingerprinted before anything in them is decoded; a section whose
+fingerprint is known is only counted as seen.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -15,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from inventory import fingerprints
 from inventory.errors import PayloadUnusable
 from inventory.fields import (
     ALERT_FIELDS,
@@ -33,18 +32,12 @@ from inventory.fields import (
     fit,
     json_text,
 )
-
-# Raise it whenever the same bytes would be stored in another way: every section is then read anew.
-NORMALIZER = 1
-
-# An index row on PostgreSQL ends at about 2,700 bytes; no real id comes near.
-MAX_ID = 255
+from inventory.items import ADVICE, LISTS, UNREADABLE, Item, cut
 
 # Told of every oddity: the section, the field, what is odd about it. Never a value.
 OnOddity = Callable[[str, str, str], None]
 Row = tuple[Any, ...]
 
-LISTS = ("warnings", "tasks", "setup_tests")
 _ALERT = ("connector_id", "fingerprint", "ordinal", "code", "message", "details", "extra")
 
 # The sections, and the cells of the rows that each is read to.
@@ -71,91 +64,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 SECTIONS = tuple(COLUMNS)
 _STATUS = SECTIONS.index("connector_status")
 
-_split = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.encode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_NULL = b"null"
-_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # and no backslash that is escaped itself
-_ADVICE = (
-    "Nothing was written. If it lasts, the API has changed: look for a newer version of this tool."
-)
-
-
-# --- an item, cut ---------------------------------------------------------------------------
-
-
-class Item(NamedTuple):
-    """An item cut into its sections, undecoded. A list that was not told is None."""
-
-    connector_id: str
-    connector: dict[str, Raw]
-    status: dict[str, Raw]
-    sync_times: dict[str, Raw]
-    lists: dict[str, Raw | None]
-
-
-def cut(raw: Raw) -> Item:
-    """Cut an item into its sections.
-
-    What should be an object or a list and is none stays where it stood, to be kept verbatim.
-    Raises PayloadUnusable for what is no object or has no usable id: such a page is no inventory.
-    """
-    try:
-        connector = _split(_without_nul(raw))
-    except _UNREADABLE:
-        raise PayloadUnusable(f"The API listed an item that is no JSON object. {_ADVICE}") from None
-    connector_id = _usable_id(connector.pop("id", None))
-    connector.pop("connect_card", None)
-    status = _pop_status(connector)
-    sync_times = {
-        field.name: connector.pop(field.name) for field in SYNC_TIMES if field.name in connector
-    }
-    lists = {
-        "warnings": _pop_list(status, "warnings"),
-        "tasks": _pop_list(status, "tasks"),
-        "setup_tests": _pop_list(connector, "setup_tests"),
-    }
-    return Item(connector_id, connector, status, sync_times, lists)
-
-
-def _without_nul(raw: Raw) -> Raw | bytes:
-    """Put U+FFFD in the place of NUL, which PostgreSQL takes neither in text nor in jsonb."""
-    whole = bytes(raw)
-    return raw if b"\\u0000" not in whole else _NUL.sub(rb"\1\\ufffd", whole)
-
-
-def _usable_id(raw: Raw | None) -> str:
-    try:
-        value = None if raw is None else decode(raw)
-    except _UNREADABLE:
-        value = None
-    # U+FFFD may have been a NUL.
-    if isinstance(value, str) and value.isprintable() and "\ufffd" not in value:
-        connector_id: str = value
-        if 0 < len(connector_id) <= MAX_ID:
-            return connector_id
-    raise PayloadUnusable(f"The API listed an item without a usable id. {_ADVICE}")
-
-
-def _pop_status(connector: dict[str, Raw]) -> dict[str, Raw]:
-    raw = connector.pop("status", None)
-    if raw is None or bytes(raw) == _NULL:
-        return {}
-    try:
-        return _split(raw)
-    except _UNREADABLE:
-        connector["status"] = raw
-        return {}
-
-
-def _pop_list(fields: dict[str, Raw], name: str) -> Raw | None:
-    raw = fields.pop(name, None)
-    if raw is None or bytes(raw) == _NULL:
-        return None
-    if bytes(raw).startswith(b"["):
-        return raw
-    fields[name] = raw
-    return None
 
 
 # --- a section, read ------------------------------------------------------------------------
@@ -254,41 +163,6 @@ _READERS: dict[str, Callable[[Item], Reading]] = {
 }
 
 
-# --- fingerprints ---------------------------------------------------------------------------
-
-_DIGEST = 8  # compared one to one, never searched: 64 bits leave nothing to chance
-_WIDTH = _DIGEST + 1  # and a byte that counts the section's oddities, 255 = that many or more
-_SALT = NORMALIZER.to_bytes(16, "big")
-
-
-def _digest(*parts: Any) -> bytes:
-    return blake2b(b"\0".join(parts), digest_size=_DIGEST, salt=_SALT).digest()
-
-
-def _digests(item: Item) -> list[bytes]:
-    """Fingerprint the sections, in the order of SECTIONS."""
-    # A name within the status is not the same field as that name beside it.
-    status = item.status | {f"/{name}": raw for name, raw in item.sync_times.items()}
-    return [
-        _digest("\0".join(item.connector).encode(), *item.connector.values()),
-        _digest("\0".join(status).encode(), *status.values()),
-        *(_digest(_NULL if raw is None else raw) for raw in item.lists.values()),
-    ]
-
-
-def _stored(fingerprints: bytes) -> list[tuple[bytes, int]]:
-    """Return each section's digest and count of oddities as they were stored."""
-    if len(fingerprints) != _WIDTH * len(SECTIONS):
-        return [(b"", 0)] * len(SECTIONS)
-    starts = range(0, len(fingerprints), _WIDTH)
-    return [(fingerprints[at : at + _DIGEST], fingerprints[at + _DIGEST]) for at in starts]
-
-
-def _joined(digests: list[bytes], counts: list[int]) -> bytes:
-    pairs = zip(digests, counts, strict=True)
-    return b"".join(digest + bytes((min(count, 255),)) for digest, count in pairs)
-
-
 # --- pages to rows --------------------------------------------------------------------------
 
 
@@ -326,10 +200,10 @@ class Reader:
         for item in {item.connector_id: item for item in items}.values():
             try:
                 odd = self._read_item(item, rows)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 raise PayloadUnusable(
                     f"What the API says of connector {item.connector_id} cannot be read: "
-                    f"{type(error).__name__}. {_ADVICE}"
+                    f"{type(error).__name__}. {ADVICE}"
                 ) from None
             self._odd.pop(item.connector_id, None)
             if odd:
@@ -338,8 +212,8 @@ class Reader:
 
     def _read_item(self, item: Item, rows: dict[str, list[Row]]) -> int:
         """Add rows for the sections that are not known; return the count of oddities in all."""
-        stored = _stored(self._known.get(item.connector_id, b""))
-        digests = _digests(item)
+        stored = fingerprints.stored(self._known.get(item.connector_id, b""))
+        digests = fingerprints.digests(item)
         counts = [count for _, count in stored]
         fresh = [digest != known for digest, (known, _) in zip(digests, stored, strict=True)]
         if not any(fresh):
@@ -354,5 +228,8 @@ class Reader:
                 counts[n] = len(reading.oddities)
                 for field, what in reading.oddities:
                     self._on_oddity(section, field, what)
-        rows["connector_status"][-1] += (*(told[name] for name in LISTS), _joined(digests, counts))
+        rows["connector_status"][-1] += (
+            *(told[name] for name in LISTS),
+            fingerprints.joined(digests, counts),
+        )
         return sum(counts)

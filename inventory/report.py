@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from inventory import output
-from inventory.merge import Change
+from inventory.changes import Change
 
 SHOWN = 50  # changes that a dry run lists by name
 

@@ -2,49 +2,31 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from inventory import __version__, database, merge, runs, schema, staging
+from inventory import __version__, changes, database, merge, runs, schema, staging
 from inventory.client import Client
 from inventory.client import Clock as HttpClock
 from inventory.errors import (
     AlreadyRunning,
-    ApiUnavailable,
     Bug,
     HostTrouble,
     Interrupted,
     InventoryError,
 )
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, SYNC_RUNS
-from inventory.payload import Reader
 from inventory.settings import ApiSettings
+from inventory.snapshot import OnPage, Snapshot, take
 
 log = logging.getLogger(__name__)
 
 RunRow = dict[str, Any]
 _INTERRUPTED = "Interrupted before the merge was done. Nothing of this run was written."
-# Told after each page: connectors read so far, and connectors held before the run.
-OnPage = Callable[[int, int], object]
-
-
-@dataclass
-class Snapshot:
-    """What one complete walk saw, and what became of the connectors it did not see."""
-
-    spool: staging.Spool
-    anomalies: int = 0
-    unconfirmed: int = 0
-    removals: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def changes_nothing(self) -> bool:
-        return not self.spool.has_rows and not self.removals
 
 
 def sync(
@@ -108,7 +90,7 @@ class _Run:
         with database.reading(self._engine) as connection:
             previous = runs.last_merged_at(connection, account_id)
             known = _known(connection, account_id)
-        snapshot = take_snapshot(self._api, known, lock, self._on_page)
+        snapshot = take(self._api, known, lock, self._on_page)
         with closing(snapshot.spool):
             lock.check()
             begun = time.perf_counter()
@@ -140,7 +122,7 @@ class _Run:
 
 def preview(
     engine: Engine, settings: ApiSettings, *, on_page: OnPage = lambda seen, held: None
-) -> tuple[RunRow, list[merge.Change]]:
+) -> tuple[RunRow, list[changes.Change]]:
     """Walk, and tell what a run would do now; write nothing.
 
     The merge itself is done and rolled back, so that the answer cannot differ from the run's. On
@@ -155,7 +137,7 @@ def preview(
         with database.reading(engine) as connection:
             previous = runs.last_merged_at(connection, account_id)
             known = _known(connection, account_id)
-        snapshot = take_snapshot(api, known, runs.Lock(lambda: None), on_page)
+        snapshot = take(api, known, runs.Lock(lambda: None), on_page)
     with closing(snapshot.spool), database.rolled_back(engine) as connection:
         return _previewed(connection, account_id, previous, snapshot, asdict(api.traffic))
 
@@ -166,7 +148,7 @@ def _previewed(
     previous: datetime | None,
     snapshot: Snapshot,
     traffic: RunRow,
-) -> tuple[RunRow, list[merge.Change]]:
+) -> tuple[RunRow, list[changes.Change]]:
     """Do the merge of a run that is numbered 0, so that not even the next number is used up."""
     started_at = database.now(connection)
     connection.execute(
@@ -180,9 +162,9 @@ def _previewed(
     )
     moment = runs.begin_merge(connection, 0, account_id, previous, database.now)
     facts = _merged(connection, moment, snapshot) | traffic
-    changes = [] if snapshot.changes_nothing else merge.changes(connection, moment)
+    listed = [] if snapshot.changes_nothing else changes.listed(connection, moment)
     runs.finish(connection, moment, database.now, status="succeeded", **facts)
-    return runs.get(connection, 0) | {"run_id": None, "status": "dry_run"}, changes
+    return runs.get(connection, 0) | {"run_id": None, "status": "dry_run"}, listed
 
 
 def _known(connection: Connection, account_id: str) -> dict[str, bytes]:
@@ -196,68 +178,6 @@ def _known(connection: Connection, account_id: str) -> dict[str, bytes]:
     return {row.connector_id: row.fingerprints for row in rows}
 
 
-def take_snapshot(
-    api: Client, known: Mapping[str, bytes], lock: runs.Lock, on_page: OnPage
-) -> Snapshot:
-    """Walk every page, then ask for each connector that is held but was not shown.
-
-    Writes nothing but the spool, which the caller closes. Raises where the walk was not complete:
-    such a walk has told nothing.
-    """
-    reader = Reader(known=known, on_oddity=_OddityLog())
-    snapshot = Snapshot(staging.Spool())
-    try:
-        for page in api.pages():
-            lock.check()
-            snapshot.spool.add(reader.read(page))
-            on_page(len(snapshot.spool), len(known))
-        missing = sorted(known.keys() - snapshot.spool.connector_ids)
-        _ask_for(missing, api, reader, snapshot, lock)
-        snapshot.anomalies = reader.anomalies
-    except BaseException:
-        snapshot.spool.close()
-        raise
-    return snapshot
-
-
-def _ask_for(
-    missing: Iterable[str], api: Client, reader: Reader, snapshot: Snapshot, lock: runs.Lock
-) -> None:
-    """Find out what became of connectors that the walk did not show.
-
-    The list is no snapshot: a connector deleted mid-walk shifts the rest, and a live one is
-    skipped. Only the API's own word removes; what has no clear answer stays as it was.
-    """
-    answering = True
-    for connector_id in missing:
-        fate = "unknown"
-        if answering:
-            lock.check()
-            try:
-                fate = _fate(connector_id, api, reader, snapshot.spool)
-            except ApiUnavailable as error:
-                answering = False  # the others would only wait for the same
-                log.warning("Missing connectors are left as they are: %s", error)
-            except InventoryError as error:
-                log.warning("Missing connector %s is left as it is: %s", connector_id, error)
-        if fate == "unknown":
-            snapshot.unconfirmed += 1
-        elif fate != "alive":
-            snapshot.removals[connector_id] = fate
-
-
-def _fate(connector_id: str, api: Client, reader: Reader, spool: staging.Spool) -> str:
-    """Ask for one connector; where it is alive, take the answer as its item."""
-    fate, item = api.connector(connector_id)
-    if item is None:
-        return fate
-    batch = reader.read([item])
-    if batch.connector_ids != [connector_id]:
-        return "unknown"
-    spool.add(batch)
-    return fate
-
-
 def _merged(connection: Connection, moment: merge.Moment, snapshot: Snapshot) -> RunRow:
     """Merge a snapshot, and return what is to be said of it in the log."""
     facts = {
@@ -269,7 +189,8 @@ def _merged(connection: Connection, moment: merge.Moment, snapshot: Snapshot) ->
     if snapshot.changes_nothing:
         return facts
     staging.stage(connection, snapshot.spool, snapshot.removals)
-    return facts | merge.merge(connection, moment)
+    merge.merge(connection, moment)
+    return facts | changes.count(connection, moment)
 
 
 def _host_trouble(error: OSError) -> HostTrouble:
@@ -277,16 +198,3 @@ def _host_trouble(error: OSError) -> HostTrouble:
         f"This host did not do its part: {error.strerror or type(error).__name__}. The rows of a "
         f"walk wait in a temporary file; if there is no room, set TMPDIR. Nothing was written."
     )
-
-
-class _OddityLog:
-    """Logs each kind of oddity once a run, however many connectors have it."""
-
-    def __init__(self) -> None:
-        self._logged: set[tuple[str, str, str]] = set()
-
-    def __call__(self, section: str, field_name: str, what: str) -> None:
-        kind = (section, field_name, what)
-        if kind not in self._logged:
-            self._logged.add(kind)
-            log.warning("In %s, the API's field %s %s; it is kept and counted", *kind)

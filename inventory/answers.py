@@ -1,0 +1,172 @@
+"""What an answer of the API is worth: a page, one object, a reason to ask again, or an error. Pure.
+
+An answer counts if it is 2xx, JSON and its `code` is Success; a page, if its `items` is a list too.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from inventory.errors import (
+    AccessRefused,
+    ApiUnavailable,
+    FixSettings,
+    InventoryError,
+    PayloadUnusable,
+)
+
+T = TypeVar("T")
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Page(msgspec.Struct):
+    items: list[Raw]
+    next_cursor: str | None = None
+    # The reference page prints this spelling; every live answer seen has the other one.
+    camel: str | None = msgspec.field(default=None, name="nextCursor")
+
+
+class Envelope(msgspec.Struct):
+    code: str
+    data: Raw = Raw(b"null")
+    message: Any = None
+
+
+class _Account(msgspec.Struct):
+    account_id: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Answer(NamedTuple):
+    """An HTTP answer read to its end; `retry_after` in seconds."""
+
+    path: str
+    status: int
+    body: bytes
+    retry_after: float | None
+
+
+class Unusable(Exception):
+    """An answer that does not count, or none. Asking again may help; `error` says it did not."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        wait: float | None = None,
+        error: type[InventoryError] = ApiUnavailable,
+    ) -> None:
+        super().__init__(what)
+        self.wait = wait
+        self.error = error
+
+
+def unless(*statuses: int, read: Callable[[Answer], T]) -> Callable[[Answer], T | Answer]:
+    """Read an answer, but hand one with these statuses on as it came."""
+    return lambda answer: answer if answer.status in statuses else read(answer)
+
+
+def success(answer: Answer) -> Envelope:
+    if not 200 <= answer.status < 300:
+        raise _refusal(answer)
+    try:
+        envelope = msgspec.json.decode(answer.body, type=Envelope)
+    except msgspec.ValidationError:
+        raise Unusable(
+            f"answered {answer.status} with JSON that is no envelope", error=PayloadUnusable
+        ) from None
+    except _UNREADABLE:
+        raise Unusable(f"answered {answer.status} with what is no JSON") from None
+    if envelope.code != "Success":
+        raise Unusable(answered(answer))
+    return envelope
+
+
+def list_page(answer: Answer) -> Page:
+    data = success(answer).data
+    try:
+        page = msgspec.json.decode(data, type=Page)
+    except _UNREADABLE:
+        raise Unusable("answered with what is no page of a list", error=PayloadUnusable) from None
+    if page.next_cursor and page.camel and page.next_cursor != page.camel:
+        raise Unusable("answered with two different cursors", error=PayloadUnusable)
+    return page
+
+
+def _refusal(answer: Answer) -> Exception:
+    """What a status outside 2xx means for a run: ask again, or tell the user what to change."""
+    status, said = answer.status, f"GET {answer.path} {answered(answer)}"
+    if status in (408, 429) or status >= 500:
+        return Unusable(answered(answer), wait=answer.retry_after)
+    if status == 401:
+        return AccessRefused(
+            f"{said}: the key is wrong, has expired, or went with its user. "
+            "Check FIVETRAN_API_KEY and FIVETRAN_API_SECRET."
+        )
+    if status == 403:
+        return AccessRefused(
+            f"{said}: the role of this key does not reach it. Give its user or system key read "
+            "access to the account's connectors."
+        )
+    if status == 404:
+        return FixSettings(
+            f"{said}: the base URL is wrong or this endpoint is retired. That is not an empty "
+            "account, so nothing was written. Check FIVETRAN_API_URL, or try --endpoint auto."
+        )
+    if 300 <= status < 400:
+        return FixSettings(
+            f"{said}, a redirect, which is not followed with a key in hand. "
+            "Set FIVETRAN_API_URL to the address that serves the API."
+        )
+    return FixSettings(
+        f"{said}: the API does not take this request. Check the options, and whether a newer "
+        "version of this tool is out."
+    )
+
+
+def account_id_of(envelope: Envelope) -> str:
+    try:
+        return msgspec.json.decode(envelope.data, type=_Account).account_id
+    except msgspec.DecodeError:
+        raise PayloadUnusable(
+            "GET /v1/account/info answered without an account_id. Name the account with "
+            "--account NAME; any name will do, as long as it stays the same."
+        ) from None
+
+
+def next_cursor(page: Page) -> str | None:
+    return page.next_cursor or page.camel or None
+
+
+def code_of(answer: Answer) -> str | None:
+    """Return the `code` of an answer's body; None where the body is not the API's own."""
+    try:
+        return msgspec.json.decode(answer.body, type=Envelope).code
+    except _UNREADABLE:
+        return None
+
+
+def answered(answer: Answer) -> str:
+    """Name status and code. The message is left out: it is free text and may quote the request."""
+    code = code_of(answer)
+    return f"answered {answer.status}" + (f" {code[:60]!r}" if code else "")
+
+
+def seconds_to_wait(retry_after: str | None, now: float) -> float | None:
+    """Read Retry-After, seconds or an HTTP date; None where it is missing or makes no sense."""
+    if retry_after is None:
+        return None
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:  # "-0000", which HTTP does not use, parses as naive UTC
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.fromtimestamp(now, UTC)).total_seconds())

@@ -1,0 +1,103 @@
+"""An item of the list, cut into its sections while it is still bytes. Pure.
+
+A section is what goes into one of the versioned tables. `connect_card` is a bearer credential and
+is dropped undecoded.
+"""
+
+import re
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from inventory.errors import PayloadUnusable
+from inventory.fields import SYNC_TIMES, decode
+
+LISTS = ("warnings", "tasks", "setup_tests")
+
+# An index row on PostgreSQL ends at about 2,700 bytes; no real id comes near.
+MAX_ID = 255
+
+# What decoding may raise for bytes that are no JSON, or no JSON that anybody would send.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+ADVICE = (
+    "Nothing was written. If it lasts, the API has changed: look for a newer version of this tool."
+)
+
+_split = msgspec.json.Decoder(dict[str, Raw]).decode
+_NULL = b"null"
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # and no backslash that is escaped itself
+
+
+class Item(NamedTuple):
+    """An item cut into its sections, undecoded. A list that was not told is None."""
+
+    connector_id: str
+    connector: dict[str, Raw]
+    status: dict[str, Raw]
+    sync_times: dict[str, Raw]
+    lists: dict[str, Raw | None]
+
+
+def cut(raw: Raw) -> Item:
+    """Cut an item into its sections.
+
+    What should be an object or a list and is none stays where it stood, to be kept verbatim.
+    Raises PayloadUnusable for what is no object or has no usable id: such a page is no inventory.
+    """
+    try:
+        connector = _split(_without_nul(raw))
+    except UNREADABLE:
+        raise PayloadUnusable(f"The API listed an item that is no JSON object. {ADVICE}") from None
+    connector_id = _usable_id(connector.pop("id", None))
+    connector.pop("connect_card", None)
+    status = _pop_status(connector)
+    sync_times = {
+        field.name: connector.pop(field.name) for field in SYNC_TIMES if field.name in connector
+    }
+    lists = {
+        "warnings": _pop_list(status, "warnings"),
+        "tasks": _pop_list(status, "tasks"),
+        "setup_tests": _pop_list(connector, "setup_tests"),
+    }
+    return Item(connector_id, connector, status, sync_times, lists)
+
+
+def _without_nul(raw: Raw) -> Raw | bytes:
+    """Put U+FFFD in the place of NUL, which PostgreSQL takes neither in text nor in jsonb."""
+    whole = bytes(raw)
+    return raw if b"\\u0000" not in whole else _NUL.sub(rb"\1\\ufffd", whole)
+
+
+def _usable_id(raw: Raw | None) -> str:
+    try:
+        value = None if raw is None else decode(raw)
+    except UNREADABLE:
+        value = None
+    # U+FFFD may have been a NUL.
+    if isinstance(value, str) and value.isprintable() and "\ufffd" not in value:
+        connector_id: str = value
+        if 0 < len(connector_id) <= MAX_ID:
+            return connector_id
+    raise PayloadUnusable(f"The API listed an item without a usable id. {ADVICE}")
+
+
+def _pop_status(connector: dict[str, Raw]) -> dict[str, Raw]:
+    raw = connector.pop("status", None)
+    if raw is None or bytes(raw) == _NULL:
+        return {}
+    try:
+        return _split(raw)
+    except UNREADABLE:
+        connector["status"] = raw
+        return {}
+
+
+def _pop_list(fields: dict[str, Raw], name: str) -> Raw | None:
+    raw = fields.pop(name, None)
+    if raw is None or bytes(raw) == _NULL:
+        return None
+    if bytes(raw).startswith(b"["):
+        return raw
+    fields[name] = raw
+    return None
