@@ -18,6 +18,7 @@ from inventory import __version__
 from inventory.errors import Bug, InventoryError
 
 Command = Callable[..., None]
+Decorator = Callable[[Command], Command]
 
 _EXITS = """\b
 Exit codes:
@@ -80,7 +81,15 @@ def _fail(error: InventoryError, debug: bool) -> NoReturn:
     sys.exit(error.exit_code)
 
 
-def format_option(*formats: str) -> Callable[[Command], Command]:
+POSITIVE, SECONDS = click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
+
+
+def setting(flag: str, kind: "click.ParamType[Any]", default: Any, words: str) -> Decorator:
+    """An option that shows its default."""
+    return click.option(flag, type=kind, default=default, show_default=True, help=words)
+
+
+def format_option(*formats: str) -> Decorator:
     """--format, the first of the formats being the default."""
     return click.option(
         "--format",
@@ -97,55 +106,18 @@ def format_option(*formats: str) -> Callable[[Command], Command]:
 
 @main.command()
 @click.option("--account", help="Name of the account, where the key may not ask for it.")
-@click.option(
+@setting(
     "--endpoint",
-    type=click.Choice(["auto", "connectors", "connections"]),
-    default="auto",
-    show_default=True,
-    help="Name that the list is served under; auto tries the first, then the second.",
+    click.Choice(["auto", "connectors", "connections"]),
+    "auto",
+    "Name that the list is served under; auto tries the first, then the second.",
 )
-@click.option(
-    "--page-size",
-    type=click.IntRange(1, 1000),
-    default=1000,
-    show_default=True,
-    help="Connectors asked for at a time.",
-)
-@click.option(
-    "--deadline",
-    type=click.FloatRange(min=0, min_open=True),
-    default=900,
-    show_default=True,
-    help="Seconds within which all of the API must have been read.",
-)
-@click.option(
-    "--attempts",
-    type=click.IntRange(min=1),
-    default=6,
-    show_default=True,
-    help="How often one request is sent before the run fails.",
-)
-@click.option(
-    "--connect-timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=10,
-    show_default=True,
-    help="Seconds to wait for a connection.",
-)
-@click.option(
-    "--read-timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60,
-    show_default=True,
-    help="Seconds to wait for an answer to go on.",
-)
-@click.option(
-    "--max-response-mb",
-    type=click.IntRange(min=1),
-    default=256,
-    show_default=True,
-    help="Largest answer that is read.",
-)
+@setting("--page-size", click.IntRange(1, 1000), 1000, "Connectors asked for at a time.")
+@setting("--deadline", SECONDS, 900, "Seconds within which all of the API must have been read.")
+@setting("--attempts", POSITIVE, 6, "How often one request is sent before the run fails.")
+@setting("--connect-timeout", SECONDS, 10, "Seconds to wait for a connection.")
+@setting("--read-timeout", SECONDS, 60, "Seconds to wait for an answer to go on.")
+@setting("--max-response-mb", POSITIVE, 256, "Largest answer that is read.")
 @click.option("--skip-if-running", is_flag=True, help="Exit 0 where another run is at work.")
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @format_option("text", "json")
@@ -198,9 +170,7 @@ def _ending_on_sigterm() -> Iterator[None]:
 
 
 @main.command()
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many."
-)
+@setting("--limit", POSITIVE, 20, "How many.")
 @format_option("table", "json", "csv")
 @reported
 def runs(limit: int, output_format: Any) -> None:

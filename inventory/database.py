@@ -27,8 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, PendingRollbackError
 from sqlalchemy.pool import NullPool, StaticPool
 
+from inventory.columns import UtcDateTime
 from inventory.errors import DatabaseUnavailable, FixSettings, InventoryError
-from inventory.models import UtcDateTime
 from inventory.settings import DatabaseSettings
 
 # --- reaching it ----------------------------------------------------------------------------

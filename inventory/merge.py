@@ -37,12 +37,12 @@ from sqlalchemy import (
     update,
 )
 
+from inventory.columns import UtcDateTime
 from inventory.items import LISTS
 from inventory.models import (
     CONNECTORS,
     SYNC_OUTCOMES,
     VERSIONED,
-    UtcDateTime,
     Versioned,
 )
 from inventory.staging import STAGED, STAGED_REMOVALS

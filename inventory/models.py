@@ -5,120 +5,13 @@ the same in both stands once, in a mixin: `…Facts` are the tracked columns, a 
 a version. A current table's other columns move without making history.
 """
 
-import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    DateTime,
-    Dialect,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    TypeDecorator,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.sqlite import DATETIME
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, Table
+from sqlalchemy.orm import Mapped, mapped_column
 
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC instant with microseconds, whatever the session's or the host's time zone.
-
-    SQLite keeps the text `2026-11-20 03:00:00.000000+00:00`: its own functions read it, it sorts
-    as it should, and it says which zone it means.
-    """
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "sqlite":
-            text = (
-                "%(year)04d-%(month)02d-%(day)02d %(hour)02d:%(minute)02d:%(second)02d"
-                ".%(microsecond)06d+00:00"
-            )
-            return dialect.type_descriptor(DATETIME(storage_format=text))  # type: ignore[no-untyped-call]  # SQLAlchemy's
-        return dialect.type_descriptor(DateTime(timezone=True))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone cannot be stored")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Json(TypeDecorator[Any]):
-    """Any JSON value; None is SQL's null. `jsonb` on PostgreSQL.
-
-    SQLite keeps it as text in a column that says so: declared JSON, it would have numeric affinity
-    and turn a bare number of many digits into a rounded one.
-    """
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(JSONB(none_as_null=True))
-        return dialect.type_descriptor(Text())
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        if value is None or dialect.name == "postgresql":
-            return value
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        if value is None or dialect.name == "postgresql":
-            return value
-        return json.loads(value)
-
-
-BigSerial = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER counts up by itself there
-
-
-class Base(DeclarativeBase):
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012  # read by SQLAlchemy as a plain class attribute
-        str: Text(),
-        int: BigInteger(),
-        datetime: UtcDateTime(),
-        dict[str, Any]: Json(),
-        bytes: LargeBinary(),
-    }
-
-
-def col(comment: str, **options: Any) -> MappedColumn[Any]:
-    """A column with the comment that BI tools show."""
-    return mapped_column(comment=comment, **options)
-
-
-def key(comment: str, *parts: Any, **options: Any) -> MappedColumn[Any]:
-    """A column of the primary key; `place` orders it among the others of the key."""
-    order = options.pop("place", 0) - 10
-    return mapped_column(*parts, primary_key=True, sort_order=order, comment=comment, **options)
-
+from inventory.columns import Base, BigSerial, Json, col, key
 
 # --- the life of a version ------------------------------------------------------------------
 

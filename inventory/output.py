@@ -21,7 +21,12 @@ def write_rows(rows: Rows, columns: Iterable[str], output_format: Format) -> Non
 
 def write_object(row: Mapping[str, Any]) -> None:
     """Write one row as one JSON object."""
-    print(json.dumps(row, default=_json_cell, ensure_ascii=False))  # noqa: T201
+    write_line(json.dumps(row, default=_json_cell, ensure_ascii=False))
+
+
+def write_line(text: str) -> None:
+    """Write a line to stdout."""
+    sys.stdout.write(f"{text}\n")
 
 
 def when(moment: datetime) -> str:
@@ -55,7 +60,8 @@ def _table(rows: Rows, columns: list[str]) -> None:
     console = Console(width=width, highlight=False)
     with console.capture() as drawn:
         console.print(table, crop=False)
-    sys.stdout.writelines(f"{line.rstrip()}\n" for line in drawn.get().splitlines())
+    for line in drawn.get().splitlines():
+        write_line(line.rstrip())
 
 
 def _table_cell(value: Any) -> str:
@@ -70,7 +76,7 @@ def _table_cell(value: Any) -> str:
 
 def _json(rows: Rows, columns: list[str]) -> None:
     objects = [{name: row[name] for name in columns} for row in rows]
-    print(json.dumps(objects, default=_json_cell, ensure_ascii=False, indent=1))  # noqa: T201
+    write_line(json.dumps(objects, default=_json_cell, ensure_ascii=False, indent=1))
 
 
 def _json_cell(value: Any) -> str:

@@ -41,7 +41,7 @@ def run(
         output.write_object(row | listed)
     elif not quiet:
         for line in _summary(row, changes, where):
-            print(line)  # noqa: T201
+            output.write_line(line)
 
 
 def _summary(row: dict[str, Any], changes: Sequence[Change] | None, where: str) -> Iterator[str]:

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.schema import CreateSchema
 
 from inventory import views
+from inventory.columns import Base
 from inventory.database import describe, is_sqlite, named_errors, reading
 from inventory.errors import SchemaMismatch
-from inventory.models import Base
 
 # The newest revision in migrations/versions; a test holds them together. It stands here as a word
 # so that a run on a current schema need not import alembic.

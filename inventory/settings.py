@@ -8,8 +8,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from inventory.errors import FixSettings
 
@@ -67,9 +67,7 @@ class DatabaseSettings:
     schema: str | None = field(default=None)
 
 
-def api_settings(
-    environ: Mapping[str, str] = os.environ, **flags: str | float | int | None
-) -> ApiSettings:
+def api_settings(environ: Mapping[str, str] = os.environ, **flags: Any) -> ApiSettings:
     """Read key, secret and URL from the environment; flags that are None keep their default.
 
     Raises FixSettings, naming the variable to set.
@@ -79,7 +77,7 @@ def api_settings(
         key=_secret(environ, KEY_NAMES),
         secret=_secret(environ, SECRET_NAMES),
         url=_checked_api_url(environ.get("FIVETRAN_API_URL") or API_URL),
-        **given,  # type: ignore[arg-type]  # click has checked each flag against its type
+        **given,
     )
 
 
@@ -152,7 +150,7 @@ def _checked_api_url(url: str) -> str:
     return url.rstrip("/").removesuffix("/v1")
 
 
-def _split(url: str):  # type: ignore[no-untyped-def]  # urllib's own result type is private
+def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         _ = parts.port
