@@ -56,8 +56,6 @@ def reported(command: Command) -> Command:
         from inventory import logs
 
         logs.configure(verbosity=-1 if quiet else verbose, log_format=log_format)
-        if "quiet" in _wants(command):
-            options["quiet"] = quiet
         try:
             command(**options)
         except InventoryError as error:
@@ -70,8 +68,8 @@ def reported(command: Command) -> Command:
     return wrapped
 
 
-def _wants(command: Command) -> tuple[str, ...]:
-    return command.__code__.co_varnames[: command.__code__.co_argcount]
+def _is_quiet() -> bool:
+    return bool(click.get_current_context().params["quiet"])
 
 
 def _fail(error: InventoryError, debug: bool) -> NoReturn:
@@ -122,7 +120,7 @@ def format_option(*formats: str) -> Decorator:
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @format_option("text", "json")
 @reported
-def sync(dry_run: bool, skip_if_running: bool, output_format: str, quiet: bool, **api: Any) -> None:
+def sync(dry_run: bool, skip_if_running: bool, output_format: str, **api: Any) -> None:
     """Walk every page of the account's connectors and merge what they say into the database.
 
     FIVETRAN_API_KEY and FIVETRAN_API_SECRET (or ..._FILE, a file that holds it) give access;
@@ -135,7 +133,7 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, quiet: bool, 
 
     engine = database.connect(settings.database_settings())
     api_settings = settings.api_settings(**api)
-    with _ending_on_sigterm(), report.progress(wanted=not quiet) as on_page:
+    with _ending_on_sigterm(), report.progress(wanted=not _is_quiet()) as on_page:
         if dry_run:
             row, changes = job.preview(engine, api_settings, on_page=on_page)
         else:
@@ -147,7 +145,11 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, quiet: bool, 
                 click.echo(f"Skipped: {running}", err=True)
                 return
     report.run(
-        row, changes, where=database.describe(engine), output_format=output_format, quiet=quiet
+        row,
+        changes,
+        where=database.describe(engine),
+        output_format=output_format,
+        quiet=_is_quiet(),
     )
 
 
@@ -213,13 +215,13 @@ def db() -> None:
 
 @db.command()
 @reported
-def upgrade(quiet: bool) -> None:
+def upgrade() -> None:
     """Bring the tables to this version of the tool, or make them. Rows and grants are kept."""
     from inventory import database, schema
 
     engine = _engine()
     schema.upgrade(engine)
-    if not quiet:
+    if not _is_quiet():
         click.echo(f"{database.describe(engine)} is at revision {schema.HEAD}.")
 
 

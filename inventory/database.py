@@ -6,6 +6,7 @@ that gives every transaction another session.
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -31,6 +32,9 @@ from inventory.columns import UtcDateTime
 from inventory.errors import DatabaseUnavailable, FixSettings, InventoryError
 from inventory.settings import DatabaseSettings
 
+_BUSY_SECONDS = 30  # how long SQLite waits for another writer
+
+
 # --- reaching it ----------------------------------------------------------------------------
 
 
@@ -45,9 +49,14 @@ def connect(settings: DatabaseSettings) -> Engine:
     return _postgresql(url, settings.schema)
 
 
-def in_memory() -> Engine:
-    """An empty database that is gone with the engine."""
-    return _sqlite(make_url("sqlite://"))
+@contextmanager
+def in_memory() -> Iterator[Engine]:
+    """An empty database that is gone afterwards."""
+    engine = _sqlite(make_url("sqlite://"))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def describe(engine: Engine) -> str:
@@ -121,7 +130,7 @@ def _sqlite(url: URL) -> Engine:
         url,
         poolclass=StaticPool if in_memory else NullPool,
         hide_parameters=True,
-        connect_args={"timeout": 30, "check_same_thread": False},
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "do_connect")
@@ -155,7 +164,18 @@ def let_readers_go_on(engine: Engine) -> None:
     if is_sqlite(engine):
         with named_errors(engine), engine.connect() as connection:
             driver: Any = connection.connection
-            driver.execute("pragma journal_mode = wal")
+            gives_up_at = time.monotonic() + _BUSY_SECONDS
+            while not _keeps_write_ahead_log(driver) and time.monotonic() < gives_up_at:
+                time.sleep(0.05)
+
+
+def _keeps_write_ahead_log(driver: sqlite3.Connection) -> bool:
+    """Ask for it; False while others are at the file, for this does not wait by itself."""
+    try:
+        driver.execute("pragma journal_mode = wal")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 def _make_private(file: Path) -> None:

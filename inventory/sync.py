@@ -129,9 +129,16 @@ def preview(
     an empty database it is done in memory.
     """
     if schema.state_of(engine) is schema.State.EMPTY:
-        engine = database.in_memory()
-        schema.prepare(engine)
+        with database.in_memory() as stand_in:
+            schema.prepare(stand_in)
+            return _preview(stand_in, settings, on_page)
     schema.require_current(engine)
+    return _preview(engine, settings, on_page)
+
+
+def _preview(
+    engine: Engine, settings: ApiSettings, on_page: OnPage
+) -> tuple[RunRow, list[changes.Change]]:
     with closing(Client(settings)) as api:
         account_id = settings.account or api.account_id()
         with database.reading(engine) as connection:
