@@ -29,7 +29,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, PendingRollbackError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from inventory.columns import UtcDateTime
-from inventory.errors import DatabaseUnavailable, FixSettings, InventoryError
+from inventory.errors import DatabaseUnavailable, FixSettings, InventoryError, LookAtIt
 from inventory.settings import DatabaseSettings
 
 _BUSY_SECONDS = 30  # how long SQLite waits for another writer
@@ -43,10 +43,13 @@ def connect(settings: DatabaseSettings) -> Engine:
 
     A SQLite file is made when it is first written, readable by its owner only.
     """
-    url = _parse(settings.url.reveal())
-    if url.get_backend_name() == "sqlite":
-        return _sqlite(url)
-    return _postgresql(url, settings.schema)
+    try:
+        url = _parse(settings.url.reveal())
+        if url.get_backend_name() == "sqlite":
+            return _sqlite(url)
+        return _postgresql(url, settings.schema)
+    except (ArgumentError, ValueError):
+        raise _no_url() from None
 
 
 @contextmanager
@@ -73,10 +76,7 @@ def is_sqlite(of: Engine | Connection) -> bool:
 def _parse(text_url: str) -> URL:
     if text_url.startswith("postgres://"):
         text_url = text_url.replace("postgres", "postgresql", 1)
-    try:
-        url = make_url(text_url)
-    except (ArgumentError, ValueError):
-        raise _no_url() from None
+    url = make_url(text_url)
     on_file = url.get_backend_name() == "sqlite"
     if "@" in (url.host or "") or (on_file and url.host):
         raise _no_url()  # a password's own @, or a slash too few: it would be shown as the host
@@ -142,13 +142,15 @@ def _sqlite(url: URL) -> Engine:
     def prepare(dbapi: sqlite3.Connection, _record: Any) -> None:
         # The driver begins transactions only before some statements, which leaves DDL outside.
         dbapi.isolation_level = None
-        dbapi.execute("pragma foreign_keys = on")
         dbapi.execute("pragma temp_store = file")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         reading = bool(connection.get_execution_options().get("reading"))
         connection.exec_driver_sql(f"pragma query_only = {'on' if reading else 'off'}")
+        # A table that is rebuilt is dropped in between, and others refer to it.
+        rebuilding = bool(connection.get_execution_options().get("rebuilding"))
+        connection.exec_driver_sql(f"pragma foreign_keys = {'off' if rebuilding else 'on'}")
         # A transaction that has read and then wants to write fails at once if another has
         # written meanwhile; one that says at its beginning that it will write waits its turn.
         connection.exec_driver_sql("begin" if reading else "begin immediate")
@@ -165,17 +167,14 @@ def let_readers_go_on(engine: Engine) -> None:
         with named_errors(engine), engine.connect() as connection:
             driver: Any = connection.connection
             gives_up_at = time.monotonic() + _BUSY_SECONDS
-            while not _keeps_write_ahead_log(driver) and time.monotonic() < gives_up_at:
-                time.sleep(0.05)
-
-
-def _keeps_write_ahead_log(driver: sqlite3.Connection) -> bool:
-    """Ask for it; False while others are at the file, for this does not wait by itself."""
-    try:
-        driver.execute("pragma journal_mode = wal")
-    except sqlite3.OperationalError:
-        return False
-    return True
+            while True:
+                try:
+                    driver.execute("pragma journal_mode = wal")
+                    return
+                except sqlite3.OperationalError:  # others are at the file; this does not wait
+                    if time.monotonic() > gives_up_at:
+                        raise
+                    time.sleep(0.05)
 
 
 def _make_private(file: Path) -> None:
@@ -185,7 +184,7 @@ def _make_private(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
+    except (PermissionError, FileNotFoundError, NotADirectoryError, FileExistsError) as error:
         raise FixSettings(
             f"sqlite:///{file} cannot be made: {error.strerror}. "
             "Name another one in INVENTORY_DATABASE_URL."
@@ -232,13 +231,16 @@ def named_errors(engine: Engine) -> Iterator[None]:
         raise _named(error, describe(engine)) from error
 
 
-_REFUSED = ("28", "3D", "3F", "42", "25006")  # access, no database, no schema, rights, read-only
+# Access, no database, no schema, rights and names, read-only, what others have made depends on it.
+_REFUSED = ("28", "3D", "3F", "42", "25006", "2BP01")
+_UNFIT = ("22", "23")  # a value or a row that the tables do not take
 _REFUSED_WORDS = (
     "authentication failed",
     "does not exist",
     "no pg_hba.conf entry",
     "readonly database",
     "read-only",
+    "Read-only",
     "unable to open database file",
     "not a database",
     "Permission denied",
@@ -247,12 +249,18 @@ _REFUSED_WORDS = (
 
 def _named(error: Exception, where: str) -> InventoryError:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    said = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    said = "; ".join(lines[:2]) or type(cause).__name__
     state = getattr(cause, "sqlstate", None) or ""
     if state.startswith(_REFUSED) or any(words in said for words in _REFUSED_WORDS):
         return FixSettings(
             f"{where} refuses the work: {said}. Check INVENTORY_DATABASE_URL, "
             "INVENTORY_SCHEMA and the rights of its user."
+        )
+    if state.startswith(_UNFIT) or isinstance(cause, sqlite3.IntegrityError):
+        return LookAtIt(
+            f"{where} does not take what this tool writes: {said}. A run is written whole or not "
+            "at all. Report it: the API sends what is not known yet, or this is a bug."
         )
     return DatabaseUnavailable(
         f"{where} did not do its part: {said}. A run is written whole or not at all, "

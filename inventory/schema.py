@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateSchema
 from inventory import views
 from inventory.columns import Base
 from inventory.database import describe, is_sqlite, named_errors, reading
-from inventory.errors import SchemaMismatch
+from inventory.errors import LookAtIt, SchemaMismatch
 
 # The newest revision in migrations/versions; a test holds them together. It stands here as a word
 # so that a run on a current schema need not import alembic.
@@ -111,11 +111,17 @@ def upgrade(engine: Engine) -> None:
     """
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
     config.attributes["engine"] = engine
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise SchemaMismatch(
+            f"{describe(engine)} has tables that this tool cannot bring to its version: {error}."
+        ) from error
 
 
 def _migrations() -> Path:
@@ -152,9 +158,21 @@ def rebuilding_views(connection: Connection) -> Iterator[None]:
     if state is not State.EMPTY:
         views.drop(connection)
     yield
+    _refuse_strays(connection)
     if _revision(connection) == HEAD:
         views.create(connection)
         _give_back(connection, grants)
+
+
+def _refuse_strays(connection: Connection) -> None:
+    """Find on SQLite what foreign keys, which were off meanwhile, would not have let through."""
+    if is_sqlite(connection):
+        strays = connection.execute(text("pragma foreign_key_check")).all()
+        if strays:
+            raise LookAtIt(
+                f"The upgrade left rows of {strays[0][0]} without what they refer to, and was "
+                "undone. Report it: this is a bug of this tool."
+            )
 
 
 def _begin_upgrade(connection: Connection) -> None:

@@ -90,7 +90,9 @@ def database_settings(environ: Mapping[str, str] = os.environ) -> DatabaseSettin
             "INVENTORY_SCHEMA is set, but SQLite has no schemas: unset it, or name a PostgreSQL "
             "database in INVENTORY_DATABASE_URL."
         )
-    if schema and (len(schema.encode()) > 63 or schema.startswith("pg_") or "\0" in schema):
+    if schema and (
+        len(schema.encode()) > 63 or schema.startswith(("pg_", "$user")) or "\0" in schema
+    ):
         raise FixSettings(
             "INVENTORY_SCHEMA is no name that PostgreSQL takes for a schema: at most 63 bytes, "
             "and not beginning with pg_."

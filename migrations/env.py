@@ -11,7 +11,8 @@ from inventory.settings import database_settings
 
 
 def migrate(engine: Engine) -> None:
-    with database.transaction(engine) as connection, schema.rebuilding_views(connection):
+    rebuilding = engine.execution_options(rebuilding=True)
+    with database.transaction(rebuilding) as connection, schema.rebuilding_views(connection):
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,

@@ -18,8 +18,9 @@ from sqlalchemy.exc import StatementError
 from worlds import connect, everything
 
 from inventory import database, runs, schema
+from inventory.columns import Json, UtcDateTime
 from inventory.errors import DatabaseUnavailable, FixSettings, InventoryError, SchemaMismatch
-from inventory.models import SYNC_RUNS, Json, UtcDateTime
+from inventory.models import SYNC_RUNS
 
 PASSWORD = "hunter2-b64"
 CELLS = sa.Table(
@@ -45,8 +46,7 @@ def cells(engine: Engine) -> Iterator[Connection]:
 
 def through(connection: Connection, column: str, values: list[Any]) -> list[Any]:
     """Store the values, and return what comes back."""
-    rows = [{"place": place, column: value} for place, value in enumerate(values)]
-    connection.execute(CELLS.insert(), rows)
+    connection.execute(CELLS.insert(), [{"place": n, column: v} for n, v in enumerate(values)])
     return list(connection.scalars(select(CELLS.c[column]).order_by(CELLS.c.place)))
 
 
@@ -259,8 +259,7 @@ def test_unknown_database_or_role_is_a_setting(postgres_server: str, unknown: st
 def test_server_that_is_down_may_be_up_again() -> None:
     with closing(socket.socket()) as nobody:
         nobody.bind(("127.0.0.1", 0))  # and does not listen
-        port = nobody.getsockname()[1]
-        engine = connect(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/d")
+        engine = connect(f"postgresql://u:{PASSWORD}@127.0.0.1:{nobody.getsockname()[1]}/d")
         assert isinstance(refusal(engine), DatabaseUnavailable)
 
 

@@ -16,12 +16,15 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, make_url, text
-from worlds import connect, everything
+from worlds import Account, api_settings, connect, everything, item
 
 from inventory import database, runs, schema
-from inventory.errors import InventoryError, SchemaMismatch
-from inventory.models import VERSIONED, Base
+from inventory.columns import Base
+from inventory.errors import FixSettings, InventoryError, LookAtIt, SchemaMismatch
+from inventory.models import VERSIONED
 from inventory.schema import HEAD, VERSION_TABLE, State
+from inventory.standin import StandIn
+from inventory.sync import sync
 
 ROOT = Path(__file__).parent.parent
 MIGRATIONS = ROOT / "migrations"
@@ -192,6 +195,44 @@ def test_half_a_revision_leaves_nothing(empty_url: str, tmp_path: Path, built: b
     with pytest.raises(InventoryError, match="nowhere"):
         alembic(engine, command.upgrade, "head", scripts)
     assert (shape(engine), built and everything(engine)) == before
+
+
+REBUILD = f"""
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "9999", "{HEAD}"
+def upgrade():
+    with op.batch_alter_table("connectors", recreate="auto") as table:
+        table.alter_column("service", existing_type=sa.Text(), server_default="unknown")
+"""
+
+
+def test_revision_that_rebuilds_a_table_keeps_every_row(
+    engine: Engine, tmp_path: Path, api: StandIn, account: Account
+) -> None:
+    """SQLite alters a table by making another; the rows that refer to it must not notice."""
+    account.connectors = [item("one", status={"warnings": [{"code": "w"}]}), item("two")]
+    sync(engine, api_settings(api))
+    before = everything(engine)
+    scripts = shutil.copytree(MIGRATIONS, tmp_path / "scripts")
+    (scripts / "versions" / "9999_rebuild.py").write_text(REBUILD)
+    alembic(engine, command.upgrade, "head", scripts)
+    assert everything(engine) == before
+    with pytest.raises(LookAtIt):  # and foreign keys hold again
+        execute(engine, "delete from connectors")
+
+
+def test_view_that_others_have_made_on_ours_is_named(postgres_url: str) -> None:
+    engine = connect(postgres_url)
+    execute(engine, "create view their_report as select * from task_history")
+    with pytest.raises(FixSettings, match=r"view their_report depends on view task_history"):
+        schema.upgrade(engine)
+
+
+def test_revision_that_nobody_knows_is_no_bug(engine: Engine) -> None:
+    execute(engine, f"update {VERSION_TABLE} set version_num = '0000'")
+    with pytest.raises(SchemaMismatch, match="0000"):
+        schema.upgrade(engine)
 
 
 UPGRADE = """

@@ -104,7 +104,7 @@ def test_flag_that_is_not_given_leaves_the_default() -> None:
     assert (settings.page_size, settings.deadline) == (1000, 5)
 
 
-@pytest.mark.parametrize("schema", ["pg_mine", "x" * 64, "ü" * 32])
+@pytest.mark.parametrize("schema", ["pg_mine", "$user", "x" * 64, "ü" * 32])
 def test_schema_that_postgresql_would_not_take_is_refused(schema: str) -> None:
     with pytest.raises(FixSettings, match="INVENTORY_SCHEMA"):
         database_settings(
