@@ -5,6 +5,8 @@ time, pays for each import. Data goes to stdout, everything else to stderr.
 """
 
 import functools
+import io
+import math
 import signal
 import sys
 import traceback
@@ -15,7 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from inventory import __version__
-from inventory.errors import Bug, InventoryError
+from inventory.errors import Bug, HostTrouble, InventoryError
 
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
@@ -42,7 +44,7 @@ def reported(command: Command) -> Command:
     """Give a command its log options, and let its errors end in one line and an exit code."""
 
     @click.option("-v", "--verbose", count=True, help="Say more; twice: libraries too.")
-    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and data.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something is wrong.")
     @click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
@@ -55,17 +57,27 @@ def reported(command: Command) -> Command:
     def wrapped(verbose: int, quiet: bool, log_format: Any, debug: bool, **options: Any) -> None:
         from inventory import logs
 
-        logs.configure(verbosity=-1 if quiet else verbose, log_format=log_format)
+        logs.configure(verbosity=verbose, log_format=log_format)
+        _write_any_character()
         try:
             command(**options)
         except InventoryError as error:
             _fail(error, debug)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
+        except OSError as error:
+            _fail(HostTrouble(f"This host did not do its part: {error}."), debug)
         except Exception as bug:
             _fail(Bug(type(bug).__name__), debug)
 
     return wrapped
+
+
+def _write_any_character() -> None:
+    """Escape what the locale cannot show, rather than stop half-way through an answer."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _is_quiet() -> bool:
@@ -79,7 +91,15 @@ def _fail(error: InventoryError, debug: bool) -> NoReturn:
     sys.exit(error.exit_code)
 
 
-POSITIVE, SECONDS = click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
+class _Seconds(click.FloatRange):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return seconds
+
+
+POSITIVE, SECONDS = click.IntRange(1, 1_000_000), _Seconds(min=0, min_open=True)
 
 
 def setting(flag: str, kind: "click.ParamType[Any]", default: Any, words: str) -> Decorator:
@@ -127,7 +147,7 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **api: Any) -
     INVENTORY_DATABASE_URL says where to, by default a SQLite file in the user's data directory;
     INVENTORY_SCHEMA names a PostgreSQL schema. The tables are made by the first run.
     """
-    from inventory import database, report, settings
+    from inventory import database, output, report, settings
     from inventory import sync as job
     from inventory.errors import AlreadyRunning
 
@@ -144,6 +164,10 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **api: Any) -
                     raise
                 click.echo(f"Skipped: {running}", err=True)
                 return
+            except InventoryError as error:
+                if output_format == "json" and error.run is not None:
+                    output.write_object(error.run)
+                raise
     report.run(
         row,
         changes,

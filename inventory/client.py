@@ -61,9 +61,12 @@ class Traffic:
 
 
 class Verdict(NamedTuple):
-    """What the API says of one connector; `item` is there only where it is alive."""
+    """What the API says of one connector; `item` is there only where it is alive.
 
-    fate: Literal["alive", "deleted", "not_visible", "unknown"]
+    "not_found" is what it says of a connector or of a path that is gone.
+    """
+
+    fate: Literal["alive", "deleted", "not_visible", "not_found", "unknown"]
     item: Raw | None = None
 
 
@@ -149,9 +152,10 @@ class Client:
         if isinstance(answer, Envelope):
             return Verdict("alive", answer.data)
         code = code_of(answer)
-        # This endpoint has just served the walk, so even a bare NotFound speaks of the connector.
-        if answer.status == 404 and code is not None and code.startswith("NotFound"):
+        if answer.status == 404 and code in ("NotFound_Connector", "NotFound_Connection"):
             return Verdict("deleted")
+        if answer.status == 404 and code == "NotFound":
+            return Verdict("not_found")
         if answer.status == 403 and code is not None:
             return Verdict("not_visible")
         return Verdict("unknown")
@@ -250,12 +254,14 @@ class Client:
                 "for a newer version of this tool."
             )
         if wait >= remaining:
+            left = f"only {remaining:.0f} s of" if remaining > 0 else "all of"
+            over = "are left" if remaining > 0 else "are over"
             raise ApiUnavailable(
-                f"GET {path} {failure}. Asking again has to wait {wait:.0f} s, but only "
-                f"{max(0.0, remaining):.0f} s of the run's {self._settings.deadline:g} are left. "
-                "Nothing was written. Run it later, or raise --deadline."
+                f"GET {path} {failure}. Asking again has to wait {wait:.0f} s, but {left} the "
+                f"run's {self._settings.deadline:g} s {over}. Nothing was written. "
+                "Run it later, or raise --deadline."
             )
-        log.warning("GET %s %s; asking again in %.1f s", path, failure, wait)
+        log.info("GET %s %s; asking again in %.1f s", path, failure, wait)
         self.traffic.retries += 1
         self._clock.sleep(wait)
 

@@ -109,14 +109,17 @@ def _postgresql(url: URL, schema: str | None) -> Engine:
         isolation_level="READ COMMITTED",
         execution_options={"schema": schema},
         # Prepared statements live in a session, which a transaction pooler changes under us.
-        connect_args={"prepare_threshold": None, "connect_timeout": 10}
+        connect_args={
+            "prepare_threshold": None,
+            "connect_timeout": 10,
+            "client_encoding": "utf8",
+        }
         | ({} if "application_name" in url.query else {"application_name": "inventory"}),
     )
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # psycopg reads times in the session's zone and fails where that leaves year 1 or 9999.
-        settings = "select set_config('TimeZone', 'UTC', true)"
+        settings = _TRANSACTION
         if schema is not None:
             settings += ", set_config('search_path', quote_ident(%(schema)s), true)"
         connection.exec_driver_sql(settings, {"schema": schema} if schema else {})
@@ -124,8 +127,22 @@ def _postgresql(url: URL, schema: str | None) -> Engine:
     return engine
 
 
+# What this tool needs, whatever the server's defaults are. psycopg reads times in the session's
+# zone and style, and fails where that leaves year 1 or 9999; the transaction of the lock is idle
+# while the API is waited for.
+_TRANSACTION = """
+select set_config('TimeZone', 'UTC', true),
+       set_config('DateStyle', 'ISO', true),
+       set_config('idle_in_transaction_session_timeout', '0', true)"""
+
+
 def _sqlite(url: URL) -> Engine:
     in_memory = url.database in (None, "", ":memory:")
+    if (url.database or "").startswith("~"):
+        raise FixSettings(
+            "INVENTORY_DATABASE_URL begins its path with ~, which only a shell replaces: "
+            "write the path in full."
+        )
     engine = create_engine(
         url,
         poolclass=StaticPool if in_memory else NullPool,

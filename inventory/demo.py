@@ -95,17 +95,17 @@ def _make_room() -> None:
     """Remove the file of an earlier demo, and nothing else."""
     if not FILE.exists():
         return
-    ours = False
+    ours = FILE.stat().st_size == 0  # of a demo that was ended before it began
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(FILE)) as file:
         accounts = file.execute("select distinct account_id from sync_runs").fetchall()
-        ours = accounts == [(Fleet.account_id,)]
+        ours = ours or accounts == [(Fleet.account_id,)]
     if not ours:
         raise FixSettings(
             f"./{FILE} is there already and is not of a demo: it is left alone. "
             "Run the demo in another folder."
         )
-    for file_of_demo in Path().glob(f"{FILE}*"):
-        file_of_demo.unlink()
+    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal"):
+        Path(name).unlink(missing_ok=True)
 
 
 def _echo_day(row: dict[str, Any]) -> None:
@@ -141,7 +141,13 @@ def _echo_answer(engine: Engine, question: Question) -> None:
 def serve(*, seed: int, port: int) -> None:
     """Keep the stand-in running until it is interrupted; a day passes before each new walk."""
     account = _AgeingPerWalk(Fleet(seed=seed))
-    with StandIn(account.fleet, key=KEY, secret=SECRET, port=port, intercept=account) as api:
+    try:
+        stand_in = StandIn(account.fleet, key=KEY, secret=SECRET, port=port, intercept=account)
+    except OSError as error:
+        raise FixSettings(
+            f"Port {port} cannot be served: {error.strerror}. Choose another --port."
+        ) from error
+    with stand_in as api:
         click.echo(
             "The stand-in is running; stop it with Ctrl-C. In another terminal:\n\n"
             f"export FIVETRAN_API_URL={api.url}\n"

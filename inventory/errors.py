@@ -6,6 +6,7 @@
      |   +- DatabaseUnavailable the database cannot be reached or gave up
      |   +- HostTrouble         this host has no room for temporary files, or the like
      |   +- AlreadyRunning      another run of this account holds the lock
+     |   +- TakenOver           another run of this account went ahead of this one
      |   +- Interrupted         Ctrl-C or SIGTERM
      +- FixSettings         2  settings, key or schema must change first
      |   +- AccessRefused       the API refuses this key
@@ -18,12 +19,16 @@ Every message says what was tried, what came back and what to do next. No messag
 credential: they are built from facts, never from a request's headers or a URL with a password.
 """
 
+from typing import Any
+
 
 class InventoryError(Exception):
     """The one parent; caught once, in the command line."""
 
     exit_code = 1
     code = "error"
+    # The row of sync_runs that tells of it, where there is one.
+    run: dict[str, Any] | None = None
 
 
 class TryAgain(InventoryError):
@@ -54,6 +59,12 @@ class AlreadyRunning(TryAgain):
     """Another run of the same account holds the lock."""
 
     code = "already_running"
+
+
+class TakenOver(TryAgain):
+    """Another run of the same account went ahead while this one was at work."""
+
+    code = "taken_over"
 
 
 class Interrupted(TryAgain):

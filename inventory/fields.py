@@ -4,6 +4,7 @@ What does not fit is not an error: it is kept verbatim in the row's `extra`, and
 the API never stops the inventory.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -152,6 +153,14 @@ SETUP_TEST_FIELDS = (
 )
 
 
+def _opened(value: Any) -> Any:
+    """Open an object that was sent as a text: closed, it would hide its secrets from the mask."""
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+            return decode(value)
+    return value
+
+
 class Fitted(NamedTuple):
     """An object's cells in the order of its fields, what found no column, and what was odd."""
 
@@ -171,7 +180,7 @@ def fit(
         value = values.pop(field.name, None)
         cell = None if value is None else field.fit(value)
         if cell is _UNFIT:
-            cell, misfits[field.name] = None, value
+            cell, misfits[field.name] = None, _opened(value)
             oddities.append((field.name, UNFIT))
         elif cell is not None and field.name in states and cell not in states[field.name]:
             oddities.append((field.name, UNKNOWN_STATE))

@@ -1,4 +1,4 @@
-"""Fingerprints of an item's sections: what the API last said, in nine bytes each. Pure.
+"""Fingerprints of an item's sections: what the API last said, in ten bytes each. Pure.
 
 A section whose fingerprint is known needs no reading. That is sound because to read the same bytes
 again changes nothing.
@@ -14,7 +14,9 @@ from inventory.items import LISTS, Item
 NORMALIZER = 1
 
 _DIGEST = 8  # compared one to one, never searched: 64 bits leave nothing to chance
-_WIDTH = _DIGEST + 1  # and a byte that counts the section's oddities, 255 = that many or more
+_COUNT = 2  # bytes that count a section's oddities
+_WIDTH = _DIGEST + _COUNT
+_MOST = 256**_COUNT - 1
 _SECTIONS = 2 + len(LISTS)
 _SALT = NORMALIZER.to_bytes(16, "big")
 
@@ -39,10 +41,11 @@ def stored(fingerprints: bytes) -> list[tuple[bytes, int]]:
     if len(fingerprints) != _WIDTH * _SECTIONS:
         return [(b"", 0)] * _SECTIONS
     starts = range(0, len(fingerprints), _WIDTH)
-    return [(fingerprints[at : at + _DIGEST], fingerprints[at + _DIGEST]) for at in starts]
+    sections = [fingerprints[at : at + _WIDTH] for at in starts]
+    return [(one[:_DIGEST], int.from_bytes(one[_DIGEST:], "big")) for one in sections]
 
 
 def joined(digests: Iterable[bytes], counts: Iterable[int]) -> bytes:
     """Return what is stored with the connector, for `stored` to take apart."""
     pairs = zip(digests, counts, strict=True)
-    return b"".join(digest + bytes((min(count, 255),)) for digest, count in pairs)
+    return b"".join(digest + min(count, _MOST).to_bytes(_COUNT, "big") for digest, count in pairs)

@@ -4,7 +4,6 @@ A section is what goes into one of the versioned tables. `connect_card` is a bea
 is dropped undecoded.
 """
 
-import re
 from typing import NamedTuple
 
 import msgspec
@@ -26,7 +25,6 @@ ADVICE = (
 
 _split = msgspec.json.Decoder(dict[str, Raw]).decode
 _NULL = b"null"
-_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # and no backslash that is escaped itself
 
 
 class Item(NamedTuple):
@@ -46,7 +44,7 @@ def cut(raw: Raw) -> Item:
     Raises PayloadUnusable for what is no object or has no usable id: such a page is no inventory.
     """
     try:
-        connector = _split(_without_nul(raw))
+        connector = _split(raw)
     except UNREADABLE:
         raise PayloadUnusable(f"The API listed an item that is no JSON object. {ADVICE}") from None
     connector_id = _usable_id(connector.pop("id", None))
@@ -63,18 +61,12 @@ def cut(raw: Raw) -> Item:
     return Item(connector_id, connector, status, sync_times, lists)
 
 
-def _without_nul(raw: Raw) -> Raw | bytes:
-    """Put U+FFFD in the place of NUL, which PostgreSQL takes neither in text nor in jsonb."""
-    whole = bytes(raw)
-    return raw if b"\\u0000" not in whole else _NUL.sub(rb"\1\\ufffd", whole)
-
-
 def _usable_id(raw: Raw | None) -> str:
     try:
         value = None if raw is None else decode(raw)
     except UNREADABLE:
         value = None
-    # U+FFFD may have been a NUL.
+    # U+FFFD stands where something could not be read.
     if isinstance(value, str) and value.isprintable() and "\ufffd" not in value:
         connector_id: str = value
         if 0 < len(connector_id) <= MAX_ID:

@@ -10,13 +10,13 @@ Format = Literal["text", "json"]
 
 
 def configure(*, verbosity: int, log_format: Format) -> None:
-    """Send the log to stderr. Verbosity -1 = errors, 0 = warnings, 1 = ours, 2 = libraries too."""
+    """Send the log to stderr. Verbosity 0 = warnings, 1 = ours, 2 = libraries too."""
     handler = _StderrHandler()
     handler.setFormatter(_JsonLines() if log_format == "json" else _TextLines())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.DEBUG if verbosity > 1 else logging.WARNING)
-    ours = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
+    ours = {0: logging.WARNING, 1: logging.INFO}
     logging.getLogger("inventory").setLevel(ours.get(verbosity, logging.DEBUG))
 
 

@@ -32,8 +32,20 @@ _FRAGMENTS = (
 # Whole words only: "pat" is in "path", "pin" in "mapping", "pass" in "bypass".
 _WORDS = frozenset(
     (
-        *("bearer", "cookie", "cookies", "cred", "creds", "jwt", "otp", "pass", "pat", "pin"),
-        *("sas", "signature"),
+        *(
+            "bearer",
+            "cookie",
+            "cookies",
+            "cred",
+            "creds",
+            "jwt",
+            "otp",
+            "pass",
+            "pat",
+            "pem",
+            "pin",
+        ),
+        *("pw", "sas", "signature"),
     )
 )
 # The whole name only: authorization_method and authorization_type hold none.
@@ -43,6 +55,7 @@ _ENDINGS = ("key", "keys")
 # Named like secrets, and known to hold none.
 _HARMLESS = frozenset(
     (
+        "connect_card_config",
         "external_secrets_keys_config",
         "external_secrets_manager_id",
         "primary_key",

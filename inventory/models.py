@@ -373,7 +373,6 @@ TASKS = _versioned("task_history", OpenTask, TaskPast, AlertFacts)
 SETUP_TESTS = _versioned("setup_test_history", SetupTest, SetupTestPast, SetupTestFacts)
 
 VERSIONED = (CONNECTORS, CONNECTOR_STATUS, WARNINGS, TASKS, SETUP_TESTS)
-LISTS = (WARNINGS, TASKS, SETUP_TESTS)
 
 SYNC_RUNS = _table(SyncRun)
 SYNC_OUTCOMES = _table(SyncOutcome)

@@ -45,11 +45,9 @@ def run(
 
 
 def _summary(row: dict[str, Any], changes: Sequence[Change] | None, where: str) -> Iterator[str]:
-    pages = "1 page" if row["pages"] == 1 else f"{row['pages']} pages"
-    yield (
-        f"Saw {row['connectors_seen']:,} connectors of account "
-        f"{output.printable(row['account_id'])} in {pages} of /v1/{row['endpoint']}."
-    )
+    seen, pages = _counted(row["connectors_seen"], "connector"), _counted(row["pages"], "page")
+    account = output.printable(row["account_id"])
+    yield f"Saw {seen} of account {account} in {pages} of /v1/{row['endpoint']}."
     counts = f"added {row['added']:,}, changed {row['changed']:,}, removed {row['removed']:,}"
     if row["returned"]:
         counts += f", returned {row['returned']:,}"
@@ -63,11 +61,15 @@ def _summary(row: dict[str, Any], changes: Sequence[Change] | None, where: str) 
         yield f"Run {row['run_id']} took {seconds:.1f} s, into {where}."
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def _oddities(row: dict[str, Any]) -> Iterator[str]:
     told = {
         "duplicates": "connectors were listed again, because the list moved; the later one counts",
         "unconfirmed": "missing connectors could not be asked for; they stay as they were",
-        "anomalies": "values do not fit their column or are not known; see the extra columns",
+        "anomalies": "values do not fit their column (they are in extra), or are states not known",
     }
     for name, words in told.items():
         if row[name]:

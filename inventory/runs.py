@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
 from inventory import __version__
 from inventory.database import describe, is_sqlite, named_errors
-from inventory.errors import AlreadyRunning, DatabaseUnavailable, InventoryError
+from inventory.errors import AlreadyRunning, DatabaseUnavailable, InventoryError, TakenOver
 from inventory.merge import Moment
 from inventory.models import SYNC_RUNS
 
@@ -65,7 +65,9 @@ def _transaction_lock(engine: Engine, account_id: str) -> Iterator[Lock]:
     try:
         with named_errors(engine):
             schema = connection.scalar(text("select current_schema()"))
-            taken = connection.scalar(take, {"name": _lock_name(f"{schema}\0{account_id}")})
+            taken = connection.scalar(
+                take, {"name": _lock_name(f"{schema}\0account\0{account_id}")}
+            )
         if not taken:
             raise _already_running(account_id, engine)
 
@@ -150,7 +152,7 @@ def record_failure(
 ) -> dict[str, Any]:
     """Mark a run as failed, unless it has ended otherwise; return its row as it then is.
 
-    One that failed before it was registered gets a row of its own.
+    One that failed before it was registered (run_id None) gets a row of its own.
     """
     moment = clock(connection)
     facts |= {
@@ -176,19 +178,25 @@ def begin_merge(
 ) -> Moment:
     """Fence off all others and set the one instant of everything this run changes.
 
-    The instant is later than that of every run before, whatever the clocks do. Raises
-    AlreadyRunning where another run of the account has taken over or merged since this one began.
+    One merge at a time, whatever the account, and each at a later instant than all before it,
+    whatever the clocks do: a connector may move from one account to another. Raises TakenOver
+    where another run of the account has taken over or merged since this one began.
     """
+    if not is_sqlite(connection):  # where `begin immediate` has seen to it
+        schema = connection.scalar(text("select current_schema()"))
+        merging = text("select pg_advisory_xact_lock(:name)")
+        connection.execute(merging, {"name": _lock_name(f"{schema}\0merge")})
     mine = select(_run.status).where(_run.run_id == run_id).with_for_update()
     previous = last_merged_at(connection, account_id)
     if connection.scalar(mine) != "running" or previous != expected:
-        raise AlreadyRunning(
+        raise TakenOver(
             f"Another run of account {account_id} took over while this one was reading. "
             "Nothing was written."
         )
     observed_at = clock(connection)
-    if previous is not None:
-        observed_at = max(observed_at, previous + timedelta(microseconds=1))
+    newest = connection.scalar(select(func.max(_run.observed_at)))
+    if newest is not None:
+        observed_at = max(observed_at, newest + timedelta(microseconds=1))
     return Moment(account_id, run_id, observed_at, previous)
 
 

@@ -145,8 +145,10 @@ class _Grant(NamedTuple):
 
 
 @contextmanager
-def rebuilding_views(connection: Connection) -> Iterator[None]:
-    """Alter tables inside: no view is in the way, and afterwards all are there as before.
+def rebuilding_views(connection: Connection, *, to: str | None) -> Iterator[None]:
+    """Alter tables inside, up or down to a revision: no view is in the way, and all come back.
+
+    At that revision already, nothing is touched: others may have made views on ours.
 
     At any revision but HEAD the views are left out: their texts belong to HEAD. Raises
     SchemaMismatch for tables of a newer version, or of somebody else.
@@ -154,6 +156,9 @@ def rebuilding_views(connection: Connection) -> Iterator[None]:
     _begin_upgrade(connection)
     state = _state_in(connection)
     _refuse_newer(connection.engine, state)
+    if _revision(connection) == to and views.are_there(connection):
+        yield
+        return
     grants = [] if state is State.EMPTY else _grants(connection)
     if state is not State.EMPTY:
         views.drop(connection)
@@ -179,6 +184,12 @@ def _begin_upgrade(connection: Connection) -> None:
     """Take the lock, and on PostgreSQL make the schema, if one is named and missing."""
     if is_sqlite(connection):
         return  # `begin immediate` has locked the file
+    encoding = connection.scalar(text("show server_encoding"))
+    if encoding != "UTF8":
+        raise SchemaMismatch(
+            f"{describe(connection.engine)} is encoded in {encoding}, which cannot hold what the "
+            "API sends: name a database that is encoded in UTF8."
+        )
     connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
     wanted = connection.get_execution_options().get("schema")
     if wanted is not None and not inspect(connection).has_schema(wanted):

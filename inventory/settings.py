@@ -6,7 +6,7 @@ Secrets are read here, wrapped in `Secret`, and unwrapped only where they leave 
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -64,7 +64,7 @@ class DatabaseSettings:
     """Where the tables are. The URL may hold a password: `database.describe` prints it masked."""
 
     url: Secret
-    schema: str | None = field(default=None)
+    schema: str | None = None
 
 
 def api_settings(environ: Mapping[str, str] = os.environ, **flags: Any) -> ApiSettings:
@@ -91,11 +91,13 @@ def database_settings(environ: Mapping[str, str] = os.environ) -> DatabaseSettin
             "database in INVENTORY_DATABASE_URL."
         )
     if schema and (
-        len(schema.encode()) > 63 or schema.startswith(("pg_", "$user")) or "\0" in schema
+        len(schema.encode()) > 63
+        or schema.startswith(("pg_", "$user", "information_schema"))
+        or "\0" in schema
     ):
         raise FixSettings(
             "INVENTORY_SCHEMA is no name that PostgreSQL takes for a schema: at most 63 bytes, "
-            "and not beginning with pg_."
+            "not $user, and none of the server's own."
         )
     return DatabaseSettings(url=Secret(url), schema=schema)
 

@@ -6,6 +6,7 @@ Nothing is written but the spool. A walk that was not complete has told nothing.
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from inventory.client import Client
 from inventory.errors import ApiUnavailable, InventoryError
@@ -84,6 +85,8 @@ def _ask_for(
 def _fate(connector_id: str, api: Client, reader: Reader, spool: Spool) -> str:
     """Ask for one connector; where it is alive, take the answer as its item."""
     fate, item = api.connector(connector_id)
+    if fate == "not_found":
+        return "deleted" if _answers_for_any(api, spool) else "unknown"
     if item is None:
         return fate
     batch = reader.read([item])
@@ -91,6 +94,11 @@ def _fate(connector_id: str, api: Client, reader: Reader, spool: Spool) -> str:
         return "unknown"
     spool.add(batch)
     return fate
+
+
+def _answers_for_any(api: Client, spool: Spool) -> bool:
+    """Ask for a connector that was shown: were single ones not served, all would be not found."""
+    return any(api.connector(shown).fate == "alive" for shown in islice(spool.connector_ids, 1))
 
 
 class _OddityLog:

@@ -70,10 +70,8 @@ class _Run:
             self._account_id = self._account_id or self._api.account_id()
             with runs.lock(self._engine, self._account_id) as lock:
                 return self._execute(self._account_id, lock)
-        except AlreadyRunning as error:
-            if self._run_id is None:
-                raise  # it never began
-            return self._failed(error)
+        except AlreadyRunning:
+            raise  # before it began: there is nothing to tell of it
         except InventoryError as error:
             return self._failed(error)
         except KeyboardInterrupt as interrupt:
@@ -86,7 +84,8 @@ class _Run:
 
     def _execute(self, account_id: str, lock: runs.Lock) -> RunRow:
         with database.transaction(self._engine) as connection:
-            self._run_id = runs.start(connection, account_id, self._clock)
+            run_id = runs.start(connection, account_id, self._clock)
+        self._run_id = run_id  # not before it is committed: only then is there a row to mark
         with database.reading(self._engine) as connection:
             previous = runs.last_merged_at(connection, account_id)
             known = _known(connection, account_id)
@@ -95,12 +94,10 @@ class _Run:
             lock.check()
             begun = time.perf_counter()
             with database.transaction(self._engine) as connection:
-                moment = runs.begin_merge(
-                    connection, self._run_id, account_id, previous, self._clock
-                )
+                moment = runs.begin_merge(connection, run_id, account_id, previous, self._clock)
                 facts = _merged(connection, moment, snapshot) | asdict(self._api.traffic)
                 runs.finish(connection, moment, self._clock, status="succeeded", **facts)
-                row = runs.get(connection, self._run_id)
+                row = runs.get(connection, run_id)
             log.info("The merge took %.3f s in one transaction", time.perf_counter() - begun)
             return row
 
@@ -113,6 +110,7 @@ class _Run:
         except InventoryError as second:
             log.error("The run could not be marked as failed: %s", second)
             raise error from cause
+        error.run = row
         if row["status"] in runs.COMPLETE:
             # The answer to the commit was lost, the commit was not.
             log.warning("%s But the run had been merged.", error)

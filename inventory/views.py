@@ -68,6 +68,12 @@ def create(connection: Connection) -> None:
                 comment(connection, f"column {quote(view.name)}.{quote(name)}", words)
 
 
+def are_there(connection: Connection) -> bool:
+    """Say whether none of the views is missing."""
+    there = set(inspect(connection).get_view_names())
+    return all(view.name in there for view in all_views(connection))
+
+
 def comment(connection: Connection, target: str, words: str) -> None:
     literal = "'" + words.replace("'", "''") + "'"  # DDL takes no parameters
     connection.execute(text(f"comment on {target} is {literal}".replace(":", r"\:")))

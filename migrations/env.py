@@ -1,8 +1,10 @@
 """Where alembic meets the database: for `inventory db upgrade`, `inventory sync` and `alembic`."""
 
-from alembic import context
+from contextlib import AbstractContextManager, nullcontext
+
+from alembic import command, context
 from alembic.util import CommandError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from inventory import database, schema
 from inventory.errors import InventoryError
@@ -10,9 +12,17 @@ from inventory.models import Base
 from inventory.settings import database_settings
 
 
+def around_revisions(connection: Connection) -> AbstractContextManager[None]:
+    """Take the views out of the way, but not for the commands of alembic that only look."""
+    options = context.config.cmd_opts
+    if options is None or options.cmd[0] in (command.upgrade, command.downgrade):
+        return schema.rebuilding_views(connection, to=context.get_revision_argument())
+    return nullcontext()
+
+
 def migrate(engine: Engine) -> None:
     rebuilding = engine.execution_options(rebuilding=True)
-    with database.transaction(rebuilding) as connection, schema.rebuilding_views(connection):
+    with database.transaction(rebuilding) as connection, around_revisions(connection):
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,

@@ -80,10 +80,15 @@ def test_sync_as_json_is_the_row_of_the_run(
     assert (told["status"], told["added"], told["endpoint"]) == ("succeeded", 1, "connectors")
 
 
-def test_sync_that_is_quiet_says_nothing(environment: dict[str, str], account: Account) -> None:
+def test_sync_that_is_quiet_says_only_what_is_wrong(
+    environment: dict[str, str], account: Account
+) -> None:
+    account.connectors = [item("one")]
+    assert (run("sync", "--quiet").exit_code, run("sync", "--quiet").output) == (0, "")
     account.connectors = [item("one", sync_frequency="odd")]
-    result = run("sync", "--quiet")
-    assert (result.exit_code, result.output) == (0, "")
+    odd = run("sync", "--quiet")
+    assert (odd.exit_code, odd.stdout) == (0, "")
+    assert "sync_frequency" in odd.stderr
 
 
 def test_sync_dry_run_lists_changes_and_writes_nothing(
@@ -116,6 +121,25 @@ def test_sync_that_fails_tells_why_in_a_line_and_in_its_exit_code(
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
     assert "Traceback" in run("sync", "--account", "a", "--attempts", "1", "--debug").stderr
+
+
+def test_sync_that_fails_tells_its_row_as_json(
+    environment: dict[str, str], api: StandIn, engine: Engine
+) -> None:
+    api.intercept = lambda request: Answer.error(503, "Unavailable")
+    result = run("sync", "--account", "a", "--attempts", "1", "--format", "json")
+    assert result.exit_code == 1
+    [stored] = json.loads(run("runs", "--format", "json").stdout)
+    assert json.loads(result.stdout) == stored
+    assert (stored["status"], stored["error_code"]) == ("failed", "api_unavailable")
+
+
+@pytest.mark.parametrize("option", ["--deadline", "--read-timeout", "--connect-timeout"])
+@pytest.mark.parametrize("value", ["nan", "inf", "0", "-1"])
+def test_number_of_seconds_that_is_none_is_refused(option: str, value: str) -> None:
+    result = run("sync", option, value)
+    assert result.exit_code == 2
+    assert option in result.stderr
 
 
 def test_sync_beside_another_exits_1_or_is_skipped(
@@ -165,7 +189,7 @@ def test_sync_at_its_most_talkative_shows_no_secret(
     result = run("sync", "-vvv", "--log-format", "json", "--debug")
     assert result.exit_code == 0
     lines = [json.loads(line) for line in result.stderr.splitlines()]
-    assert {"warning", "debug"} <= {line["level"] for line in lines}
+    assert {"info", "debug"} <= {line["level"] for line in lines}
     for secret in (KEY, SECRET, "tok-77", "uri-77"):
         assert secret not in result.output
 
@@ -230,6 +254,16 @@ def test_table_shows_no_control_character_of_a_name(
     told = run("status").stdout
     assert "\x1b" not in told
     assert r"\x1b[31mred\r\n" in told
+
+
+def test_name_that_the_locale_cannot_show_is_escaped(
+    environment: dict[str, str], engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("one", schema="\N{ROCKET}"), item("two")]
+    sync(engine, api_settings(api))
+    latin = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    out, err = process("status", env=latin).communicate(timeout=60)
+    assert (r"\U0001f680" in out, "two" in out, err) == (True, True, "")
 
 
 def test_runs_are_told_newest_first(

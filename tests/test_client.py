@@ -236,6 +236,27 @@ def test_redirect_to_nowhere_is_one_too(api: StandIn, client: Client, location: 
         walk(client)
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (r"a\u0000b", "a\ufffdb"),
+        (r"cut \ud83d", "cut \ufffd"),
+        (r"\uDE80 cut", "\ufffd cut"),
+        (r"\ud83d\ud83d\ude80\ude80", "\ufffd\U0001f680\ufffd"),
+        (r"\ud83d\ude80", "\U0001f680"),
+        (r"\\u0000 \\ud83d", r"\u0000 \ud83d"),
+        (r"\\\u0000", "\\\ufffd"),
+    ],
+)
+def test_escape_that_is_no_character_is_replaced(
+    api: StandIn, client: Client, sent: str, read: str
+) -> None:
+    body = b'{"code":"Success","data":{"items":[{"id":"a","schema":"%s"}]}}' % sent.encode()
+    api.intercept = always(Answer(200, body))
+    [[only]] = client.pages()
+    assert msgspec.json.decode(only)["schema"] == read
+
+
 def test_answer_may_not_unpack_to_more_than_the_limit(api: StandIn, new_client: NewClient) -> None:
     room = (1 << 20) - len(page("a", padding="").body)
     api.intercept = in_turn(page("a", padding="x" * room), page("a", padding="x" * (room + 1)))
@@ -425,7 +446,7 @@ def test_connector_is_asked_for_at_the_endpoint_of_the_walk_and_comes_whole(
     [
         (Answer.error(404, "NotFound_Connector"), "deleted"),
         (Answer.error(404, "NotFound_Connection"), "deleted"),
-        (GONE, "deleted"),
+        (GONE, "not_found"),
         (Answer.error(404, "SomeCode"), "unknown"),
         (Answer(404, HTML), "unknown"),
         (Answer.error(403, "Forbidden"), "not_visible"),

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -61,12 +62,26 @@ def test_demo_is_the_same_each_time_and_another_for_another_seed() -> None:
 
 
 def test_demo_leaves_a_file_that_is_none_of_its_own_alone() -> None:
-    for content in (b"my notes", b""):
-        Path("inventory-demo.db").write_bytes(content)
-        result = demo()
-        assert result.exit_code == 2
-        assert "is left alone" in result.stderr
-        assert Path("inventory-demo.db").read_bytes() == content
+    Path("inventory-demo.db").write_bytes(b"my notes")
+    result = demo()
+    assert result.exit_code == 2
+    assert "is left alone" in result.stderr
+    assert Path("inventory-demo.db").read_bytes() == b"my notes"
+
+
+def test_demo_replaces_its_own_file_and_no_other() -> None:
+    Path("inventory-demo.db").touch()  # of one that was ended in its first moment
+    Path("inventory-demo.db.backup").write_bytes(b"mine")
+    for _ in range(2):
+        assert demo().exit_code == 0
+    assert Path("inventory-demo.db.backup").read_bytes() == b"mine"
+
+
+def test_served_port_that_is_taken_is_a_setting(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = demo("--serve", "--port", str(taken.getsockname()[1]))
+    assert result.exit_code == 2
+    assert "--port" in result.stderr
 
 
 def test_served_account_ages_with_each_walk_until_it_is_interrupted() -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 from worlds import DAY, T0, Account, Calendar, Item, api_settings, everything, item, rows
 
 from inventory import database
+from inventory.columns import UtcDateTime
 from inventory.standin import Answer, Request, StandIn
 from inventory.sync import sync
 
@@ -70,6 +71,22 @@ def open_versions(engine: Engine) -> set[tuple[str, str]]:
             )
             found |= {(name, connector_id) for connector_id in ids}
     return found
+
+
+def test_bare_not_found_counts_only_where_single_connectors_are_served(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    """It is also what an endpoint says that is retired."""
+    account.connectors = [item("one"), item("goes")]
+    sync(engine, api_settings(api))
+    before = everything(engine, but=("sync_runs",))
+    del account.connectors[1]
+    bare = Answer.error(404, "NotFound")
+    api.intercept = Asked(lambda _: bare)
+    assert sync(engine, api_settings(api))["unconfirmed"] == 1
+    assert everything(engine, but=("sync_runs",)) == before
+    api.intercept = Asked(lambda connector_id: bare if connector_id == "goes" else None)
+    assert sync(engine, api_settings(api))["removed"] == 1
 
 
 def test_removed_connector_is_not_asked_for_again(
@@ -166,8 +183,6 @@ def test_connector_that_returns_unchanged_gets_a_new_version_after_a_gap(
 
 
 def versions_of(engine: Engine, view: str, connector_id: str) -> list[tuple[object, ...]]:
-    from inventory.models import UtcDateTime
-
     instants = {name: UtcDateTime() for name in ("valid_from", "changed_after", "valid_to")}
     wanted = text(f"select {', '.join(instants)} from {view} where connector_id = :id order by 1")
     with database.reading(engine) as connection:

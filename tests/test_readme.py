@@ -1,7 +1,10 @@
 """The README is part of the feature: what it shows is run here, and compared with what it shows."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -68,16 +71,25 @@ def test_transcript_is_what_the_commands_print(
 
 
 def test_line_for_cron_says_nothing_when_all_is_well(
-    database_url: str, api: StandIn, monkeypatch: pytest.MonkeyPatch
+    database_url: str, api: StandIn, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("FIVETRAN_API_URL", api.url)
-    monkeypatch.setenv("FIVETRAN_API_KEY", KEY)
-    monkeypatch.setenv("FIVETRAN_API_SECRET", SECRET)
-    monkeypatch.setenv("INVENTORY_DATABASE_URL", database_url)
+    """In a shell without any variable but HOME, as cron runs it."""
+    *_, variables = (block for block in blocks("sh") if block.startswith("export"))
+    values = {"FIVETRAN_API_KEY": KEY, "FIVETRAN_API_SECRET": SECRET}
+    values["INVENTORY_DATABASE_URL"] = database_url
+    for name, value in values.items():
+        variables = re.sub(rf"(?<={name}=).*", shlex.quote(value), variables)
+    (tmp_path / ".inventory.env").write_text(f"{variables}export FIVETRAN_API_URL={api.url}\n")
+    bin_folder = tmp_path / "inventory" / ".venv" / "bin"
+    bin_folder.mkdir(parents=True)
+    script = f'#!/bin/sh\nexec {sys.executable} -m inventory "$@"\n'
+    (bin_folder / "inventory").write_text(script)
+    (bin_folder / "inventory").chmod(0o700)
     [line] = blocks("cron")
-    words = shlex.split(line.partition("/bin/inventory ")[2])
-    result = CliRunner().invoke(main, words)
-    assert (result.exit_code, result.output) == (0, "")
+    command = line.split(maxsplit=5)[5]
+    home = {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(["/bin/sh", "-c", command], env=home, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     with database.reading(connect(database_url)) as connection:
         assert connection.scalar(text("select count(*) from sync_runs")) == 1
 

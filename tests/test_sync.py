@@ -2,11 +2,24 @@
 
 import json
 import random
+import threading
 from typing import Any
 
+import pytest
 from reference import MOVING, Ledger, tracked
 from sqlalchemy import Engine, select, text
-from worlds import DAY, T0, Account, Calendar, Item, api_settings, everything, item, rows
+from worlds import (
+    DAY,
+    T0,
+    Account,
+    Calendar,
+    Item,
+    api_settings,
+    connect,
+    everything,
+    item,
+    rows,
+)
 
 from inventory import database
 from inventory.models import SYNC_OUTCOMES, VERSIONED, Base, Versioned
@@ -292,6 +305,18 @@ def test_anomalies_are_counted_in_every_run_that_shows_them(
     ]
 
 
+def test_connector_may_move_to_another_account_while_the_clock_stands_still(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    clock = Calendar()
+    account.connectors = [item("one")]
+    for name in ("here", "there", "here"):
+        sync(engine, api_settings(api, account=name), clock=clock)
+    moved = [name for name, _ in sorted(rows(engine, "connectors_past", "account_id", "valid_to"))]
+    assert moved == ["here", "there"]
+    assert rows(engine, "connectors", "account_id") == [("here",)]
+
+
 def test_accounts_in_one_database_never_touch_each_other(
     engine: Engine, api: StandIn, account: Account
 ) -> None:
@@ -304,3 +329,33 @@ def test_accounts_in_one_database_never_touch_each_other(
         ("one", "account_one", None),
         ("two", "another", None),
     ]
+
+
+# --- whatever the server's defaults are -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "default",
+    [
+        "datestyle = 'German, DMY'",
+        "timezone = 'Asia/Kathmandu'",
+        "client_encoding = 'LATIN1'",
+        "default_transaction_isolation = 'serializable'",
+        "idle_in_transaction_session_timeout = '50ms'",
+        "standard_conforming_strings = off",
+    ],
+)
+def test_run_does_not_depend_on_the_defaults_of_the_server(
+    postgres_url: str, api: StandIn, account: Account, default: str
+) -> None:
+    engine = connect(postgres_url)
+    account.connectors = [item("one", schema="Zürich \N{ROCKET} \\ '"), item("two")]
+    sync(engine, api_settings(api))
+    held = rows(engine, "connectors")
+    with database.transaction(engine) as connection:
+        name = connection.scalar(text("select quote_ident(current_database())"))
+        connection.exec_driver_sql(f"alter database {name} set {default}")
+    account.connectors[1]["paused"] = True
+    api.intercept = lambda request: threading.Event().wait(0.2) or None  # idle for that long
+    assert sync(engine, api_settings(api, page_size=1))["changed"] == 1
+    assert rows(engine, "connectors")[0] == held[0]
