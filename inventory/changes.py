@@ -8,7 +8,6 @@ from sqlalchemy import (
     Subquery,
     and_,
     case,
-    exists,
     func,
     literal,
     select,
@@ -64,7 +63,8 @@ def _touched() -> Subquery:
 
 def _kind() -> ColumnElement[str]:
     connector, past = CONNECTORS.current.c, CONNECTORS.past.c
-    ended = exists().where(past.connector_id == connector.connector_id, past.valid_to == NOW)
+    # A list, not a correlated `exists`: SQLite would look each row up among all that ended now.
+    ended = connector.connector_id.in_(select(past.connector_id).where(past.valid_to == NOW))
     return case(
         (connector.first_seen_at == NOW, "added"),
         (connector.removed_at == NOW, "removed"),

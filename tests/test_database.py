@@ -295,5 +295,6 @@ def test_file_that_is_locked_may_be_free_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, KeyboardInterrupt, FixSettings])
 def test_what_is_not_the_databases_passes_through(kind: type[BaseException]) -> None:
-    with pytest.raises(kind, match=r"^ours$"), database.transaction(connect("sqlite://")):
+    ours = pytest.raises(kind, match=r"^ours$")
+    with database.in_memory() as engine, ours, database.transaction(engine):
         raise kind("ours")
