@@ -147,7 +147,7 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **api: Any) -
     INVENTORY_DATABASE_URL says where to, by default a SQLite file in the user's data directory;
     INVENTORY_SCHEMA names a PostgreSQL schema. The tables are made by the first run.
     """
-    from inventory import database, output, report, settings
+    from inventory import database, output, refusals, report, settings
     from inventory import sync as job
     from inventory.errors import AlreadyRunning
 
@@ -171,7 +171,7 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **api: Any) -
     report.run(
         row,
         changes,
-        where=database.describe(engine),
+        where=refusals.describe(engine),
         output_format=output_format,
         quiet=_is_quiet(),
     )
@@ -241,12 +241,12 @@ def db() -> None:
 @reported
 def upgrade() -> None:
     """Bring the tables to this version of the tool, or make them. Rows and grants are kept."""
-    from inventory import database, schema
+    from inventory import refusals, schema
 
     engine = _engine()
     schema.upgrade(engine)
     if not _is_quiet():
-        click.echo(f"{database.describe(engine)} is at revision {schema.HEAD}.")
+        click.echo(f"{refusals.describe(engine)} is at revision {schema.HEAD}.")
 
 
 # --- demo -----------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
 from inventory import __version__
-from inventory.database import describe, is_sqlite, named_errors
+from inventory.database import is_sqlite
 from inventory.errors import AlreadyRunning, DatabaseUnavailable, InventoryError, TakenOver
 from inventory.merge import Moment
 from inventory.models import SYNC_RUNS
+from inventory.refusals import describe, named_errors
 
 Clock = Callable[[Connection], datetime]
 

@@ -15,8 +15,9 @@ from sqlalchemy.schema import CreateSchema
 
 from inventory import views
 from inventory.columns import Base
-from inventory.database import describe, is_sqlite, named_errors, reading
+from inventory.database import is_sqlite, reading
 from inventory.errors import LookAtIt, SchemaMismatch
+from inventory.refusals import describe, named_errors
 
 # The newest revision in migrations/versions; a test holds them together. It stands here as a word
 # so that a run on a current schema need not import alembic.

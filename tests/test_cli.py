@@ -18,7 +18,7 @@ from worlds import KEY, SECRET, Account, api_settings, connect, item, rows
 
 from inventory import runs
 from inventory.cli import main
-from inventory.database import describe
+from inventory.refusals import describe
 from inventory.standin import Answer, Request, StandIn
 from inventory.sync import sync
 

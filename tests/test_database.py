@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, func, make_url, select, text
 from sqlalchemy.exc import StatementError
 from worlds import connect, everything
 
-from inventory import database, runs, schema
+from inventory import database, refusals, runs, schema
 from inventory.columns import Json, UtcDateTime
 from inventory.errors import DatabaseUnavailable, FixSettings, InventoryError, SchemaMismatch
 from inventory.models import SYNC_RUNS
@@ -66,7 +66,7 @@ def add_run(connection: Connection) -> None:
     ],
 )
 def test_url_is_taken_and_described_without_its_password(url: str, described: str) -> None:
-    assert database.describe(connect(url)) == described
+    assert refusals.describe(connect(url)) == described
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def refusal(engine: Engine) -> InventoryError:
     """The error of an attempt to write; nothing in it or under it shows the password."""
     with pytest.raises(InventoryError) as error, database.transaction(engine) as connection:
         add_run(connection)
-    assert str(error.value).startswith(database.describe(engine))
+    assert str(error.value).startswith(refusals.describe(engine))
     assert PASSWORD not in "".join(traceback.format_exception(error.value))
     return error.value
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, text
 from worlds import KEY, SECRET, Account, api_settings, connect, item
 
-from inventory import database
+from inventory import database, refusals
 from inventory.cli import main
 from inventory.models import VERSIONED, Base
 from inventory.standin import StandIn
@@ -53,7 +53,7 @@ class Example(Account):
 def test_transcript_is_what_the_commands_print(
     empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = database.describe(connect(empty_url))
+    where = refusals.describe(connect(empty_url))
     with StandIn(Example(), key=KEY, secret=SECRET) as api:
         monkeypatch.setenv("FIVETRAN_API_URL", api.url)
         monkeypatch.setenv("FIVETRAN_API_KEY", KEY)

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from worlds import connect, rows
 
-from inventory import __version__, database, runs
+from inventory import __version__, database, refusals, runs
 from inventory.errors import AlreadyRunning, ApiUnavailable, DatabaseUnavailable, TakenOver
 from inventory.merge import Moment
 
@@ -190,7 +190,7 @@ def impatient(engine: Engine) -> Iterator[Connection]:
         with engine.connect() as connection:
             raw: Any = connection.connection.dbapi_connection
             raw.execute("pragma busy_timeout = 0")
-            with database.named_errors(engine), connection.begin():
+            with refusals.named_errors(engine), connection.begin():
                 yield connection
     else:
         with database.transaction(engine) as connection:
