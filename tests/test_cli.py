@@ -1,5 +1,6 @@
 """The command as people and cron call it: output, exit codes, signals, settings."""
 
+import contextlib
 import csv
 import io
 import json
@@ -171,13 +172,22 @@ def test_sync_that_is_ended_by_a_signal_marks_its_run(
     api.intercept = wait
     job = process("sync", "--page-size", "2")
     assert reached.wait(30)
-    job.send_signal(sent)
-    out, err = job.communicate(timeout=30)
+    out, err = ended(job, sent)
     gone.set()
     assert (job.returncode, out) == (1, "")
     assert err.startswith("Error: Interrupted")
     assert rows(engine, "sync_runs", "status", "error_code") == [("failed", "interrupted")]
     assert rows(engine, "connectors") == []
+
+
+def ended(job: subprocess.Popen[str], sent: signal.Signals) -> tuple[str, str]:
+    """Send a signal, and again if it came in the very moment before the process began to wait."""
+    for _ in range(5):
+        job.send_signal(sent)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return job.communicate(timeout=6)
+    job.kill()
+    return job.communicate()
 
 
 def test_sync_at_its_most_talkative_shows_no_secret(
