@@ -19,6 +19,7 @@ from inventory.errors import (
     InventoryError,
     PayloadUnusable,
 )
+from inventory.items import UNREADABLE
 
 T = TypeVar("T")
 
@@ -29,8 +30,6 @@ _NO_CHARACTER = re.compile(
     rb"|[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F][0-9a-fA-F]{2})"
 )
-
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Page(msgspec.Struct):
@@ -88,7 +87,7 @@ def success(answer: Answer) -> Envelope:
         raise Unusable(
             f"answered {answer.status} with JSON that is no envelope", error=PayloadUnusable
         ) from None
-    except _UNREADABLE:
+    except UNREADABLE:
         raise Unusable(f"answered {answer.status} with what is no JSON") from None
     if envelope.code != "Success":
         raise Unusable(answered(answer))
@@ -108,7 +107,7 @@ def list_page(answer: Answer) -> Page:
     data = success(answer).data
     try:
         page = msgspec.json.decode(data, type=Page)
-    except _UNREADABLE:
+    except UNREADABLE:
         raise Unusable("answered with what is no page of a list", error=PayloadUnusable) from None
     if page.next_cursor and page.camel and page.next_cursor != page.camel:
         raise Unusable("answered with two different cursors", error=PayloadUnusable)
@@ -164,7 +163,7 @@ def code_of(answer: Answer) -> str | None:
     """Return the `code` of an answer's body; None where the body is not the API's own."""
     try:
         return msgspec.json.decode(answer.body, type=Envelope).code
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 
