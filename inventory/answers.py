@@ -132,7 +132,7 @@ def _refusal(answer: Answer) -> Exception:
     if status == 404:
         return FixSettings(
             f"{said}: the base URL is wrong or this endpoint is retired. That is not an empty "
-            "account, so nothing was written. Check FIVETRAN_API_URL, or try --endpoint auto."
+            "account. Check FIVETRAN_API_URL, or try --endpoint auto."
         )
     if 300 <= status < 400:
         return FixSettings(

@@ -9,15 +9,15 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
 import requests
 from msgspec import Raw
-from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
-from inventory import __version__
+from inventory import transport
 from inventory.answers import (
     Answer,
     Envelope,
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds between two attempts, before jitter
+_BEAT = 30.0  # seconds of waiting after which `while_waiting` is called again
 _CHUNK = 1 << 20
 
 
@@ -55,6 +56,7 @@ class Traffic:
     """What a run has asked of the API so far."""
 
     endpoint: str | None = None
+    walks: int = 0
     pages: int = 0
     requests: int = 0
     retries: int = 0
@@ -70,35 +72,19 @@ class Verdict(NamedTuple):
     item: Raw | None = None
 
 
-class _Session(requests.Session):
-    """Never looks where a redirect leads: the question, and maybe the key, would go elsewhere."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-
 class Client:
-    """One account's API, asked over one session, until the deadline of the run."""
+    """One account's API, asked over one session, until the deadline of the run.
+
+    `while_waiting` is called now and then in a long wait; what it raises ends the wait.
+    """
 
     def __init__(self, settings: ApiSettings, clock: Clock = time) -> None:
         self.traffic = Traffic()
+        self.while_waiting: Callable[[], object] = lambda: None
         self._settings = settings
         self._clock = clock
         self._ends_at = clock.monotonic() + settings.deadline
-        self._session = _Session()
-        # Plain http is for localhost alone: a proxy would get the key unencrypted.
-        self._session.trust_env = not settings.url.lower().startswith("http:")
-        # As bytes, or requests would encode them as latin-1.
-        self._session.auth = HTTPBasicAuth(
-            settings.key.reveal().encode(), settings.secret.reveal().encode()
-        )
-        self._session.headers.update(
-            {
-                "Accept": "application/json;version=2",
-                "Accept-Encoding": "gzip",
-                "User-Agent": f"inventory/{__version__}",
-            }
-        )
+        self._session = transport.session(settings)
 
     def close(self) -> None:
         self._session.close()
@@ -125,7 +111,8 @@ class Client:
         """
         cursor: str | None = None
         used: set[str] = set()
-        while True:
+        self.traffic.walks += 1
+        for number in count(1):
             page = self._page(cursor)
             self.traffic.pages += 1
             yield page.items
@@ -134,9 +121,9 @@ class Client:
                 return
             if cursor in used:
                 raise PayloadUnusable(
-                    f"Page {self.traffic.pages} of the list names a cursor that was used before: "
-                    "the walk would never end. Nothing was written. Try again later; if it "
-                    "lasts, ask the vendor's support."
+                    f"Page {number} of the list names a cursor that was used before: "
+                    "the walk would never end. Try again later; if it lasts, ask the vendor's "
+                    "support."
                 )
             used.add(cursor)
 
@@ -184,8 +171,8 @@ class Client:
             log.info("GET %s %s", page.path, answered(page))
         raise FixSettings(
             f"GET {self._settings.url}/v1/connectors and /v1/connections both answered 404: the "
-            "base URL is wrong or the list has moved. That is not an empty account, so nothing "
-            "was written. Check FIVETRAN_API_URL."
+            "base URL is wrong or the list has moved. That is not an empty account. "
+            "Check FIVETRAN_API_URL."
         )
 
     # --- one answer -------------------------------------------------------------------------
@@ -208,7 +195,7 @@ class Client:
         if remaining <= 0:
             raise ApiUnavailable(
                 f"GET {path} was not sent: the run's {self._settings.deadline:g} seconds are over. "
-                "Nothing was written. Raise --deadline if the account needs longer."
+                "Raise --deadline if the account needs longer."
             )
         timeouts = (
             min(self._settings.connect_timeout, remaining),
@@ -225,7 +212,14 @@ class Client:
                 wait = seconds_to_wait(response.headers.get("Retry-After"), self._clock.time())
                 return Answer(path, response.status_code, self._body(response), wait)
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise Unusable(f"failed: {_reason(error)}") from None
+            cause = _cause(error)
+            if transport.distrusts(cause):
+                raise FixSettings(
+                    f"GET {path} was not sent: the certificate of {self._settings.url} is not "
+                    f"trusted ({cause}). Name the authority that signed it in REQUESTS_CA_BUNDLE, "
+                    "a file; verification cannot be turned off."
+                ) from None
+            raise Unusable(f"failed: {_reason(cause)}") from None
 
     def _body(self, response: requests.Response) -> bytes:
         limit = self._settings.max_response_mb << 20
@@ -236,7 +230,7 @@ class Client:
             if len(body) > limit:
                 raise PayloadUnusable(
                     f"The API sent an answer of more than {self._settings.max_response_mb} MB. "
-                    "Nothing was written. Lower --page-size, or raise --max-response-mb."
+                    "Lower --page-size, or raise --max-response-mb."
                 )
             if self._clock.monotonic() > self._ends_at:
                 raise Unusable("did not end before the run's deadline")
@@ -249,7 +243,7 @@ class Client:
         wait = max(failure.wait or 0.0, backoff * random.uniform(0.5, 1.0))
         if attempt >= self._settings.attempts:
             raise failure.error(
-                f"GET {path} {failure}, at the last of {attempt} attempts. Nothing was written. "
+                f"GET {path} {failure}, at the last of {attempt} attempts. "
                 "The next run starts afresh; if it lasts, look at the vendor's status page and "
                 "for a newer version of this tool."
             )
@@ -258,17 +252,26 @@ class Client:
             over = "are left" if remaining > 0 else "are over"
             raise ApiUnavailable(
                 f"GET {path} {failure}. Asking again has to wait {wait:.0f} s, but {left} the "
-                f"run's {self._settings.deadline:g} s {over}. Nothing was written. "
-                "Run it later, or raise --deadline."
+                f"run's {self._settings.deadline:g} s {over}. Run it later, or raise --deadline."
             )
         log.info("GET %s %s; asking again in %.1f s", path, failure, wait)
         self.traffic.retries += 1
-        self._clock.sleep(wait)
+        self._sleep(wait)
+
+    def _sleep(self, seconds: float) -> None:
+        while seconds > 0:
+            self.while_waiting()
+            self._clock.sleep(min(seconds, _BEAT))
+            seconds -= _BEAT
+
+
+def _cause(error: BaseException) -> BaseException:
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error
 
 
 def _reason(error: BaseException) -> str:
     """Name a broken connection without the URL, which libraries like to print in full."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
     text = error.strerror if isinstance(error, OSError) and error.strerror else None
     return f"{type(error).__name__} ({text})" if text else type(error).__name__

@@ -13,6 +13,7 @@
      |   +- SchemaMismatch      the database is older or newer than the tool
      +- LookAtIt            3  a person must look
          +- PayloadUnusable     the API answers something that is no inventory
+         +- RemovalsWithheld    more connectors are missing than can be believed
          +- Bug                 this tool does not understand itself
 
 Every message says what was tried, what came back and what to do next. No message ever holds a
@@ -103,6 +104,12 @@ class PayloadUnusable(LookAtIt):
     """The API answers, but not with an inventory that could be trusted."""
 
     code = "payload_unusable"
+
+
+class RemovalsWithheld(LookAtIt):
+    """So many connectors are missing that they are not believed to be gone; the rest is merged."""
+
+    code = "removals_withheld"
 
 
 class Bug(LookAtIt):

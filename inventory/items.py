@@ -19,9 +19,7 @@ MAX_ID = 255
 
 # What decoding may raise for bytes that are no JSON, or no JSON that anybody would send.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-ADVICE = (
-    "Nothing was written. If it lasts, the API has changed: look for a newer version of this tool."
-)
+ADVICE = "If it lasts, the API has changed: look for a newer version of this tool."
 
 _split = msgspec.json.Decoder(dict[str, Raw]).decode
 _NULL = b"null"

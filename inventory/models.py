@@ -309,6 +309,14 @@ class SyncRun(Base):
     error_code: Mapped[str | None] = col("Kind of error; null = none")
     error_message: Mapped[str | None] = col("What was tried, what came back, what to do next")
     tool_version: Mapped[str] = col("Version of the tool")
+    walks: Mapped[int] = col(
+        "Times that the list was read from its first page; 2 = it had moved meanwhile",
+        default=0,
+        server_default="0",
+    )
+    withheld: Mapped[int] = col(
+        "Missing ones, too many to be believed gone; left alone", default=0, server_default="0"
+    )
 
 
 class SyncOutcome(OfConnector, Base):

@@ -78,7 +78,7 @@ def _transaction_lock(engine: Engine, account_id: str) -> Iterator[Lock]:
                     connection.execute(text("select 1"))
             except InventoryError as error:
                 raise DatabaseUnavailable(
-                    f"The lock of account {account_id} was lost: {error} Nothing was written."
+                    f"The lock of account {account_id} was lost: {error}"
                 ) from error
 
         yield Lock(check)
@@ -160,7 +160,7 @@ def record_failure(
         "status": "failed",
         "finished_at": moment,
         "error_code": error.code,
-        "error_message": str(error),
+        "error_message": f"{error} Nothing of this run was written.",
     }
     if run_id is None:
         run_id = _insert(connection, started_at=moment, **facts)
@@ -191,8 +191,7 @@ def begin_merge(
     previous = last_merged_at(connection, account_id)
     if connection.scalar(mine) != "running" or previous != expected:
         raise TakenOver(
-            f"Another run of account {account_id} took over while this one was reading. "
-            "Nothing was written."
+            f"Another run of account {account_id} took over while this one was reading."
         )
     observed_at = clock(connection)
     newest = connection.scalar(select(func.max(_run.observed_at)))

@@ -56,7 +56,23 @@ class ApiSettings:
     attempts: int = 6
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
-    max_response_mb: int = 256
+    max_response_mb: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemovalSettings:
+    """When connectors that are missing from a complete walk are believed to be gone.
+
+    They are not where more than `suspect_percent` and at least `suspect_count` of all are missing
+    at once, or all of a group of at least `suspect_group`; unless `accept` says so. One that is
+    believed is still asked for by id: `max_questions` bounds that for a run.
+    """
+
+    suspect_percent: float = 20.0
+    suspect_count: int = 5
+    suspect_group: int = 3
+    max_questions: int = 500
+    accept: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +89,7 @@ def api_settings(environ: Mapping[str, str] = os.environ, **flags: Any) -> ApiSe
     Raises FixSettings, naming the variable to set.
     """
     given = {name: value for name, value in flags.items() if value is not None}
+    _check_authority(environ)
     return ApiSettings(
         key=_secret(environ, KEY_NAMES),
         secret=_secret(environ, SECRET_NAMES),
@@ -152,6 +169,13 @@ def _checked_api_url(url: str) -> str:
             "(plain http is taken for localhost only)."
         )
     return url.rstrip("/").removesuffix("/v1")
+
+
+def _check_authority(environ: Mapping[str, str]) -> None:
+    """See that the authority is there that the HTTP library will look for under these names."""
+    name = next(filter(environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")), None)
+    if name and not os.path.exists(environ[name]):
+        raise FixSettings(f"{name} names {environ[name]}, which is not there: correct the path.")
 
 
 def _split(url: str) -> SplitResult | None:

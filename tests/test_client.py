@@ -89,7 +89,7 @@ def test_walk_follows_every_page(api: StandIn, account: Account, new_client: New
     assert walk(client) == [["a", "b"], ["c", "d"], ["e", "f"], ["g"]]
     assert paths(api) == ["/v1/connectors"] * 4
     assert [request.query["limit"] for request in api.requests] == ["2"] * 4
-    assert client.traffic == Traffic("connectors", pages=4, requests=4, retries=0)
+    assert client.traffic == Traffic("connectors", 1, pages=4, requests=4, retries=0)
 
 
 def test_cursor_comes_back_exactly_as_it_was_sent(api: StandIn, client: Client) -> None:
@@ -173,7 +173,7 @@ def test_auto_walks_connections_where_connectors_is_retired(api: StandIn, client
     assert walk(client) == [["a"], ["b"], ["c"]]
     assert paths(api) == ["/v1/connectors"] + ["/v1/connections"] * 3
     assert cursors(api) == [None, None, "2", "3"]
-    assert client.traffic == Traffic("connections", pages=3, requests=4, retries=0)
+    assert client.traffic == Traffic("connections", 1, pages=3, requests=4, retries=0)
 
 
 @pytest.mark.parametrize("missed", [0, 1])
@@ -189,7 +189,7 @@ def test_404_of_both_endpoints_is_no_empty_account(api: StandIn, client: Client)
     with pytest.raises(FixSettings, match=r"both answered 404.*FIVETRAN_API_URL"):
         walk(client)
     assert paths(api) == ["/v1/connectors", "/v1/connections"]
-    assert client.traffic == Traffic(requests=2)
+    assert client.traffic == Traffic(walks=1, requests=2)
 
 
 @pytest.mark.parametrize("endpoint", LISTS)
@@ -300,7 +300,7 @@ def test_fault_that_lasts_is_the_error_of_the_last_attempt(
     api.intercept = always(fault)
     with pytest.raises(error, match=r"GET /v1/connectors .*at the last of 6 attempts"):
         walk(client)
-    assert client.traffic == Traffic(requests=6, retries=5)
+    assert client.traffic == Traffic(walks=1, requests=6, retries=5)
     assert paths(api) == ["/v1/connectors"] * 6
 
 
@@ -311,7 +311,7 @@ def test_fault_that_passes_costs_only_retries(
     api.intercept = in_turn(page("a", next_cursor="2"), fault, fault, page("b"))
     assert walk(client) == [["a"], ["b"]]
     assert cursors(api) == [None, "2", "2", "2"]
-    assert client.traffic == Traffic("connectors", pages=2, requests=4, retries=2)
+    assert client.traffic == Traffic("connectors", 1, pages=2, requests=4, retries=2)
 
 
 def test_connection_refused_is_retried(new_client: NewClient) -> None:
@@ -320,7 +320,7 @@ def test_connection_refused_is_retried(new_client: NewClient) -> None:
         client = new_client(url=f"http://127.0.0.1:{nobody.getsockname()[1]}", attempts=3)
         with pytest.raises(ApiUnavailable, match=r"ConnectionRefused.*of 3 attempts"):
             walk(client)
-    assert client.traffic == Traffic(requests=3, retries=2)
+    assert client.traffic == Traffic(walks=1, requests=3, retries=2)
 
 
 def test_waits_double_with_jitter(api: StandIn, clock: Patience, new_client: NewClient) -> None:
@@ -348,7 +348,7 @@ def test_retry_after_is_waited_where_it_makes_sense(
 ) -> None:
     api.intercept = in_turn(Answer.error(status, "Busy", Retry_After=told))
     assert walk(client) == [[]]
-    assert [least <= seconds <= most for seconds in clock.slept] == [True]
+    assert least <= sum(clock.slept) <= most
 
 
 @pytest.mark.parametrize("told", ["3600", formatdate(NOW + 3600, usegmt=True)])
@@ -377,7 +377,7 @@ def test_deadline_bounds_the_walk(
     client = new_client(deadline=60, page_size=1)
     with pytest.raises(ApiUnavailable, match="deadline"):
         walk(client)
-    assert client.traffic == Traffic("connectors", pages=2, requests=3, retries=0)
+    assert client.traffic == Traffic("connectors", 1, pages=2, requests=3, retries=0)
 
 
 def test_nothing_is_asked_after_the_deadline(api: StandIn, clock: Patience, client: Client) -> None:
@@ -468,7 +468,7 @@ def test_connector_without_an_answer_is_an_error(api: StandIn, client: Client) -
     walk(client)
     with pytest.raises(ApiUnavailable, match="/v1/connectors/a answered 502"):
         client.connector("a")
-    assert client.traffic == Traffic("connectors", pages=1, requests=7, retries=5)
+    assert client.traffic == Traffic("connectors", 1, pages=1, requests=7, retries=5)
 
 
 # --- secrets --------------------------------------------------------------------------------

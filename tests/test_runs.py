@@ -241,7 +241,7 @@ def test_failure_is_recorded_with_its_reason(engine: Engine) -> None:
     assert (failed["finished_at"], failed["observed_at"]) == (NOON + HOUR, None)
     assert (failed["error_code"], failed["error_message"]) == (
         "api_unavailable",
-        "The API answered 503.",
+        "The API answered 503. Nothing of this run was written.",
     )
     assert (failed["account_id"], failed["pages"]) == (ONE, 2)
 
