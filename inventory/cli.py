@@ -27,7 +27,7 @@ Exit codes:
   0  good
   1  the next run may succeed (API or database away, rate limit, lock held)
   2  settings, key or schema must be fixed first
-  3  a person must look (the API sends what is no inventory, or a bug)
+  3  a person must look (too many connectors missing, no inventory from the API, or a bug)
 """
 
 
@@ -87,7 +87,9 @@ def _is_quiet() -> bool:
 def _fail(error: InventoryError, debug: bool) -> NoReturn:
     if debug:
         traceback.print_exc()
-    click.echo(f"Error: {error}", err=True)
+    # What the run log says of it is said here, too.
+    message = error.run["error_message"] if error.run else str(error)
+    click.echo(f"Error: {message}", err=True)
     sys.exit(error.exit_code)
 
 
@@ -99,6 +101,7 @@ class _Seconds(click.FloatRange):
         return seconds
 
 
+NOT_NEGATIVE = click.IntRange(0, 1_000_000)
 POSITIVE, SECONDS = click.IntRange(1, 1_000_000), _Seconds(min=0, min_open=True)
 
 
@@ -135,12 +138,34 @@ def format_option(*formats: str) -> Decorator:
 @setting("--attempts", POSITIVE, 6, "How often one request is sent before the run fails.")
 @setting("--connect-timeout", SECONDS, 10, "Seconds to wait for a connection.")
 @setting("--read-timeout", SECONDS, 60, "Seconds to wait for an answer to go on.")
-@setting("--max-response-mb", POSITIVE, 256, "Largest answer that is read.")
+@setting("--max-response-mb", POSITIVE, 64, "Largest answer that is read.")
+@setting(
+    "--suspect-percent",
+    click.FloatRange(0, 100),
+    20,
+    "Withhold removals where more of all connectors are missing at once, ...",
+)
+@setting("--suspect-count", POSITIVE, 5, "... and at least this many.")
+@setting(
+    "--suspect-group", POSITIVE, 3, "Withhold them where all of such a large group are missing."
+)
+@click.option("--accept-removals", is_flag=True, help="Believe this once that they are gone.")
+@setting("--max-questions", NOT_NEGATIVE, 500, "Missing connectors asked for by id in one run.")
 @click.option("--skip-if-running", is_flag=True, help="Exit 0 where another run is at work.")
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @format_option("text", "json")
 @reported
-def sync(dry_run: bool, skip_if_running: bool, output_format: str, **api: Any) -> None:
+def sync(
+    dry_run: bool,
+    skip_if_running: bool,
+    output_format: str,
+    suspect_percent: float,
+    suspect_count: int,
+    suspect_group: int,
+    max_questions: int,
+    accept_removals: bool,
+    **api: Any,
+) -> None:
     """Walk every page of the account's connectors and merge what they say into the database.
 
     FIVETRAN_API_KEY and FIVETRAN_API_SECRET (or ..._FILE, a file that holds it) give access;
@@ -149,16 +174,23 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **api: Any) -
     """
     from inventory import database, output, refusals, report, settings
     from inventory import sync as job
-    from inventory.errors import AlreadyRunning
+    from inventory.errors import AlreadyRunning, RemovalsWithheld
 
     engine = database.connect(settings.database_settings())
     api_settings = settings.api_settings(**api)
+    removals = settings.RemovalSettings(
+        suspect_percent=suspect_percent,
+        suspect_count=suspect_count,
+        suspect_group=suspect_group,
+        max_questions=max_questions,
+        accept=accept_removals,
+    )
     with _ending_on_sigterm(), report.progress(wanted=not _is_quiet()) as on_page:
         if dry_run:
-            row, changes = job.preview(engine, api_settings, on_page=on_page)
+            row, changes = job.preview(engine, api_settings, removals, on_page=on_page)
         else:
             try:
-                row, changes = job.sync(engine, api_settings, on_page=on_page), None
+                row, changes = job.sync(engine, api_settings, removals, on_page=on_page), None
             except AlreadyRunning as running:
                 if not skip_if_running:
                     raise
@@ -175,6 +207,8 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **api: Any) -
         output_format=output_format,
         quiet=_is_quiet(),
     )
+    if row["withheld"]:
+        raise RemovalsWithheld(row["error_message"])
 
 
 @contextmanager

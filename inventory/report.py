@@ -67,8 +67,9 @@ def _counted(number: int, noun: str) -> str:
 
 def _oddities(row: dict[str, Any]) -> Iterator[str]:
     told = {
-        "duplicates": "connectors were listed again, because the list moved; the later one counts",
-        "unconfirmed": "missing connectors could not be asked for; they stay as they were",
+        "duplicates": "connectors were listed twice: the list moved, and nothing is removed",
+        "unconfirmed": "missing connectors have no clear answer; they stay as they were",
+        "withheld": "missing connectors stay as they were: so many are not believed to be gone",
         "anomalies": "values do not fit their column (they are in extra), or are states not known",
     }
     for name, words in told.items():

@@ -20,18 +20,20 @@ from inventory.errors import (
     InventoryError,
 )
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, SYNC_RUNS
-from inventory.settings import ApiSettings
-from inventory.snapshot import OnPage, Snapshot, take
+from inventory.settings import ApiSettings, RemovalSettings
+from inventory.snapshot import Held, OnPage, Snapshot, take
 
 log = logging.getLogger(__name__)
 
 RunRow = dict[str, Any]
-_INTERRUPTED = "Interrupted before the merge was done. Nothing of this run was written."
+_CAREFUL = RemovalSettings()
+_INTERRUPTED = "Interrupted before the merge was done."
 
 
 def sync(
     engine: Engine,
     settings: ApiSettings,
+    removals: RemovalSettings = _CAREFUL,
     *,
     clock: runs.Clock = database.now,
     http_clock: HttpClock = time,
@@ -39,12 +41,13 @@ def sync(
 ) -> RunRow:
     """Take one snapshot of the account into the database; return its row of sync_runs.
 
-    An empty database gets its tables first. `on_page` hears of each page.
+    An empty database gets its tables first. `on_page` hears of each page. The status of the run is
+    "withheld" where so many connectors were missing that they were not believed to be gone.
     Raises an InventoryError after marking the run as failed; nothing else is written then.
     """
     schema.prepare(engine)
     with closing(Client(settings, http_clock)) as api:
-        return _Run(engine, settings, api, clock, on_page).execute()
+        return _Run(engine, settings, removals, api, clock, on_page).execute()
 
 
 class _Run:
@@ -54,12 +57,14 @@ class _Run:
         self,
         engine: Engine,
         settings: ApiSettings,
+        removals: RemovalSettings,
         api: Client,
         clock: runs.Clock,
         on_page: OnPage,
     ) -> None:
         self._engine = engine
         self._api = api
+        self._removals = removals
         self._clock = clock
         self._on_page = on_page
         self._account_id = settings.account
@@ -88,15 +93,16 @@ class _Run:
         self._run_id = run_id  # not before it is committed: only then is there a row to mark
         with database.reading(self._engine) as connection:
             previous = runs.last_merged_at(connection, account_id)
-            known = _known(connection, account_id)
-        snapshot = take(self._api, known, lock, self._on_page)
+            held = _held(connection, account_id)
+        self._api.while_waiting = lock.check
+        snapshot = take(self._api, held, self._removals, lock, self._on_page)
         with closing(snapshot.spool):
             lock.check()
             begun = time.perf_counter()
             with database.transaction(self._engine) as connection:
                 moment = runs.begin_merge(connection, run_id, account_id, previous, self._clock)
                 facts = _merged(connection, moment, snapshot) | asdict(self._api.traffic)
-                runs.finish(connection, moment, self._clock, status="succeeded", **facts)
+                runs.finish(connection, moment, self._clock, **facts)
                 row = runs.get(connection, run_id)
             log.info("The merge took %.3f s in one transaction", time.perf_counter() - begun)
             return row
@@ -119,7 +125,11 @@ class _Run:
 
 
 def preview(
-    engine: Engine, settings: ApiSettings, *, on_page: OnPage = lambda seen, held: None
+    engine: Engine,
+    settings: ApiSettings,
+    removals: RemovalSettings = _CAREFUL,
+    *,
+    on_page: OnPage = lambda seen, held: None,
 ) -> tuple[RunRow, list[changes.Change]]:
     """Walk, and tell what a run would do now; write nothing.
 
@@ -129,20 +139,20 @@ def preview(
     if schema.state_of(engine) is schema.State.EMPTY:
         with database.in_memory() as stand_in:
             schema.prepare(stand_in)
-            return _preview(stand_in, settings, on_page)
+            return _preview(stand_in, settings, removals, on_page)
     schema.require_current(engine)
-    return _preview(engine, settings, on_page)
+    return _preview(engine, settings, removals, on_page)
 
 
 def _preview(
-    engine: Engine, settings: ApiSettings, on_page: OnPage
+    engine: Engine, settings: ApiSettings, removals: RemovalSettings, on_page: OnPage
 ) -> tuple[RunRow, list[changes.Change]]:
     with closing(Client(settings)) as api:
         account_id = settings.account or api.account_id()
         with database.reading(engine) as connection:
             previous = runs.last_merged_at(connection, account_id)
-            known = _known(connection, account_id)
-        snapshot = take(api, known, runs.Lock(lambda: None), on_page)
+            held = _held(connection, account_id)
+        snapshot = take(api, held, removals, runs.Lock(lambda: None), on_page)
     with closing(snapshot.spool), database.rolled_back(engine) as connection:
         return _previewed(connection, account_id, previous, snapshot, asdict(api.traffic))
 
@@ -168,29 +178,44 @@ def _previewed(
     moment = runs.begin_merge(connection, 0, account_id, previous, database.now)
     facts = _merged(connection, moment, snapshot) | traffic
     listed = [] if snapshot.changes_nothing else changes.listed(connection, moment)
-    runs.finish(connection, moment, database.now, status="succeeded", **facts)
+    runs.finish(connection, moment, database.now, **facts)
     return runs.get(connection, 0) | {"run_id": None, "status": "dry_run"}, listed
 
 
-def _known(connection: Connection, account_id: str) -> dict[str, bytes]:
-    """The account's live connectors, each with the fingerprints of what the API last said."""
+def _held(connection: Connection, account_id: str) -> Held:
+    """What the account's connectors are that exist, as far as the database knows."""
     status, connector = CONNECTOR_STATUS.current.c, CONNECTORS.current.c
-    rows = connection.execute(
+    live = (connector.account_id == account_id, connector.removed_at.is_(None))
+    fingerprints = connection.execute(
         select(status.connector_id, status.fingerprints)
         .join(CONNECTORS.current, connector.connector_id == status.connector_id)
-        .where(connector.account_id == account_id, connector.removed_at.is_(None))
+        .where(*live)
     )
-    return {row.connector_id: row.fingerprints for row in rows}
+
+    def groups() -> dict[str, str | None]:
+        with database.reading(connection.engine) as another:
+            wanted = select(connector.connector_id, connector.group_id).where(*live)
+            return {row.connector_id: row.group_id for row in another.execute(wanted)}
+
+    return Held({row.connector_id: row.fingerprints for row in fingerprints}, groups)
 
 
 def _merged(connection: Connection, moment: merge.Moment, snapshot: Snapshot) -> RunRow:
     """Merge a snapshot, and return what is to be said of it in the log."""
-    facts = {
+    facts: RunRow = {
+        "status": "succeeded",
         "connectors_seen": len(snapshot.spool),
         "duplicates": snapshot.spool.duplicates,
         "unconfirmed": snapshot.unconfirmed,
-        "anomalies": snapshot.anomalies,
+        "withheld": snapshot.withheld,
+        "anomalies": snapshot.reader.anomalies,
     }
+    if snapshot.doubt:
+        facts |= {
+            "status": "withheld",
+            "error_code": snapshot.doubt.code,
+            "error_message": str(snapshot.doubt),
+        }
     if snapshot.changes_nothing:
         return facts
     staging.stage(connection, snapshot.spool, snapshot.removals)
@@ -201,5 +226,5 @@ def _merged(connection: Connection, moment: merge.Moment, snapshot: Snapshot) ->
 def _host_trouble(error: OSError) -> HostTrouble:
     return HostTrouble(
         f"This host did not do its part: {error.strerror or type(error).__name__}. The rows of a "
-        f"walk wait in a temporary file; if there is no room, set TMPDIR. Nothing was written."
+        f"walk wait in a temporary file; if there is no room, set TMPDIR."
     )

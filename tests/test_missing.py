@@ -1,15 +1,19 @@
 """Connectors that a complete walk did not show: asked for by id before anything is concluded."""
 
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 from sqlalchemy import Engine, text
-from worlds import DAY, T0, Account, Calendar, Item, api_settings, everything, item, rows
+from worlds import DAY, T0, Account, Calendar, Item, Patience, api_settings, everything, item, rows
 
 from inventory import database
 from inventory.columns import UtcDateTime
+from inventory.settings import RemovalSettings
 from inventory.standin import Answer, Request, StandIn
 from inventory.sync import sync
+
+ANY_NUMBER = RemovalSettings(accept=True)
 
 
 class Asked:
@@ -148,11 +152,11 @@ def test_unclear_answer_leaves_the_connector_as_it_was_and_is_counted(
 def test_no_further_question_is_put_to_an_api_that_gives_no_answer(
     engine: Engine, api: StandIn, account: Account
 ) -> None:
-    account.connectors = [item("one"), *(item(f"gone_{number}") for number in range(5))]
-    sync(engine, api_settings(api))
+    account.connectors = [item("one"), *(item(f"gone_{number}") for number in range(4))]
+    sync(engine, api_settings(api), ANY_NUMBER)
     del account.connectors[1:]
     api.intercept = asked = Asked(lambda _: Answer.error(503, "Unavailable"))
-    assert sync(engine, api_settings(api, attempts=1))["unconfirmed"] == 5
+    assert sync(engine, api_settings(api, attempts=1), ANY_NUMBER)["unconfirmed"] == 4
     assert asked.ids == ["gone_0"]
 
 
@@ -190,3 +194,104 @@ def versions_of(engine: Engine, view: str, connector_id: str) -> list[tuple[obje
             tuple(row)
             for row in connection.execute(wanted.columns(**instants), {"id": connector_id})
         ]
+
+
+# --- a list that moves ----------------------------------------------------------------------
+
+
+class Moving:
+    """The list shows one connector twice in its first `times` walks, and skips another."""
+
+    def __init__(self, account: Account, times: int) -> None:
+        self._account, self._times, self._whole = account, times, account.connectors
+
+    def __call__(self, request: Request) -> None:
+        if "limit" in request.query and "cursor" not in request.query:
+            self._account.connectors = self._whole
+            if self._times > 0:
+                first, _skipped, *rest = self._whole
+                self._account.connectors = [first, *rest, first]
+            self._times -= 1
+
+
+def test_list_that_moved_is_walked_once_more(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("one"), item("two"), item("three")]
+    sync(engine, api_settings(api))
+    account.connectors = [item("one"), item("two", paused=True), item("three")]
+    api.intercept = Moving(account, 1)
+    run = sync(engine, api_settings(api))
+    assert (run["walks"], run["duplicates"], run["unconfirmed"], run["changed"]) == (2, 0, 0, 1)
+    assert rows(engine, "connectors", "connector_id", "paused")[2] == ("two", True)
+    assert [request.path for request in api.requests if "two" in request.path] == []
+
+
+def test_nothing_is_removed_where_the_list_moved_twice(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("one"), item("two"), item("three")]
+    sync(engine, api_settings(api))
+    account.connectors = [item("one", paused=True), item("two"), item("three")]
+    api.intercept = Moving(account, 2)
+    run = sync(engine, api_settings(api))
+    assert (run["status"], run["walks"], run["duplicates"]) == ("succeeded", 2, 1)
+    assert (run["removed"], run["unconfirmed"], run["changed"]) == (0, 1, 1)
+    assert [request.path for request in api.requests if "two" in request.path] == []
+    assert rows(engine, "connectors", "connector_id", "removed_at")[2] == ("two", None)
+
+
+def test_complete_walk_counts_even_if_it_cannot_be_repeated(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("one"), item("two"), item("three")]
+    sync(engine, api_settings(api))
+    account.connectors = [item("one", paused=True), item("two"), item("three")]
+    moving, walks = Moving(account, 1), count(1)
+
+    def intercept(request: Request) -> Answer | None:
+        moving(request)
+        again = "limit" in request.query and next(walks) > 1
+        return Answer.error(503, "Unavailable") if again else None
+
+    api.intercept = intercept
+    run = sync(engine, api_settings(api, attempts=1))
+    assert (run["status"], run["walks"], run["duplicates"]) == ("succeeded", 2, 1)
+    assert (run["removed"], run["unconfirmed"], run["changed"]) == (0, 1, 1)
+
+
+# --- bounds ---------------------------------------------------------------------------------
+
+
+def test_questions_are_bounded_and_no_one_waits_for_ever(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("one"), *(item(f"c{number}") for number in range(8))]
+    sync(engine, api_settings(api))
+    del account.connectors[1:]
+    answer = Answer(404, b"<html>Not here</html>")
+    api.intercept = asked = Asked(lambda _: answer)
+    few = RemovalSettings(accept=True, max_questions=2)
+    while set(asked.ids) != {f"c{number}" for number in range(8)}:
+        questions = len(asked.ids)
+        assert sync(engine, api_settings(api), few)["unconfirmed"] == 8
+        assert len(asked.ids) == questions + 2 <= 200
+    answer = Answer.error(404, "NotFound_Connector")
+    for left in (6, 4, 2, 0):
+        assert sync(engine, api_settings(api), few)["unconfirmed"] == left
+
+
+def test_questions_end_with_the_deadline(engine: Engine, api: StandIn, account: Account) -> None:
+    account.connectors = [item("one"), item("c1"), item("c2"), item("c3")]
+    sync(engine, api_settings(api))
+    del account.connectors[1:]
+    clock = Patience()
+
+    def answer(_: str) -> Answer:
+        clock.now += 60
+        return Answer.error(404, "NotFound_Connector")
+
+    api.intercept = asked = Asked(answer)
+    settings = api_settings(api, deadline=100)
+    run = sync(engine, settings, ANY_NUMBER, http_clock=clock)
+    assert (asked.ids, run["removed"], run["unconfirmed"]) == (["c1", "c2"], 1, 2)

@@ -275,7 +275,7 @@ def test_duplicate_on_a_later_page_wins_and_is_counted(
 ) -> None:
     account.connectors = [item("twice", paused=False), item("once"), item("twice", paused=True)]
     run = sync(engine, api_settings(api, page_size=1))
-    assert (run["duplicates"], run["connectors_seen"], run["pages"]) == (1, 2, 3)
+    assert (run["duplicates"], run["connectors_seen"], run["walks"]) == (1, 2, 2)
     assert rows(engine, "connectors", "connector_id", "paused") == [
         ("once", False),
         ("twice", True),

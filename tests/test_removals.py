@@ -1,0 +1,250 @@
+"""Removals must be believable: too many at once are withheld until somebody accepts them."""
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine
+from worlds import KEY, SECRET, Account, Item, api_settings, everything, item, rows
+
+from inventory.cli import main
+from inventory.removals import doubt
+from inventory.settings import RemovalSettings
+from inventory.standin import StandIn
+from inventory.sync import preview, sync
+
+ACCEPTING = RemovalSettings(accept=True)
+
+
+# --- the verdict ----------------------------------------------------------------------------
+
+
+def groups(**sizes: int) -> dict[str, str | None]:
+    """Held connectors: so many in each group, called a1, a2, ..."""
+    held = {f"{group}{n}": group for group, size in sizes.items() for n in range(1, size + 1)}
+    return {name: None if group == "no_group" else group for name, group in held.items()}
+
+
+def ids(group: str, count: int) -> set[str]:
+    return {f"{group}{n}" for n in range(1, count + 1)}
+
+
+BELIEVED = {
+    "one of many": (groups(a=10), ids("a", 1)),
+    "a fifth": (groups(a=25), ids("a", 5)),
+    "many of very many": (groups(a=1000), ids("a", 200)),
+    "most of a few": (groups(a=6), ids("a", 4)),
+    "a small group": (groups(a=20, b=2), ids("b", 2)),
+    "all but one of a group": (groups(a=20, b=5), ids("b", 4)),
+    "all without a group": (groups(a=20, no_group=4), ids("no_group", 4)),
+}
+DOUBTED = {
+    "more than a fifth": (groups(a=24), ids("a", 5), "more than 20 %"),
+    "a whole group": (groups(a=20, b=3), ids("b", 3), r"every connector of group b \(3\)"),
+    "two whole groups": (
+        groups(a=50, b=3, c=4),
+        ids("b", 3) | ids("c", 4),
+        r"every connector of groups b \(3\), c \(4\)",
+    ),
+    "both": (
+        groups(a=9, b=5),
+        ids("b", 5),
+        r"more than 20 %, and every connector of group b \(5\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BELIEVED)
+def test_few_missing_ones_are_believed(case: str) -> None:
+    held, missing = BELIEVED[case]
+    assert doubt(len(held) - len(missing), missing, held, RemovalSettings()) is None
+
+
+@pytest.mark.parametrize("case", DOUBTED)
+def test_many_missing_ones_are_doubted_unless_accepted(case: str) -> None:
+    held, missing, reason = DOUBTED[case]
+    shown = len(held) - len(missing)
+    withheld = doubt(shown, missing, held, RemovalSettings())
+    assert withheld is not None
+    with pytest.raises(type(withheld), match=f"{len(missing)} of {len(held)} .*{reason}"):
+        raise withheld
+    assert doubt(shown, missing, held, ACCEPTING) is None
+
+
+def test_empty_list_is_doubted_however_little_is_held() -> None:
+    held = groups(a=1)
+    assert "none at all" in str(doubt(0, {"a1"}, held, RemovalSettings()))
+    assert doubt(1, {"a1"}, held, RemovalSettings()) is None
+    assert doubt(0, set(), {}, RemovalSettings()) is None
+
+
+def test_every_threshold_is_a_setting() -> None:
+    held = groups(a=20, b=4)
+    for settings, doubted in (
+        ({"suspect_group": 4}, True),
+        ({"suspect_group": 5}, False),
+        ({"suspect_group": 5, "suspect_count": 4, "suspect_percent": 16}, True),
+        ({"suspect_group": 5, "suspect_count": 4, "suspect_percent": 17}, False),
+        ({"suspect_group": 5, "suspect_count": 5, "suspect_percent": 16}, False),
+    ):
+        verdict = doubt(20, ids("b", 4), held, RemovalSettings(**settings))
+        assert (verdict is not None) == doubted, settings
+
+
+def test_message_names_the_first_ids_and_steers_no_terminal() -> None:
+    held: dict[str, Any] = {f"c{number:02}": "\x1b[31mgroup" for number in range(12)}
+    words = str(doubt(0, held.keys(), held | {"x": "other"}, RemovalSettings(suspect_count=1)))
+    assert "none at all" in words
+    words = str(doubt(1, held.keys(), held | {"x": "other"}, RemovalSettings()))
+    assert "c00, c01, c02, c03, c04, c05, c06, c07, c08, c09 and 2 more" in words
+    assert r"\x1b[31mgroup (12)" in words
+
+
+# --- in a run -------------------------------------------------------------------------------
+
+
+def fill(account: Account, engine: Engine, api: StandIn) -> list[Item]:
+    """Hold twenty connectors of group one and four of group two; return the items."""
+    ones = [item(f"one_{number:02}") for number in range(20)]
+    twos = [
+        item(f"two_{number}", group_id="group_two", status={"warnings": [{"code": "w"}]})
+        for number in range(4)
+    ]
+    account.connectors = ones + twos
+    sync(engine, api_settings(api))
+    return ones
+
+
+def questions(api: StandIn) -> list[str]:
+    """The ids that were asked for."""
+    tails = [request.path.rsplit("/", 1)[1] for request in api.requests]
+    return [tail for tail in tails if tail not in ("info", "connectors")]
+
+
+def test_withheld_removals_leave_the_missing_and_take_in_the_rest(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    ones = fill(account, engine, api)
+    before = everything(engine, but=("sync_runs",))
+    account.connectors = [*ones[1:], item("one_00", paused=True), item("new")]
+    run = sync(engine, api_settings(api))
+    assert (run["status"], run["error_code"]) == ("withheld", "removals_withheld")
+    assert (run["withheld"], run["unconfirmed"], run["removed"]) == (4, 0, 0)
+    assert (run["added"], run["changed"], run["connectors_seen"]) == (1, 1, 21)
+    assert run["observed_at"] is not None
+    assert questions(api) == []
+    for table, held in everything(engine, but=("sync_runs",)).items():
+        untouched = [row for row in held if str(row[0]).startswith("two_")]
+        assert untouched == [row for row in before[table] if str(row[0]).startswith("two_")]
+    states = rows(engine, "connectors", "connector_id", "paused", "removed_at")
+    assert len(states) == 25
+    assert states[:2] == [("new", False, None), ("one_00", True, None)]
+
+
+def test_withheld_again_until_they_return(engine: Engine, api: StandIn, account: Account) -> None:
+    ones = fill(account, engine, api)
+    whole = account.connectors
+    before = everything(engine, but=("sync_runs",))
+    for account.connectors in (ones, ones, []):
+        assert sync(engine, api_settings(api))["status"] == "withheld"
+    account.connectors = whole
+    run = sync(engine, api_settings(api))
+    assert (run["status"], run["error_message"], run["changed"]) == ("succeeded", None, 0)
+    assert everything(engine, but=("sync_runs",)) == before
+
+
+def test_accepted_removals_are_asked_for_by_id_and_removed(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = fill(account, engine, api)
+    sync(engine, api_settings(api))
+    run = sync(engine, api_settings(api), ACCEPTING)
+    assert questions(api) == [f"two_{number}" for number in range(4)]
+    assert (run["status"], run["removed"], run["withheld"]) == ("succeeded", 4, 0)
+    assert len(rows(engine, "connector_status")) == 20
+    assert sync(engine, api_settings(api))["status"] == "succeeded"
+
+
+def test_preview_withholds_too(engine: Engine, api: StandIn, account: Account) -> None:
+    account.connectors = fill(account, engine, api)
+    before = everything(engine)
+    row, changes = preview(engine, api_settings(api))
+    assert (row["withheld"], row["error_code"], changes) == (4, "removals_withheld", [])
+    row, changes = preview(engine, api_settings(api), ACCEPTING)
+    assert (row["withheld"], row["removed"], len(changes)) == (0, 4, 4)
+    assert everything(engine) == before
+
+
+def test_another_accounts_key_adds_and_never_removes(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    fill(account, engine, api)
+    before = everything(engine, but=("sync_runs",))
+    account.account_id, account.connectors = "account_two", [item("theirs")]
+    run = sync(engine, api_settings(api))
+    assert (run["status"], run["added"], run["removed"]) == ("succeeded", 1, 0)
+    after = everything(engine, but=("sync_runs",))
+    for table, held in before.items():
+        assert [row for row in after[table] if row[0] != "theirs"] == held
+
+
+# --- at the command line --------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(
+    engine: Engine,
+    database_url: str,
+    api: StandIn,
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    """The command, in an account of which a whole group is missing."""
+    monkeypatch.setenv("FIVETRAN_API_KEY", KEY)
+    monkeypatch.setenv("FIVETRAN_API_SECRET", SECRET)
+    monkeypatch.setenv("FIVETRAN_API_URL", api.url)
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", database_url)
+    account.connectors = fill(account, engine, api)
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(main, ["sync", *words])
+
+    return run
+
+
+def test_command_that_withholds_exits_3_and_names_the_flag(command: Any) -> None:
+    for words in ((), ("--quiet",), ("--dry-run",)):
+        result = command(*words)
+        assert result.exit_code == 3
+        assert result.stderr.startswith("Error: The walk was complete, but 4 of 24 connectors")
+        for telling in ("group_two (4)", "two_0, two_1, two_2, two_3", "--accept-removals"):
+            assert telling in result.stderr
+    assert command("--quiet").stdout == ""
+    assert "4 missing connectors stay as they were" in command().stdout
+    as_json = command("--format", "json")
+    assert (as_json.exit_code, json.loads(as_json.stdout)["status"]) == (3, "withheld")
+    shown = CliRunner().invoke(main, ["runs"]).stdout
+    assert shown.count("--accept-removals") == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code"),
+    [
+        (("--accept-removals",), 0),
+        (("--suspect-group", "5"), 0),
+        (("--suspect-group", "5", "--suspect-count", "4", "--suspect-percent", "10"), 3),
+        (("--suspect-group", "5", "--suspect-count", "4", "--suspect-percent", "17"), 0),
+    ],
+)
+def test_command_takes_thresholds_and_the_flag(
+    command: Any, words: tuple[str, ...], exit_code: int
+) -> None:
+    assert command(*words).exit_code == exit_code
+
+
+def test_command_takes_the_bound_on_questions(command: Any, engine: Engine) -> None:
+    assert command("--accept-removals", "--max-questions", "1").exit_code == 0
+    assert command("--accept-removals", "--max-questions", "0").exit_code == 0
+    counts = rows(engine, "sync_runs", "run_id", "removed", "unconfirmed")
+    assert counts[1:] == [(2, 1, 3), (3, 0, 3)]
