@@ -9,6 +9,7 @@ import binascii
 import gzip
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -72,17 +73,21 @@ class StandIn:
         secret: str = "demo-secret",
         port: int = 0,
         intercept: Interceptor = lambda request: None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.account = account
         self.intercept = intercept
         self.requests: list[Request] = []
         self._authorization = "Basic " + base64.b64encode(f"{key}:{secret}".encode()).decode()
         self._server = _Server(("127.0.0.1", port), _handler(self))
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         self._thread.start()

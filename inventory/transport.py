@@ -84,8 +84,9 @@ class _Punctual(HTTPConnection):
             if not late.is_set():
                 raise
         else:
-            if not late.is_set():  # else a head that was cut off may look complete
+            if not late.is_set():
                 return response
+            response.close()  # a head that was cut off may look complete
         finally:
             watch.cancel()
         raise TimeoutError("the head of the answer did not end in time")
