@@ -24,6 +24,7 @@ from inventory.items import UNREADABLE
 T = TypeVar("T")
 
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_CODE = re.compile("[A-Za-z][A-Za-z_]{0,59}")
 _NO_CHARACTER = re.compile(
     rb"(?<!\\)((?:\\\\)*)"  # a backslash before it may be escaped itself
     rb"\\u(?:0000"
@@ -168,9 +169,11 @@ def code_of(answer: Answer) -> str | None:
 
 
 def answered(answer: Answer) -> str:
-    """Name status and code. The message is left out: it is free text and may quote the request."""
+    """Name status and code. Free text is left out, also as a code: it may quote the request."""
     code = code_of(answer)
-    return f"answered {answer.status}" + (f" {code[:60]!r}" if code else "")
+    if code is None:
+        return f"answered {answer.status}"
+    return f"answered {answer.status} {code if _CODE.fullmatch(code) else 'with an odd code'}"
 
 
 def seconds_to_wait(retry_after: str | None, now: float) -> float | None:

@@ -85,11 +85,13 @@ def _is_quiet() -> bool:
 
 
 def _fail(error: InventoryError, debug: bool) -> NoReturn:
+    from inventory.redaction import redacted
+
     if debug:
-        traceback.print_exc()
+        click.echo(redacted(traceback.format_exc()), err=True, nl=False)
     # What the run log says of it is said here, too.
     message = error.run["error_message"] if error.run else str(error)
-    click.echo(f"Error: {message}", err=True)
+    click.echo(f"Error: {redacted(message)}", err=True)
     sys.exit(error.exit_code)
 
 

@@ -30,6 +30,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from inventory.columns import UtcDateTime
 from inventory.errors import FixSettings
+from inventory.redaction import hide
 from inventory.refusals import named_errors
 from inventory.settings import DatabaseSettings
 
@@ -46,6 +47,7 @@ def connect(settings: DatabaseSettings) -> Engine:
     """
     try:
         url = _parse(settings.url.reveal())
+        hide(url.password, *_texts(url.query.get("password")))
         if url.get_backend_name() == "sqlite":
             return _sqlite(url)
         return _postgresql(url, settings.schema)
@@ -65,6 +67,10 @@ def in_memory() -> Iterator[Engine]:
 
 def is_sqlite(of: Engine | Connection) -> bool:
     return of.dialect.name == "sqlite"
+
+
+def _texts(of: str | Sequence[str] | None) -> Sequence[str]:
+    return [of] if isinstance(of, str) else of or ()
 
 
 def _parse(text_url: str) -> URL:

@@ -6,6 +6,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
+from inventory.redaction import redacted
+
 Format = Literal["text", "json"]
 
 
@@ -35,6 +37,9 @@ class _TextLines(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(levelname)-7s %(message)s")
 
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
+
 
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
@@ -42,8 +47,8 @@ class _JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redacted(record.getMessage()),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["traceback"] = redacted(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)

@@ -15,6 +15,7 @@ from inventory.database import is_sqlite
 from inventory.errors import AlreadyRunning, DatabaseUnavailable, InventoryError, TakenOver
 from inventory.merge import Moment
 from inventory.models import SYNC_RUNS
+from inventory.redaction import redacted
 from inventory.refusals import describe, named_errors
 
 Clock = Callable[[Connection], datetime]
@@ -160,7 +161,7 @@ def record_failure(
         "status": "failed",
         "finished_at": moment,
         "error_code": error.code,
-        "error_message": f"{error} Nothing of this run was written.",
+        "error_message": f"{redacted(str(error))} Nothing of this run was written.",
     }
     if run_id is None:
         run_id = _insert(connection, started_at=moment, **facts)

@@ -8,7 +8,10 @@ import contextlib
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -17,6 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from inventory import __version__
+from inventory.redaction import hide
 from inventory.settings import ApiSettings
 
 
@@ -25,8 +29,10 @@ def session(settings: ApiSettings) -> requests.Session:
     made = _Session()
     # Plain http is for localhost alone: a proxy would get the key unencrypted.
     made.trust_env = not settings.url.lower().startswith("http:")
+    key, secret = settings.key.reveal(), settings.secret.reveal()
+    hide(key, secret, f"{key}:{secret}", *_proxy_passwords())
     # As bytes, or requests would encode them as latin-1.
-    made.auth = HTTPBasicAuth(settings.key.reveal().encode(), settings.secret.reveal().encode())
+    made.auth = HTTPBasicAuth(key.encode(), secret.encode())
     made.headers.update(
         {
             "Accept": "application/json;version=2",
@@ -37,6 +43,13 @@ def session(settings: ApiSettings) -> requests.Session:
     for scheme in ("https://", "http://"):
         made.mount(scheme, _Adapter())
     return made
+
+
+def _proxy_passwords() -> Iterator[str]:
+    for proxy in getproxies().values():
+        with contextlib.suppress(ValueError):  # no URL at all
+            password = urlsplit(proxy).password or ""
+            yield from (password, unquote(password))
 
 
 def distrusts(error: BaseException) -> bool:
