@@ -10,8 +10,8 @@ from typing import Any, Literal
 Format = Literal["table", "json", "csv"]
 Rows = Sequence[Mapping[str, Any]]
 
-# A spreadsheet runs a cell that begins like this.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet runs a cell that begins like this; some take the wide forms for the same.
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 def write_rows(rows: Rows, columns: Iterable[str], output_format: Format) -> None:

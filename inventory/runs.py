@@ -3,12 +3,13 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from inventory import __version__
 from inventory.database import is_sqlite
@@ -62,10 +63,17 @@ def _transaction_lock(engine: Engine, account_id: str) -> Iterator[Lock]:
     COMMITTED the open transaction keeps no snapshot, so it holds back no vacuum.
     """
     take = text("select pg_try_advisory_xact_lock(:name)")
+    # A host that dies says nothing: after two minutes without a sign of it the server lets go.
+    notice = text(
+        "select set_config('tcp_keepalives_idle', '60', true), "
+        "set_config('tcp_keepalives_interval', '15', true), "
+        "set_config('tcp_keepalives_count', '4', true)"
+    )
     with named_errors(engine):
         connection = engine.connect()
     try:
         with named_errors(engine):
+            connection.execute(notice)
             schema = connection.scalar(text("select current_schema()"))
             taken = connection.scalar(
                 take, {"name": _lock_name(f"{schema}\0account\0{account_id}")}
@@ -84,7 +92,8 @@ def _transaction_lock(engine: Engine, account_id: str) -> Iterator[Lock]:
 
         yield Lock(check)
     finally:
-        connection.close()
+        with suppress(DBAPIError):  # it is gone already, and the lock with it
+            connection.close()
 
 
 def _lock_name(of: str) -> int:
@@ -159,15 +168,15 @@ def record_failure(
     moment = clock(connection)
     facts |= {
         "status": "failed",
-        "finished_at": moment,
         "error_code": error.code,
         "error_message": f"{redacted(str(error))} Nothing of this run was written.",
     }
     if run_id is None:
-        run_id = _insert(connection, started_at=moment, **facts)
-    else:
-        running = (_run.run_id == run_id, _run.status == "running")
-        connection.execute(update(SYNC_RUNS).where(*running).values(facts))
+        run_id = _insert(connection, started_at=moment, finished_at=moment, **facts)
+        return get(connection, run_id)
+    facts["finished_at"] = max(moment, get(connection, run_id)["started_at"])
+    running = (_run.run_id == run_id, _run.status == "running")
+    connection.execute(update(SYNC_RUNS).where(*running).values(facts))
     return get(connection, run_id)
 
 
@@ -188,13 +197,14 @@ def begin_merge(
         schema = connection.scalar(text("select current_schema()"))
         merging = text("select pg_advisory_xact_lock(:name)")
         connection.execute(merging, {"name": _lock_name(f"{schema}\0merge")})
-    mine = select(_run.status).where(_run.run_id == run_id).with_for_update()
+    mine = select(_run.status, _run.started_at).where(_run.run_id == run_id).with_for_update()
+    status, started_at = connection.execute(mine).one()
     previous = last_merged_at(connection, account_id)
-    if connection.scalar(mine) != "running" or previous != expected:
+    if status != "running" or previous != expected:
         raise TakenOver(
             f"Another run of account {account_id} took over while this one was reading."
         )
-    observed_at = clock(connection)
+    observed_at = max(clock(connection), started_at)
     newest = connection.scalar(select(func.max(_run.observed_at)))
     if newest is not None:
         observed_at = max(observed_at, newest + timedelta(microseconds=1))

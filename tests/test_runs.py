@@ -210,11 +210,11 @@ def test_no_run_starts_in_the_midst_of_a_merge(engine: Engine) -> None:
 
 def test_instants_increase_whatever_the_clock_does(engine: Engine) -> None:
     clock = [NOON, NOON, NOON - HOUR, NOON + TICK, NOON + HOUR, NOON]
-    merge(engine, start(engine, TWO), None, NOON - 2 * HOUR, TWO)
+    merge(engine, start(engine, TWO, NOON - 2 * HOUR), None, NOON - 2 * HOUR, TWO)
     instants: list[datetime] = []
     for moment in clock:
         previous = instants[-1] if instants else None
-        run = start(engine)
+        run = start(engine, moment=moment)
         merged = merge(engine, run, previous, moment)
         assert merged == Moment(ONE, run, merged.observed_at, previous)
         facts = row(engine, run)

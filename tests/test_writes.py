@@ -1,0 +1,272 @@
+"""A database that does not let a run write: a clear error, and the whole snapshot or none of it."""
+
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import administration
+from sqlalchemy import Connection, Engine, event, make_url, text
+from worlds import KEY, SECRET, Account, api_settings, connect, everything, item, rows
+
+from inventory import database
+from inventory.errors import DatabaseUnavailable, FixSettings, InventoryError
+from inventory.standin import Request, StandIn
+from inventory.sync import sync
+
+
+@pytest.fixture
+def before(engine: Engine, api: StandIn, account: Account) -> dict[str, list[tuple[Any, ...]]]:
+    """Fill the tables, change the account in every way, and return what the tables hold."""
+    account.connectors = [item(f"c{number}") for number in range(6)]
+    sync(engine, api_settings(api))
+    task = {"code": "reconnect", "message": "m" * 1000}
+    account.connectors = [
+        item(f"c{number}", paused=True, status={"tasks": [task], "warnings": [task]})
+        for number in range(1, 9)
+    ]
+    return everything(engine, but=("sync_runs",))
+
+
+@pytest.fixture
+def fails_and_recovers(
+    engine: Engine, api: StandIn, before: dict[str, list[tuple[Any, ...]]]
+) -> Iterator[Callable[[type[InventoryError], str], None]]:
+    """Run into the trouble that a test has made; then see that it has left no trace."""
+
+    def run(kind: type[InventoryError], words: str) -> None:
+        with pytest.raises(kind, match=words):
+            sync(engine, api_settings(api))
+
+    yield run
+    assert everything(engine, but=("sync_runs",)) == before
+    log = rows(engine, "sync_runs", "run_id", "status", "observed_at")
+    assert log[1:] in ([], [(2, "failed", None)], [(2, "running", None)])
+    assert sync(engine, api_settings(api))["status"] == "succeeded"
+    states = [row[1] for row in rows(engine, "sync_runs", "run_id", "status")]
+    assert "running" not in states
+
+
+def at_statement(engine: Engine, beginning: str, act: Callable[[Connection], object]) -> None:
+    """Do something once, right before a statement of the run that begins like this."""
+
+    def before_execution(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.upper().startswith(beginning) and not done:
+            done.append(True)
+            act(connection)
+
+    done: list[bool] = []
+    event.listen(engine, "before_cursor_execute", before_execution)
+
+
+# The middle of the merge: connectors are written, their states are not.
+MIDDLE = "INSERT INTO CONNECTOR_STATUS_PAST"
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------
+
+postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@contextmanager
+def holding(url: str, statement: str) -> Iterator[Connection]:
+    """Somebody else's transaction that has begun with this statement."""
+    with connect(url).connect() as other, other.begin():
+        other.exec_driver_sql(statement)
+        yield other
+
+
+def by_default(engine: Engine, setting: str) -> None:
+    """Let the database have a setting for all who come after."""
+    with database.transaction(engine) as connection:
+        connection.exec_driver_sql(f"alter database {engine.url.database} set {setting}")
+
+
+def undo(engine: Engine, setting: str) -> None:
+    with administration(engine.url.render_as_string(hide_password=False)) as connection:
+        connection.exec_driver_sql("set default_transaction_read_only = off")
+        connection.exec_driver_sql(f"alter database {engine.url.database} reset {setting}")
+
+
+@postgresql
+@pytest.mark.parametrize("setting", ["lock_timeout", "statement_timeout"])
+def test_wait_that_the_server_ends(
+    engine: Engine, database_url: str, fails_and_recovers: Any, setting: str
+) -> None:
+    by_default(engine, f"{setting} = '300ms'")
+    with holding(database_url, "lock table tasks in exclusive mode"):
+        fails_and_recovers(DatabaseUnavailable, f"{setting.replace('_', ' ')}.*starts afresh")
+    undo(engine, setting)
+
+
+@postgresql
+def test_deadlock_that_the_run_has_to_yield_in(
+    engine: Engine, database_url: str, fails_and_recovers: Any
+) -> None:
+    by_default(engine, "deadlock_timeout = '50ms'")
+    waits = text("select count(*) from pg_locks where not granted")
+    with holding(database_url, "lock table tasks in exclusive mode") as other:
+        other.exec_driver_sql("set local deadlock_timeout = '1h'")  # it will not yield
+        lock = "lock table connectors in exclusive mode"
+        wait = threading.Thread(target=other.exec_driver_sql, args=(lock,))
+
+        def embrace(_: Connection) -> None:
+            wait.start()
+            with connect(database_url).connect() as third:
+                while not third.scalar(waits):
+                    third.rollback()
+
+        at_statement(engine, MIDDLE, embrace)
+        fails_and_recovers(DatabaseUnavailable, "deadlock detected")
+        wait.join()
+
+
+@postgresql
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        ("40001", DatabaseUnavailable),  # serialization failure
+        ("53100", DatabaseUnavailable),  # disk full
+        ("57P01", DatabaseUnavailable),  # the administrator shuts it down
+        ("42501", FixSettings),  # no right to
+    ],
+)
+def test_state_that_a_server_may_answer_with(
+    engine: Engine, fails_and_recovers: Any, state: str, kind: type[InventoryError]
+) -> None:
+    with database.transaction(engine) as connection:
+        connection.exec_driver_sql(
+            "create function refuse() returns trigger language plpgsql as "
+            f"$$ begin raise exception 'trouble' using errcode = '{state}'; end $$"
+        )
+        connection.exec_driver_sql(
+            "create trigger refuse before insert on tasks for each row execute function refuse()"
+        )
+    fails_and_recovers(kind, "trouble")
+    with database.transaction(engine) as connection:
+        connection.exec_driver_sql("drop trigger refuse on tasks")
+
+
+@postgresql
+def test_database_that_is_read_only(engine: Engine, fails_and_recovers: Any) -> None:
+    by_default(engine, "default_transaction_read_only = on")
+    fails_and_recovers(FixSettings, "read-only transaction.*rights")
+    undo(engine, "default_transaction_read_only")
+
+
+END = text(
+    "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
+    "where datname = current_database() and pid <> pg_backend_pid()"
+)
+
+
+def end_all(url: str) -> None:
+    with connect(url).connect() as connection:
+        connection.execute(END)
+
+
+@postgresql
+@pytest.mark.parametrize("moment", ["in the walk", "in the merge", "at the commit"])
+def test_server_that_ends_the_connections(
+    engine: Engine, database_url: str, api: StandIn, fails_and_recovers: Any, moment: str
+) -> None:
+    def in_the_walk(request: Request) -> None:
+        if "limit" in request.query:
+            api.intercept = lambda _: None
+            end_all(database_url)
+
+    if moment == "in the walk":
+        api.intercept = in_the_walk
+        fails_and_recovers(DatabaseUnavailable, "lock of account account_one was lost")
+    elif moment == "in the merge":
+        at_statement(engine, MIDDLE, lambda _: end_all(database_url))
+        fails_and_recovers(DatabaseUnavailable, "starts afresh")
+    else:
+        at_commit_of_the_merge(engine, lambda _: end_all(database_url))
+        fails_and_recovers(DatabaseUnavailable, "starts afresh")
+
+
+def at_commit_of_the_merge(engine: Engine, act: Callable[[Connection], object]) -> None:
+    """Do something right before the merge is committed."""
+    at_statement(
+        engine,
+        MIDDLE,
+        lambda merging: event.listen(
+            engine, "commit", lambda each: act(each) if each is merging else None
+        ),
+    )
+
+
+@postgresql
+def test_commit_whose_answer_is_lost_is_known_to_have_happened(
+    engine: Engine, database_url: str, api: StandIn, before: Any
+) -> None:
+    def commit_and_lose(connection: Connection) -> None:
+        driver: Any = connection.connection.dbapi_connection
+        driver.commit()
+        end_all(database_url)
+        driver.execute("select 1")
+
+    at_commit_of_the_merge(engine, commit_and_lose)
+    run = sync(engine, api_settings(api))
+    assert (run["run_id"], run["status"], run["added"]) == (2, "succeeded", 3)
+    assert len(rows(engine, "tasks")) == 8
+
+
+# --- SQLite ---------------------------------------------------------------------------------
+
+
+@sqlite
+def test_disk_that_is_full(engine: Engine, fails_and_recovers: Any) -> None:
+    def no_page_more(driver: sqlite3.Connection, _: Any) -> None:
+        [pages] = driver.execute("pragma page_count").fetchone()
+        driver.execute(f"pragma max_page_count = {pages}")
+
+    event.listen(engine, "connect", no_page_more)
+    fails_and_recovers(DatabaseUnavailable, "database or disk is full")
+    event.remove(engine, "connect", no_page_more)
+
+
+@sqlite
+def test_file_that_may_not_grow(
+    engine: Engine, database_url: str, api: StandIn, before: Any
+) -> None:
+    """In a process of its own, whose files the system itself keeps from growing."""
+    variables = {
+        "FIVETRAN_API_KEY": KEY,
+        "FIVETRAN_API_SECRET": SECRET,
+        "FIVETRAN_API_URL": api.url,
+        "INVENTORY_DATABASE_URL": database_url,
+    }
+    size = Path(str(make_url(database_url).database)).stat().st_size
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 8, size // 8))
+
+    command = [sys.executable, "-m", "inventory", "sync"]
+    done = subprocess.run(
+        command, env=os.environ | variables, preexec_fn=limit, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith("Error: sqlite:///")
+    assert "Traceback" not in done.stderr
+    assert everything(engine, but=("sync_runs",)) == before
+    assert sync(engine, api_settings(api))["status"] == "succeeded"
+
+
+@sqlite
+def test_file_that_is_read_only(engine: Engine, api: StandIn, before: Any) -> None:
+    file = engine.url.database
+    read_only = connect(f"sqlite:///file:{file}?mode=ro&uri=true")
+    with pytest.raises(FixSettings, match="readonly database"):
+        sync(read_only, api_settings(api))
+    assert everything(engine, but=("sync_runs",)) == before
