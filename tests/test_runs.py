@@ -227,6 +227,13 @@ def test_instants_increase_whatever_the_clock_does(engine: Engine) -> None:
         assert runs.last_merged_at(connection, "account_three") is None
 
 
+def test_run_never_ends_before_it_began(engine: Engine) -> None:
+    run = start(engine, moment=NOON)
+    assert merge(engine, run, None, NOON - HOUR).observed_at == NOON
+    late = start(engine, moment=NOON + 2 * HOUR)
+    assert fail(engine, late)["finished_at"] == NOON + 2 * HOUR
+
+
 def fail(engine: Engine, run: int | None, **facts: Any) -> dict[str, Any]:
     error = ApiUnavailable("The API answered 503.")
     with database.transaction(engine) as connection:

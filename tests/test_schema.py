@@ -223,6 +223,49 @@ def test_revision_that_rebuilds_a_table_keeps_every_row(
         execute(engine, "delete from connectors")
 
 
+def raw(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows as they are stored, with the columns that there are."""
+    with database.reading(engine) as connection:
+        names = set(inspect(connection).get_table_names()) - {VERSION_TABLE}
+        select = {name: text(f"select * from {name}") for name in names}
+        return {
+            name: sorted(map(tuple, connection.execute(rows)), key=repr)
+            for name, rows in select.items()
+        }
+
+
+def test_upgrade_from_the_first_revision_keeps_every_row(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    alert, test = {"code": "w", "details": {"n": 1}}, {"title": "t", "status": "PASSED"}
+    for run in range(4):  # rows in every table, past and present
+        account.connectors = [
+            item(
+                f"c{number}",
+                sync_frequency=run,
+                failed_at=f"2026-11-2{run}T00:00:00Z",
+                setup_tests=[test | {"message": f"{run}"}],
+                status={"warnings": [alert] * (run % 2 + 1), "tasks": [alert] * (2 - run % 2)},
+            )
+            for number in range(20 - run)
+        ]
+        sync(engine, api_settings(api))
+    everything_before = everything(engine)
+    assert all(everything_before.values())
+    alembic(engine, command.downgrade, "0001")
+    first = raw(engine)
+    with pytest.raises(SchemaMismatch, match="db upgrade"):
+        sync(engine, api_settings(api))
+    schema.upgrade(engine)
+    added = 2  # columns at the end of the run log
+    assert {
+        name: [row[:-added] for row in rows] if name == "sync_runs" else rows
+        for name, rows in raw(engine).items()
+    } == first
+    assert everything(engine) == everything_before
+    assert sync(engine, api_settings(api))["changed"] == 0
+
+
 def test_view_that_others_have_made_on_ours_is_named(postgres_url: str) -> None:
     engine = connect(postgres_url)
     execute(engine, "create view their_report as select * from task_history")
