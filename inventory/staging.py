@@ -26,19 +26,21 @@ _metadata = MetaData()
 def _staged(table: Table, names: tuple[str, ...]) -> Table:
     """A table for the cells of a section: typed as the current table is, without its rules."""
     columns = [Column(name, table.c[name].type if name in table.c else Boolean()) for name in names]
-    return Table(f"staged_{table.name}", _metadata, *columns, prefixes=["temporary"])
+    return _temporary(f"staged_{table.name}", *columns)
+
+
+def _temporary(name: str, *columns: Column[Any]) -> Table:
+    """A table that ends with its transaction: behind a pooler, the session goes on to others."""
+    # SQLite knows no such end; there the session is ours alone, and `_create` drops it.
+    return Table(name, _metadata, *columns, prefixes=["temporary"], postgresql_on_commit="DROP")
 
 
 STAGED = {
     versioned.current.name: _staged(versioned.current, COLUMNS[versioned.current.name])
     for versioned in VERSIONED
 }
-STAGED_REMOVALS = Table(
-    "staged_removals",
-    _metadata,
-    Column("connector_id", Text()),
-    Column("reason", Text()),
-    prefixes=["temporary"],
+STAGED_REMOVALS = _temporary(
+    "staged_removals", Column("connector_id", Text()), Column("reason", Text())
 )
 
 

@@ -5,7 +5,6 @@ PostgreSQL is the one that comes with the tests, or the one in INVENTORY_TEST_PO
 
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import OperationalError
@@ -102,9 +102,16 @@ def _programs(home: Path) -> Path:
     return packages / installed / "bin"
 
 
+class PgBouncer(NamedTuple):
+    """A pooler that is running; `url` leads to the server's first database."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+
 @contextmanager
-def pgbouncer(server: Postgres, *settings: str) -> Iterator[str]:
-    """PgBouncer in transaction pooling before a server; yields the URL of its first database.
+def pgbouncer(server: Postgres, *settings: str) -> Iterator[PgBouncer]:
+    """PgBouncer in transaction pooling before a server.
 
     Each transaction may get another of the server's sessions, as they are lent in turn.
     """
@@ -132,9 +139,9 @@ def pgbouncer(server: Postgres, *settings: str) -> Iterator[str]:
         try:
             url = f"postgresql://postgres@/postgres?host={home}&port={port}"
             _wait_for(url)
-            yield url
+            yield PgBouncer(url, pooler)
         finally:
-            pooler.send_signal(signal.SIGTERM)
+            pooler.kill()  # asked politely, newer ones wait for their clients
             pooler.wait(PATIENCE)
 
 
