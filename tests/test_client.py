@@ -361,6 +361,27 @@ def test_retry_after_beyond_the_deadline_fails_at_once(
     assert (len(api.requests), clock.slept) == (1, [])
 
 
+def test_long_wait_is_interrupted_now_and_then(
+    api: StandIn, clock: Patience, client: Client
+) -> None:
+    """So that the lock of a run is touched while the API lets it wait."""
+    beats: list[float] = []
+    client.while_waiting = lambda: beats.append(clock.now)
+    api.intercept = in_turn(Answer.error(429, "TooManyRequests", Retry_After="100"))
+    began = clock.now
+    walk(client)
+    assert [beat - began for beat in beats] == [0, 30, 60, 90]
+    assert clock.now - began == 100
+
+    def lose_it() -> None:
+        raise LookupError("the lock")
+
+    client.while_waiting = lose_it
+    api.intercept = in_turn(Answer.error(429, "TooManyRequests", Retry_After="100"))
+    with pytest.raises(LookupError):
+        walk(client)
+
+
 def test_deadline_ends_the_attempts(api: StandIn, clock: Patience, new_client: NewClient) -> None:
     api.intercept = always(Answer(500, b""))
     with pytest.raises(ApiUnavailable, match=r"500.*--deadline"):

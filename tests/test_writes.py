@@ -14,11 +14,21 @@ from typing import Any
 import pytest
 from conftest import administration
 from sqlalchemy import Connection, Engine, event, make_url, text
-from worlds import KEY, SECRET, Account, api_settings, connect, everything, item, rows
+from worlds import (
+    KEY,
+    SECRET,
+    Account,
+    Patience,
+    api_settings,
+    connect,
+    everything,
+    item,
+    rows,
+)
 
 from inventory import database
 from inventory.errors import DatabaseUnavailable, FixSettings, InventoryError
-from inventory.standin import Request, StandIn
+from inventory.standin import Answer, Request, StandIn
 from inventory.sync import sync
 
 
@@ -192,6 +202,22 @@ def test_server_that_ends_the_connections(
     else:
         at_commit_of_the_merge(engine, lambda _: end_all(database_url))
         fails_and_recovers(DatabaseUnavailable, "starts afresh")
+
+
+@postgresql
+def test_lock_that_is_lost_in_a_long_wait_is_noticed_in_it(
+    engine: Engine, database_url: str, api: StandIn
+) -> None:
+    class Meanwhile(Patience):
+        def sleep(self, seconds: float, /) -> None:
+            super().sleep(seconds)
+            end_all(database_url)
+
+    later = Answer.error(429, "TooManyRequests", Retry_After="100")
+    api.intercept = lambda request: later if "limit" in request.query else None
+    with pytest.raises(DatabaseUnavailable, match="lock of account account_one was lost"):
+        sync(engine, api_settings(api), http_clock=(clock := Meanwhile()))
+    assert clock.slept == [30]
 
 
 def at_commit_of_the_merge(engine: Engine, act: Callable[[Connection], object]) -> None:
