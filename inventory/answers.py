@@ -26,7 +26,7 @@ T = TypeVar("T")
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _CODE = re.compile("[A-Za-z][A-Za-z_]{0,59}")
 _NO_CHARACTER = re.compile(
-    rb"(?<!\\)((?:\\\\)*)"  # a backslash before it may be escaped itself
+    rb"(?<!\\)((?:\\\\)*+)"  # a backslash before it may be escaped itself
     rb"\\u(?:0000"
     rb"|[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F][0-9a-fA-F]{2})"
