@@ -19,18 +19,12 @@ from inventory.errors import (
     InventoryError,
     PayloadUnusable,
 )
+from inventory.fields import mended
 from inventory.items import UNREADABLE
 
 T = TypeVar("T")
 
-_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _CODE = re.compile("[A-Za-z][A-Za-z_]{0,59}")
-_NO_CHARACTER = re.compile(
-    rb"(?<!\\)((?:\\\\)*+)"  # a backslash before it may be escaped itself
-    rb"\\u(?:0000"
-    rb"|[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
-    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F][0-9a-fA-F]{2})"
-)
 
 
 class Page(msgspec.Struct):
@@ -83,7 +77,7 @@ def success(answer: Answer) -> Envelope:
     if not 200 <= answer.status < 300:
         raise _refusal(answer)
     try:
-        envelope = msgspec.json.decode(_mended(answer.body), type=Envelope)
+        envelope = msgspec.json.decode(mended(answer.body), type=Envelope)
     except msgspec.ValidationError:
         raise Unusable(
             f"answered {answer.status} with JSON that is no envelope", error=PayloadUnusable
@@ -93,15 +87,6 @@ def success(answer: Answer) -> Envelope:
     if envelope.code != "Success":
         raise Unusable(answered(answer))
     return envelope
-
-
-def _mended(body: bytes) -> bytes:
-    """Put U+FFFD in the place of escapes that are no characters: it is not worth failing for.
-
-    PostgreSQL takes no NUL, in text or jsonb. Half a surrogate pair is what is left where a
-    server has cut a text in the middle of an emoji.
-    """
-    return _NO_CHARACTER.sub(rb"\1\\ufffd", body) if _SUSPECT.search(body) else body
 
 
 def list_page(answer: Answer) -> Page:

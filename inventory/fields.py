@@ -37,6 +37,13 @@ MAX_TITLE = 500
 MAX_EXPONENT = 1000
 
 _encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_NO_CHARACTER = re.compile(
+    rb"(?<!\\)((?:\\\\)*+)"  # a backslash before it may be escaped itself
+    rb"\\u(?:0000"
+    rb"|[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F][0-9a-fA-F]{2})"
+)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _UNFIT: Any = object()
 
@@ -44,6 +51,15 @@ _UNFIT: Any = object()
 Oddity = tuple[str, str]
 UNFIT = "does not fit its column"
 UNKNOWN_STATE = "is a state not known"
+
+
+def mended(body: bytes) -> bytes:
+    """Put U+FFFD in the place of escapes that are no characters: it is not worth failing for.
+
+    PostgreSQL takes no NUL, in text or jsonb. Half a surrogate pair is what is left where a
+    server has cut a text in the middle of an emoji.
+    """
+    return _NO_CHARACTER.sub(rb"\1\\ufffd", body) if _SUSPECT.search(body) else body
 
 
 def _number(text: str) -> Any:
@@ -157,7 +173,7 @@ def _opened(value: Any) -> Any:
     """Open an object that was sent as a text: closed, it would hide its secrets from the mask."""
     if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
         with contextlib.suppress(msgspec.DecodeError, RecursionError):
-            return decode(value)
+            return decode(mended(value.encode()))
     return value
 
 
