@@ -35,6 +35,8 @@ KNOWN_TEST_STATES: Mapping[str, frozenset[str]] = {
 MAX_TITLE = 500
 # PostgreSQL's numeric ends at 131,072 digits; no real number comes near.
 MAX_EXPONENT = 1000
+# And it takes 16,383 digits behind the point.
+MAX_DIGITS = 10_000
 
 _encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -65,8 +67,10 @@ def mended(body: bytes) -> bytes:
 def _number(text: str) -> Any:
     """Keep a number as it is written, where a float would round it.
 
-    One whose exponent no database takes stays a text.
+    One of an exponent or a length that no database takes stays a text.
     """
+    if len(text) > MAX_DIGITS:
+        return text
     try:
         number = Decimal(text)
     except ArithmeticError:
