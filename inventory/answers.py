@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -37,7 +37,6 @@ class Page(msgspec.Struct):
 class Envelope(msgspec.Struct):
     code: str
     data: Raw = Raw(b"null")
-    message: Any = None
 
 
 class _Account(msgspec.Struct):
