@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -20,7 +20,7 @@ from inventory.errors import (
     PayloadUnusable,
 )
 from inventory.fields import mended
-from inventory.items import UNREADABLE
+from inventory.items import UNREADABLE, is_usable_id
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class Envelope(msgspec.Struct):
 
 
 class _Account(msgspec.Struct):
-    account_id: Annotated[str, msgspec.Meta(min_length=1)]
+    account_id: str
 
 
 class Answer(NamedTuple):
@@ -132,12 +132,15 @@ def _refusal(answer: Answer) -> Exception:
 
 def account_id_of(envelope: Envelope) -> str:
     try:
-        return msgspec.json.decode(envelope.data, type=_Account).account_id
-    except msgspec.DecodeError:
+        account_id = msgspec.json.decode(envelope.data, type=_Account).account_id
+    except UNREADABLE:
+        account_id = ""
+    if not is_usable_id(account_id):
         raise PayloadUnusable(
-            "GET /v1/account/info answered without an account_id. Name the account with "
+            "GET /v1/account/info answered without a usable account_id. Name the account with "
             "--account NAME; any name will do, as long as it stays the same."
-        ) from None
+        )
+    return account_id
 
 
 def next_cursor(page: Page) -> str | None:

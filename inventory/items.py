@@ -65,12 +65,17 @@ def _usable_id(raw: Raw | None) -> str:
         value = None if raw is None else decode(raw)
     except UNREADABLE:
         value = None
-    # U+FFFD stands where something could not be read.
-    if isinstance(value, str) and value.isprintable() and "\ufffd" not in value:
-        connector_id: str = value
-        if 0 < len(connector_id.encode()) <= MAX_ID:
-            return connector_id
+    if isinstance(value, str) and is_usable_id(value):
+        return value
     raise PayloadUnusable(f"The API listed an item without a usable id. {ADVICE}")
+
+
+def is_usable_id(text: str) -> bool:
+    """Say whether a text may be a key of ours: short, and safe to print.
+
+    U+FFFD stands where something could not be read.
+    """
+    return 0 < len(text.encode()) <= MAX_ID and text.isprintable() and "\ufffd" not in text
 
 
 def _pop_status(connector: dict[str, Raw]) -> dict[str, Raw]:
