@@ -37,7 +37,7 @@ def named_errors(engine: Engine) -> Iterator[None]:
 
 # Access, no database, no schema, rights and names, read-only, what others have made depends on it.
 _REFUSED = ("28", "3D", "3F", "42", "25006", "2BP01")
-_UNFIT = ("22", "23")  # a value or a row that the tables do not take
+_UNFIT = ("22", "23", "54")  # a value or a row that the tables do not take
 _REFUSED_WORDS = (
     "authentication failed",
     "does not exist",
