@@ -112,7 +112,8 @@ def _boolean(value: Any) -> Any:
 
 
 def _instant(value: Any) -> Any:
-    return _utc(value) if isinstance(value, str) else _UNFIT
+    # What is remembered must be short, and no time is longer.
+    return _utc(value) if isinstance(value, str) and len(value) < 50 else _UNFIT
 
 
 @lru_cache(maxsize=4096)
