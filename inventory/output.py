@@ -86,10 +86,21 @@ def _json_cell(value: Any) -> str:
 
 
 def _csv(rows: Rows, columns: list[str]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(_Lines())
     writer.writerow(columns)
     for row in rows:
         writer.writerow([_csv_cell(row[name]) for name in columns])
+
+
+class _Lines:
+    """Takes lines that end as the writer's do by default, and ends them as all others here.
+
+    Told to end them with a line feed, it would not quote a carriage return within a cell, where
+    readers end a line as well: the rest of a name would begin a row, as a formula perhaps.
+    """
+
+    def write(self, line: str) -> None:
+        write_line(line.removesuffix("\r\n"))
 
 
 def _csv_cell(value: Any) -> Any:
