@@ -6,9 +6,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import servers
+from hypothesis import HealthCheck, configuration, settings
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 from worlds import KEY, SECRET, Account, connect
@@ -17,6 +19,32 @@ from inventory import schema
 from inventory.standin import StandIn
 
 KINDS = ("sqlite", "postgresql")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="Many thousands of examples and kills instead of some hundred",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """An ordinary run tries the same examples every time; a thorough one tries new ones."""
+    thorough = config.getoption("--thorough")
+    settings.register_profile(
+        "chosen",
+        max_examples=20_000 if thorough else 200,
+        derandomize=not thorough,
+        database=None,  # no file is left behind
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    settings.load_profile("chosen")
+    home = TemporaryDirectory()  # what it notes of the code would be left in the current folder
+    configuration.set_hypothesis_home_dir(home.name)
+    config.add_cleanup(home.cleanup)
 
 
 @pytest.fixture(autouse=True)

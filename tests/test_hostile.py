@@ -1,0 +1,442 @@
+"""Answers that nobody should send, through the command: a clear error or a faithful row."""
+
+import contextlib
+import csv
+import io
+import json
+import subprocess
+import sys
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine, Text, cast, select
+from worlds import KEY, SECRET, Account, everything, item, rows
+
+from inventory import database
+from inventory.cli import main
+from inventory.models import Base
+from inventory.standin import Answer, Request, StandIn
+
+Run = Callable[..., Result]
+DEEP = 1_000_000
+
+
+@pytest.fixture
+def run(api: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command, with the settings of a user; the answers are real HTTP."""
+    monkeypatch.setenv("FIVETRAN_API_KEY", KEY)
+    monkeypatch.setenv("FIVETRAN_API_SECRET", SECRET)
+    monkeypatch.setenv("FIVETRAN_API_URL", api.url)
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", database_url)
+    return lambda *words: CliRunner().invoke(main, words)
+
+
+def page(*items: bytes) -> bytes:
+    return b'{"code":"Success","data":{"items":[%s]}}' % b",".join(items)
+
+
+def one(connector_id: str = "fair_wind", **fields: bytes) -> bytes:
+    """The item of one connector, its fields given as they are to stand in the answer."""
+    parts = [b'"%s":%s' % (name.encode(), value) for name, value in fields.items()]
+    return b'{"id":"%s",%s}' % (connector_id.encode(), b",".join(parts))
+
+
+def listing(body: bytes) -> Callable[[Request], Answer | None]:
+    """Send this in the place of each page; what else is asked goes through."""
+    return lambda request: Answer(200, body) if "limit" in request.query else None
+
+
+def assert_one_line(result: Result, hostile: str) -> None:
+    """The answer was refused: whose fault it is not is a matter of the exit code."""
+    assert (result.exit_code in (1, 3), result.stdout) == (True, ""), hostile
+    line, end = result.stderr[:-1], result.stderr[-1]
+    assert (line.startswith("Error: "), line.isprintable(), end) == (True, True, "\n"), hostile
+    assert "bug of this tool" not in line, hostile
+
+
+# --- what no row can be made of -------------------------------------------------------------
+
+NESTED, TEXT_ID = b"[" * DEEP + b"]" * DEEP, b'{"id":"%s"}'
+ALERT = b'[{"code":"c","details":%s}]'
+REFUSED = {
+    "deep body": NESTED,
+    "deep body of objects": b'{"a":' * DEEP,
+    "deep data": b'{"code":"Success","data":%s}' % NESTED,
+    "deep item": page(NESTED),
+    "deep id": page(b'{"id":%s}' % NESTED),
+    "deep field": page(one(new=NESTED)),
+    "deep config": page(one(config=b'{"a":%s}' % NESTED)),
+    "deep status": page(one(status=b'{"a":' * DEEP + b"1" + b"}" * DEEP)),
+    "deep details of a warning": page(one(status=b'{"warnings":%s}' % (ALERT % NESTED))),
+    "deep details of a task": page(one(status=b'{"tasks":%s}' % (ALERT % NESTED))),
+    "deep details of a test": page(one(setup_tests=ALERT % NESTED)),
+    "deeper than the mask looks": page(one(config=b'{"a":%s1%s}' % (b"[" * 3000, b"]" * 3000))),
+    "bytes that are no UTF-8": page(one(schema=b'"\xff"')),
+    "surrogates as bytes": page(one(schema=b'"\xed\xa0\x80"')),
+    "no UTF-8 in a name": page(b'{"id":"a","\xff":1}'),
+    "no UTF-8 in the code": b'{"code":"\xff"}',
+    "UTF-16": page().decode().encode("utf-16"),
+    "NUL as a byte": page(one(schema=b'"\0"')),
+    "control character as a byte": page(one(schema=b'"\x1b[2J"')),
+    "NaN": page(one(new=b"NaN")),
+    "Infinity": page(one(new=b"-Infinity")),
+    "integer of 5,000 digits": page(one(new=b"9" * 5000)),
+    "id of 10,000 characters": page(TEXT_ID % (b"x" * 10_000)),
+    "id of 64 emoji": page(TEXT_ID % ("\N{ROCKET}" * 64).encode()),
+    "id with a NUL": page(TEXT_ID % b"a\\u0000"),
+    "id with half an emoji": page(TEXT_ID % b"\\ud83d"),
+    "id with an escape": page(TEXT_ID % b"\\u001b[2J"),
+    "id with a C1 control": page(TEXT_ID % "a\x9b".encode()),
+    "id that turns the line around": page(TEXT_ID % "a\N{RIGHT-TO-LEFT OVERRIDE}".encode()),
+    "second id that is none": page(b'{"id":"a","id":null}'),
+    "second code": page().replace(b'"data"', b'"code":"\x9b\\u001b]0;x\\u0007","data"'),
+    "code that steers": b'{"code":"\\u001b]0;x\\u0007\\n"}',
+    "cursor that is a number": b'{"code":"Success","data":{"items":[],"next_cursor":1}}',
+}
+
+
+def test_what_no_row_can_be_made_of_is_an_error_in_one_line_and_changes_nothing(
+    engine: Engine, run: Run, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("fair_wind"), item("other")]
+    assert run("sync").exit_code == 0
+    before = everything(engine, but=("sync_runs",))
+    for hostile, body in REFUSED.items():
+        api.intercept = listing(body)
+        assert_one_line(run("sync", "--attempts", "1"), hostile)
+        assert everything(engine, but=("sync_runs",)) == before, hostile
+    account.connectors[0]["paused"] = True
+    api.intercept = lambda request: None
+    assert "changed 1," in run("sync").stdout
+    told = [status for _, status in sorted(rows(engine, "sync_runs", "run_id", "status"))]
+    assert told == ["succeeded", *["failed"] * len(REFUSED), "succeeded"]
+
+
+def test_account_whose_id_is_none_must_be_named(engine: Engine, run: Run, api: StandIn) -> None:
+    ids = b'"\xff"', b'"x\\u001b]0;x\\u0007\\n"', b'"%s"' % (b"x" * 10_000), NESTED, b'"\\ud83d"'
+    for account_id in ids:
+        info = b'{"code":"Success","data":{"account_id":%s}}' % account_id
+        api.intercept = lambda request, info=info: (
+            Answer(200, info) if request.path.endswith("info") else None
+        )
+        assert_one_line(run("sync", "--attempts", "1"), repr(account_id[:9]))
+    assert rows(engine, "sync_runs", "status", "account_id") == [("failed", None)] * len(ids)
+    assert run("sync", "--account", "mine").exit_code == 0
+
+
+def test_answer_about_one_connector_that_is_unreadable_removes_and_prints_nothing(
+    engine: Engine, run: Run, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("fair_wind")]
+    run("sync")
+    account.connectors = []
+    for hostile in (NESTED, one(schema=b'"\xff"'), TEXT_ID % b"\\u001b[2J", b'{"id":"another"}'):
+        answer = Answer(200, b'{"code":"Success","data":%s}' % hostile)
+        api.intercept = lambda request, answer=answer: None if request.query else answer
+        result = run("sync", "--attempts", "1", "--account", account.account_id)
+        assert (result.exit_code, "could not be asked for" in result.stdout) == (0, True)
+        assert "\x1b" not in result.output
+        assert rows(engine, "connectors", "removed_at") == [(None,)]
+
+
+# --- what is kept as it was sent ------------------------------------------------------------
+
+DIGITS = "1234567890" * 40
+VALUES: dict[str, tuple[str, Any]] = {
+    "an integer of 400 digits": (DIGITS, int(DIGITS)),
+    "and a negative one": (f"-{DIGITS}", -int(DIGITS)),
+    "a fraction of 400 digits": (f"0.{DIGITS}", Decimal(f"0.{DIGITS}")),
+    "digits on both sides": (f"{DIGITS}.{DIGITS}", Decimal(f"{DIGITS}.{DIGITS}")),
+    "more digits than any database takes": ("0." + DIGITS * 50, "0." + DIGITS * 50),
+    "what a float cannot hold": ("1e400", 10**400),
+    "what a float rounds": ("0.1000000000000000055511151231257827", None),
+    "what a float takes for nothing": ("1e-400", Decimal("1e-400")),
+    "an exponent that no database takes": ("1e99999", "1e99999"),
+    "an exponent that nothing takes": ("1e999999999999999999999", "1e999999999999999999999"),
+    "nothing below nothing": ("-0.0", 0),
+    "a number with an exponent": ("1E5", 100_000),
+    "the next integer after the last float": ("9007199254740993", None),
+    "NUL": (r'"a\u0000b"', "a\ufffdb"),
+    "a NUL that is none": (r'"\\u0000"', r"\u0000"),
+    "half an emoji": (r'"\ud83d!"', "\ufffd!"),
+    "two halves the wrong way round": (r'"\ude80\ud83d"', "\ufffd\ufffd"),
+    "an emoji in halves": (r'"\ud83d\ude80"', "\N{ROCKET}"),
+    "what is no character": ('"\ufffe\uffff\U0010ffff"', None),
+    "escapes of a terminal": (
+        r'"\u001b]0;x\u0007\u009b2J\u202e\r\n"',
+        "\x1b]0;x\a\x9b2J\u202e\r\n",
+    ),
+    "signs that COPY reads": (r'"\\N\t\\.\n\\."', "\\N\t\\.\n\\."),
+    "signs that SQL reads": ('"\'; drop table connectors; -- %s %(x)s :x $1 ?"', None),
+    "a name that is empty": ('{"":{"":[]}}', None),
+    "a name with a NUL": (r'{"\u0000":1}', {"\ufffd": 1}),
+    "a name that comes twice": ('{"a":1,"b":2,"a":{"c":1,"c":3}}', {"a": {"c": 3}, "b": 2}),
+    "a long text": (f'"{"é" * 100_000}"', None),
+    "nested 300 deep": ("[" * 300 + "]" * 300, None),
+}
+JSON_CELLS = ("config", "extra"), ("extra",), *[("details", "extra")] * 3
+TABLES = ("connectors", "connector_status", "warnings", "tasks", "setup_tests")
+exactly = partial(json.loads, parse_float=Decimal)
+
+
+def json_cells(engine: Engine) -> dict[str, list[Any]]:
+    """Every JSON cell of each connector, digit by digit."""
+    found: dict[str, list[Any]] = {}
+    with database.reading(engine) as connection:
+        for table, names in zip(TABLES, JSON_CELLS, strict=True):
+            columns = Base.metadata.tables[table].c
+            texts = [cast(columns[name], Text) for name in names]
+            for connector_id, *cells in connection.execute(select(columns.connector_id, *texts)):
+                found.setdefault(connector_id, []).extend(exactly(cell or "null") for cell in cells)
+    return found
+
+
+def test_value_comes_back_as_it_was_sent_from_every_json_cell(
+    engine: Engine, run: Run, api: StandIn
+) -> None:
+    items, wanted = [], {}
+    for name, (text, stored) in VALUES.items():
+        sent, kept = text.encode(), exactly(text) if stored is None else stored
+        extra = {"new": kept}
+        alert = b'[{"message":"m","details":%s,"new":%s}]' % (sent, sent)
+        status = b'{"new":%s,"warnings":%s,"tasks":%s}' % (sent, alert, alert)
+        new = b'{"new":%s}' % sent
+        items.append(one(name, config=new, new=sent, status=status, setup_tests=alert))
+        wanted[name] = [extra] * 3 + [kept, extra] * 3
+    api.intercept = listing(page(*items))
+    result = run("sync")
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = json_cells(engine)
+    assert [name for name in wanted if found[name] != wanted[name]] == []
+    # Other bytes, so that all is read again; and nothing is new.
+    api.intercept = listing(page(*(each.replace(b'"new":', b'"new": ') for each in items)))
+    assert "Added 0, changed 0, removed 0." in run("sync").stdout
+    assert json_cells(engine) == found
+
+
+END = "9999-12-31T23:59:59"
+FITTING = [
+    ("schema", r'"\u0000\ud800\u001b]0;x\u0007"', "schema_name", "\ufffd\ufffd\x1b]0;x\a"),
+    ("service", r'"\\N\t\\.\n"', "service", "\\N\t\\.\n"),
+    ("group_id", '""', "group_id", ""),
+    ("paused", "null", "paused", None),
+    ("sync_frequency", "3.6e2", "sync_frequency", 360),
+    ("service_version", '"-9223372036854775808"', "service_version", -(2**63)),
+    ("created_at", '"0001-01-01T00:00:00Z"', "created_at", datetime(1, 1, 1, tzinfo=UTC)),
+    ("created_at", f'"{END}.999999Z"', "created_at", datetime.max.replace(tzinfo=UTC)),
+    ('schema":"first","schema', '"last"', "schema_name", "last"),
+]
+MISFITS = [
+    ("service_version", "9" * 400, int("9" * 400)),
+    ("sync_frequency", "1e99", Decimal("1e99")),
+    ("created_at", '"0000-01-01T00:00:00Z"', "0000-01-01T00:00:00Z"),
+    ("created_at", f'"{END}-01:00"', f"{END}-01:00"),
+    ("created_at", f'"{"2" * DEEP}"', "2" * DEEP),
+    ("schedule", r'"{\"a\":\"\\u0000\\ud83d\",\"pin\":1}"', {"a": "\ufffd\ufffd", "pin": "******"}),
+    ("schema", r'{"\u0000":"\udfff"}', {"\ufffd": "\ufffd"}),
+    ('status":{"sync_state":"first"},"status', "[]", []),
+]  # fmt: skip
+
+
+def test_field_keeps_what_fits_and_extra_what_does_not(
+    engine: Engine, run: Run, api: StandIn
+) -> None:
+    fitting = [one(f"c{n}", **{name: sent.encode()}) for n, (name, sent, *_) in enumerate(FITTING)]
+    misfits = [one(f"m{n}", **{name: sent.encode()}) for n, (name, sent, _) in enumerate(MISFITS)]
+    twice = b'{"id":"first","status":{"x":1,"x":2},"id":"last"}'
+    api.intercept = listing(page(*fitting, *misfits, twice))
+    assert run("sync").exit_code == 0
+    for n, (_, _, column, kept) in enumerate(FITTING):
+        assert (f"c{n}", kept) in rows(engine, "connectors", "connector_id", column)
+    extras = {connector_id: cells[1] for connector_id, cells in json_cells(engine).items()}
+    for n, (name, _, kept) in enumerate(MISFITS):
+        assert extras[f"m{n}"] == {name.rpartition('"')[2]: kept}
+    assert ("last", {"x": 2}) in rows(engine, "connector_status", "connector_id", "extra")
+    assert len(extras) == len(FITTING) + len(MISFITS) + 1
+
+
+IDS = [
+    *("a", "A", "a ", " a", "é", "e\u0301", "ß", "ss", "ﬁ", "fi", "0", "00", "null", "%s", "a\\"),
+    *("'; drop table connectors; --", "../a", "a/b?c#d", "a%2Fb", "x" * 255, "\N{ROCKET}" * 63),
+]
+
+
+def test_ids_that_look_alike_are_connectors_of_their_own(
+    engine: Engine, run: Run, api: StandIn, account: Account
+) -> None:
+    title = "".join(chr(0x10000 + 977 * n) for n in range(500))  # as long a key as there may be
+    account.connectors = [item(each, setup_tests=[{"title": title}]) for each in IDS]
+    assert "Added 21, changed 0, removed 0." in run("sync").stdout
+    shown, hidden = account.connectors[::2], account.connectors[1::2]
+    for each in shown:
+        each["paused"] = True
+    api.intercept = listing(Answer.success({"items": shown}).body)  # for the others it must ask
+    assert "Added 0, changed 11, removed 0." in run("sync").stdout
+    assert {request.path for request in api.requests[-len(hidden) :]} == {
+        f"/v1/connectors/{quote(each['id'], safe='')}" for each in hidden
+    }
+    told = rows(engine, "connectors", "connector_id", "paused")
+    assert {connector_id for connector_id, paused in told if paused} == set(IDS[::2])
+
+
+# --- what never ends, and what unpacks to too much ------------------------------------------
+
+MB = 1 << 20
+HEAD = b'{"code":"Success","data":{"items":[{"id":"fair_wind","new":"'
+
+
+def endless() -> Iterator[bytes]:
+    yield HEAD
+    yield from repeat(b"x" * MB)
+
+
+def big_page() -> Iterator[bytes]:
+    """100 MB: a hundred connectors with a text of a megabyte each."""
+    yield b'{"code":"Success","data":{"items":['
+    for number in range(100):
+        yield b"," * bool(number) + one(f"c{number}", new=b'"%s"' % (b"x" * MB))
+    yield b"]}}"
+
+
+def bomb(size: int = 1024) -> Iterator[bytes]:
+    """A gzip of so many megabytes, each in a kilobyte: flushed, so that it may be repeated."""
+    packer = zlib.compressobj(9, wbits=31)
+    yield packer.compress(HEAD) + packer.flush(zlib.Z_FULL_FLUSH)
+    yield from repeat(packer.compress(b"x" * MB) + packer.flush(zlib.Z_FULL_FLUSH), size)
+
+
+def bomb_in_a_bomb() -> Iterator[bytes]:
+    packer = zlib.compressobj(9, wbits=31)
+    for block in bomb(16 * 1024):
+        yield packer.compress(block)
+    yield packer.flush()
+
+
+@contextmanager
+def streaming(body: Callable[[], Iterator[bytes]], encoding: str) -> Iterator[str]:
+    """The URL of a server that sends this to whoever asks, until the other side hangs up."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Encoding", encoding)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for chunk in body():
+                    self.wfile.write(chunk)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+# The process says itself what it held: what the kernel reports of a child counts its parent's fork.
+PROBE = """
+import re, sys
+from inventory.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    with open("/proc/self/status") as status:
+        print(re.search(r"VmHWM:\\s+(\\d+) kB", status.read())[1])
+"""
+
+
+def peak_of_sync(*words: str) -> tuple[int, str, float]:
+    """Run `inventory sync` in a process; return its code, its stderr and its most memory in MB."""
+    command = [sys.executable, "-c", PROBE, "sync", "--quiet", "--account", "a", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stderr, int(done.stdout) / 1024
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [(endless, ""), (big_page, ""), (bomb, "gzip"), (bomb_in_a_bomb, "gzip, gzip")],
+)
+def test_answer_without_end_is_refused_at_the_limit(
+    engine: Engine, run: Run, monkeypatch: pytest.MonkeyPatch, body: Any, encoding: str
+) -> None:
+    with streaming(body, encoding) as url:
+        monkeypatch.setenv("FIVETRAN_API_URL", url)
+        code, said, peak = peak_of_sync("--max-response-mb", "16", "--attempts", "2")
+    assert (code, said.count("\n"), said.startswith("Error: ")) == (3, 1, True)
+    assert "more than 16 MB" in said
+    assert peak < 150
+    assert rows(engine, "sync_runs", "status", "requests") == [("failed", 1)]
+
+
+def test_page_of_100_mb_is_stored_if_that_is_allowed(
+    engine: Engine, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with streaming(big_page, "") as url:
+        monkeypatch.setenv("FIVETRAN_API_URL", url)
+        code, said, peak = peak_of_sync("--max-response-mb", "128")
+    assert (code, said) == (0, "")
+    assert len(rows(engine, "connectors", "connector_id", "extra")) == 100
+    assert peak < 600
+
+
+# --- what is printed ------------------------------------------------------------------------
+
+STEERS = (
+    "\x1b]0;x\a\x1b[2J\x9b31m\x7f\x00\b\r\n\t\N{RIGHT-TO-LEFT OVERRIDE}\u2028\u200b\ufeff\U000e0041"
+)
+FORMULAS = [f"{sign}1+1" for sign in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"]
+
+BEHIND = [f"name{end}=1+1" for end in ("\r", "\n", "\r\n", '"\r', ",")]
+NAMES = FORMULAS + BEHIND
+
+
+def test_names_steer_no_terminal(
+    engine: Engine, run: Run, api: StandIn, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    steering = dict.fromkeys(("schema", "service", "group_id", "sync_frequency", STEERS), STEERS)
+    alerts = [{"code": STEERS, "message": STEERS, STEERS: STEERS}, STEERS]
+    states = dict.fromkeys(("setup_state", "sync_state", "update_state", STEERS), STEERS)
+    account.connectors = [
+        item("fair_wind", **steering, status=states | {"tasks": alerts}, setup_tests=alerts)
+    ]
+    account.account_id = STEERS  # which makes it none
+    mine = STEERS.replace("\0", "")
+    for words in (
+        *(("sync", "--account", mine, more) for more in ("--dry-run", "-vv", "--quiet")),
+        *(("sync", "--account", mine, "--log-format", "json", more) for more in ("-v", "--debug")),
+        *(("status",), ("status", "--state", mine), ("status", "--service", mine)),
+        *(("runs",), ("sync", "--debug")),
+    ):
+        result = run(*words)
+        assert result.exit_code == (3 if words == ("sync", "--debug") else 0), words
+        assert all(line.isprintable() for line in result.output.split("\n")), words
+    [told] = json.loads(run("status", "--format", "json").stdout)
+    kept = STEERS.replace("\x00", "\ufffd")
+    assert [told[name] for name in ("schema_name", "service", "setup_state")] == [kept] * 3
+
+
+def test_csv_holds_no_formula_and_json_the_name_itself(
+    engine: Engine, run: Run, account: Account
+) -> None:
+    account.connectors = [item(f"c{n:02}", schema=name) for n, name in enumerate(NAMES)]
+    assert run("sync").exit_code == 0
+    lines = run("status", "--format", "csv").stdout_bytes.decode()
+    told = csv.DictReader(io.StringIO(lines, newline=""))
+    kept = [f"'{name}" for name in FORMULAS] + BEHIND
+    assert sorted(row["schema_name"] for row in told) == sorted(kept)
+    told = json.loads(run("status", "--format", "json").stdout)
+    assert sorted(row["schema_name"] for row in told) == sorted(NAMES)
