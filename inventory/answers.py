@@ -24,6 +24,8 @@ from inventory.items import UNREADABLE, is_usable_id
 
 T = TypeVar("T")
 
+# A value takes some hundred bytes of memory, though it may take only two of an answer.
+MAX_VALUES = 4_000_000
 _CODE = re.compile("[A-Za-z][A-Za-z_]{0,59}")
 
 
@@ -75,6 +77,11 @@ def unless(*statuses: int, read: Callable[[Answer], T]) -> Callable[[Answer], T 
 def success(answer: Answer) -> Envelope:
     if not 200 <= answer.status < 300:
         raise _refusal(answer)
+    if _values_in(answer.body) > MAX_VALUES:
+        raise PayloadUnusable(
+            f"GET {answer.path} answered with more than {MAX_VALUES:,} values, which no page of "
+            "connectors holds. Lower --page-size; if it lasts, ask the vendor's support."
+        )
     try:
         envelope = msgspec.json.decode(mended(answer.body), type=Envelope)
     except msgspec.ValidationError:
@@ -86,6 +93,11 @@ def success(answer: Answer) -> Envelope:
     if envelope.code != "Success":
         raise Unusable(answered(answer))
     return envelope
+
+
+def _values_in(body: bytes) -> int:
+    """Bound the number of values from above; an answer that is too small for many is not read."""
+    return 0 if len(body) < MAX_VALUES else sum(map(body.count, (b",", b"[", b"{")))
 
 
 def list_page(answer: Answer) -> Page:

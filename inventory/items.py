@@ -75,6 +75,8 @@ def is_usable_id(text: str) -> bool:
 
     U+FFFD stands where something could not be read.
     """
+    if text in (".", ".."):  # which in the path of a question would lead elsewhere
+        return False
     return 0 < len(text.encode()) <= MAX_ID and text.isprintable() and "\ufffd" not in text
 
 

@@ -6,18 +6,20 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
+from inventory.output import printable
 from inventory.redaction import redacted
 
 Format = Literal["text", "json"]
 
 
 def configure(*, verbosity: int, log_format: Format) -> None:
-    """Send the log to stderr. Verbosity 0 = warnings, 1 = ours, 2 = libraries too."""
+    """Send the log to stderr. Verbosity 0 = our warnings, 1 = all of ours, 2 = libraries too."""
     handler = _StderrHandler()
     handler.setFormatter(_JsonLines() if log_format == "json" else _TextLines())
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.DEBUG if verbosity > 1 else logging.WARNING)
+    # Libraries warn, with tracebacks, of what their callers deal with.
+    root.setLevel(logging.DEBUG if verbosity > 1 else logging.ERROR)
     ours = {0: logging.WARNING, 1: logging.INFO}
     logging.getLogger("inventory").setLevel(ours.get(verbosity, logging.DEBUG))
 
@@ -38,7 +40,8 @@ class _TextLines(logging.Formatter):
         super().__init__("%(levelname)-7s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
+        lines = redacted(super().format(record)).split("\n")
+        return "\n".join(map(printable, lines))
 
 
 class _JsonLines(logging.Formatter):

@@ -21,7 +21,7 @@ def write_rows(rows: Rows, columns: Iterable[str], output_format: Format) -> Non
 
 def write_object(row: Mapping[str, Any]) -> None:
     """Write one row as one JSON object."""
-    write_line(json.dumps(row, default=_json_cell, ensure_ascii=False))
+    write_line(_dumped(row))
 
 
 def write_line(text: str) -> None:
@@ -31,7 +31,8 @@ def write_line(text: str) -> None:
 
 def when(moment: datetime) -> str:
     """Show a time to people, in UTC and to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    moment = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None)
+    return f"{moment.isoformat(sep=' ')}Z"
 
 
 def printable(text: str) -> str:
@@ -75,8 +76,20 @@ def _table_cell(value: Any) -> str:
 
 
 def _json(rows: Rows, columns: list[str]) -> None:
-    objects = [{name: row[name] for name in columns} for row in rows]
-    write_line(json.dumps(objects, default=_json_cell, ensure_ascii=False, indent=1))
+    write_line(_dumped([{name: row[name] for name in columns} for row in rows], indent=1))
+
+
+def _dumped(value: Any, **options: Any) -> str:
+    """JSON with every letter as it is, but for those that could steer a terminal."""
+    text = json.dumps(value, default=_json_cell, ensure_ascii=False, **options)
+    return "\n".join(
+        line if line.isprintable() else "".join(map(_json_letter, line))
+        for line in text.split("\n")
+    )
+
+
+def _json_letter(letter: str) -> str:
+    return letter if letter.isprintable() else json.dumps(letter)[1:-1]
 
 
 def _json_cell(value: Any) -> str:
@@ -108,8 +121,9 @@ def _csv_cell(value: Any) -> Any:
         return value.astimezone(UTC).isoformat()
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
+    if isinstance(value, str):
+        harmless = f"'{value}" if value.startswith(_FORMULA) else value
+        return printable(harmless) if sys.stdout.isatty() else harmless
     return value
 
 

@@ -99,9 +99,12 @@ REFUSED = {
     "id with an escape": page(TEXT_ID % b"\\u001b[2J"),
     "id with a C1 control": page(TEXT_ID % "a\x9b".encode()),
     "id that turns the line around": page(TEXT_ID % "a\N{RIGHT-TO-LEFT OVERRIDE}".encode()),
+    "id that leads to another question": page(TEXT_ID % b".."),
     "second id that is none": page(b'{"id":"a","id":null}'),
     "second code": page().replace(b'"data"', b'"code":"\x9b\\u001b]0;x\\u0007","data"'),
     "code that steers": b'{"code":"\\u001b]0;x\\u0007\\n"}',
+    "a swarm of values": page(one(new=b"[%s0]" % (b"0," * 4_000_000))),
+    "a swarm of items": page(b"{}," * 4_000_000 + b"{}"),
     "cursor that is a number": b'{"code":"Success","data":{"items":[],"next_cursor":1}}',
 }
 
@@ -325,12 +328,16 @@ def bomb_in_a_bomb() -> Iterator[bytes]:
 
 
 @contextmanager
-def streaming(body: Callable[[], Iterator[bytes]], encoding: str) -> Iterator[str]:
+def streaming(
+    body: Callable[[], Iterator[bytes]], encoding: str = "", odd_head: bytes = b""
+) -> Iterator[str]:
     """The URL of a server that sends this to whoever asks, until the other side hangs up."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
+            self.flush_headers()
+            self.wfile.write(odd_head)
             self.send_header("Content-Encoding", encoding)
             self.end_headers()
             with contextlib.suppress(OSError):
@@ -386,12 +393,23 @@ def test_answer_without_end_is_refused_at_the_limit(
 def test_page_of_100_mb_is_stored_if_that_is_allowed(
     engine: Engine, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with streaming(big_page, "") as url:
+    with streaming(big_page) as url:
         monkeypatch.setenv("FIVETRAN_API_URL", url)
         code, said, peak = peak_of_sync("--max-response-mb", "128")
     assert (code, said) == (0, "")
     assert len(rows(engine, "connectors", "connector_id", "extra")) == 100
     assert peak < 600
+
+
+def test_memory_is_bounded_whatever_an_answer_is_made_of(
+    engine: Engine, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value may take two bytes of an answer and fifty times that in memory."""
+    for swarm in (b"[],", b"{},", b"0,", b'"",'):
+        with streaming(lambda swarm=swarm: [b"[", swarm * (32 * MB // len(swarm))]) as url:
+            monkeypatch.setenv("FIVETRAN_API_URL", url)
+            code, said, peak = peak_of_sync("--attempts", "1")
+        assert (code, "more than 4,000,000 values" in said, peak < 150) == (3, True, True), swarm
 
 
 # --- what is printed ------------------------------------------------------------------------
@@ -430,6 +448,28 @@ def test_names_steer_no_terminal(
     assert [told[name] for name in ("schema_name", "service", "setup_state")] == [kept] * 3
 
 
+def test_head_that_is_none_is_no_traceback(
+    engine: Engine, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_connectors() -> Iterator[bytes]:
+        yield page()
+
+    with streaming(no_connectors, odd_head=b"no head \x1b[31m\r\n") as url:
+        monkeypatch.setenv("FIVETRAN_API_URL", url)
+        for words in (("--quiet",), ("-v",), ("-vv",)):
+            result = run("sync", "--account", "a", *words)
+            assert (result.exit_code, "Traceback" in result.stderr) == (0, words == ("-vv",))
+            assert all(line.isprintable() for line in result.output.split("\n"))
+
+
+def test_time_before_the_year_1000_is_shown_in_full(
+    engine: Engine, run: Run, account: Account
+) -> None:
+    account.connectors = [item("one", succeeded_at="0001-02-03T04:05:06Z")]
+    run("sync")
+    assert "0001-02-03 04:05:06Z" in run("status").stdout
+
+
 def test_csv_holds_no_formula_and_json_the_name_itself(
     engine: Engine, run: Run, account: Account
 ) -> None:
@@ -439,5 +479,6 @@ def test_csv_holds_no_formula_and_json_the_name_itself(
     told = csv.DictReader(io.StringIO(lines, newline=""))
     kept = [f"'{name}" for name in FORMULAS] + BEHIND
     assert sorted(row["schema_name"] for row in told) == sorted(kept)
-    told = json.loads(run("status", "--format", "json").stdout)
-    assert sorted(row["schema_name"] for row in told) == sorted(NAMES)
+    lines = run("status", "--format", "json").stdout
+    assert all(line.isprintable() for line in lines.split("\n"))
+    assert sorted(row["schema_name"] for row in json.loads(lines)) == sorted(NAMES)
