@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateSchema
 
 from inventory import views
 from inventory.columns import Base
-from inventory.database import is_sqlite, reading
+from inventory.database import is_sqlite, let_readers_go_on, reading
 from inventory.errors import LookAtIt, SchemaMismatch
 from inventory.refusals import describe, named_errors
 
@@ -86,6 +86,7 @@ def prepare(engine: Engine) -> None:
     if state is State.EMPTY:
         upgrade(engine)
     _refuse_other_versions(engine, state)
+    let_readers_go_on(engine)  # a run that was killed may have made the tables and not come to it
 
 
 def _refuse_other_versions(engine: Engine, state: State) -> None:

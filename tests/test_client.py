@@ -508,3 +508,11 @@ def test_errors_logs_and_reprs_hold_no_credential_even_if_the_api_quotes_it(
     shown = "".join(traceback.format_exception(caught.value))
     shown += f"{caught.value!r} {client!r} {vars(client)} {caplog.text}"
     assert [secret for secret in (KEY, SECRET, BASIC) if secret in shown] == []
+
+
+@pytest.mark.parametrize("code", ["Basic YWJj", "4711", "", "a" * 61, "\x1b[31m"])
+def test_code_that_is_none_is_not_repeated(api: StandIn, client: Client, code: str) -> None:
+    """It is free text, and may quote the request in part."""
+    api.intercept = always(Answer(401, json.dumps({"code": code}).encode()))
+    with pytest.raises(AccessRefused, match="answered 401 with an odd code: the key"):
+        walk(client)

@@ -231,22 +231,6 @@ def at_commit_of_the_merge(engine: Engine, act: Callable[[Connection], object]) 
     )
 
 
-@postgresql
-def test_commit_whose_answer_is_lost_is_known_to_have_happened(
-    engine: Engine, database_url: str, api: StandIn, before: Any
-) -> None:
-    def commit_and_lose(connection: Connection) -> None:
-        driver: Any = connection.connection.dbapi_connection
-        driver.commit()
-        end_all(database_url)
-        driver.execute("select 1")
-
-    at_commit_of_the_merge(engine, commit_and_lose)
-    run = sync(engine, api_settings(api))
-    assert (run["run_id"], run["status"], run["added"]) == (2, "succeeded", 3)
-    assert len(rows(engine, "tasks")) == 8
-
-
 # --- SQLite ---------------------------------------------------------------------------------
 
 
