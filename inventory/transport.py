@@ -72,6 +72,10 @@ class _Session(requests.Session):
 # --- an answer that must begin in time ------------------------------------------------------
 
 
+class Late(TimeoutError):
+    """The head of an answer took longer than the read timeout."""
+
+
 class _Punctual(HTTPConnection):
     """Bounds the head of an answer as a whole.
 
@@ -102,7 +106,7 @@ class _Punctual(HTTPConnection):
             response.close()  # a head that was cut off may look complete
         finally:
             watch.cancel()
-        raise TimeoutError("the head of the answer did not end in time")
+        raise Late("the head of the answer did not end in time")
 
 
 class _PunctualTls(_Punctual, HTTPSConnection):

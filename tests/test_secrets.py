@@ -12,10 +12,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine
 from worlds import KEY, SECRET, Account, api_settings, everything, item
 
 from inventory import logs, redaction
+from inventory.cli import main
+from inventory.errors import PayloadUnusable
 from inventory.settings import database_settings
 from inventory.standin import Answer, Request, StandIn
 from inventory.sync import sync
@@ -93,6 +96,25 @@ def test_nothing_that_is_said_or_stored_holds_a_secret(
     assert found(repr(everything(engine))) == []
     for file in tmp_path.glob("*.db*"):
         assert found(file.read_bytes().decode("latin-1")) == []
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, PayloadUnusable])
+def test_error_that_quotes_a_secret_is_told_without_it(
+    engine: Engine,
+    environment: dict[str, str],
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[Exception],
+) -> None:
+    def fail(*_: object) -> None:
+        raise kind(f"it was {ECHO}")
+
+    monkeypatch.setattr("inventory.sync.take", fail)
+    result = CliRunner(env=environment).invoke(main, ["sync", "--debug"])
+    assert result.exit_code == 3
+    assert "it was [secret]" in result.stderr
+    assert found(result.output) == []
+    assert found(repr(everything(engine))) == []
 
 
 ECHOING = """

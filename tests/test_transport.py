@@ -181,5 +181,5 @@ def test_head_that_drips_is_left_in_time(
         limits = {"attempts": 1, limit: 1}
         url = f"{scheme}://127.0.0.1:{port}"
         settings = ApiSettings(key=Secret(KEY), secret=Secret(SECRET), url=url, **limits)
-        with closing(Client(settings)) as client, pytest.raises(ApiUnavailable):
+        with closing(Client(settings)) as client, pytest.raises(ApiUnavailable, match="in time"):
             list(client.pages())
