@@ -13,7 +13,7 @@ import servers
 from hypothesis import HealthCheck, configuration, settings
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
-from worlds import KEY, SECRET, Account, connect
+from worlds import KEY, SECRET, Account, connect, variables
 
 from inventory import schema
 from inventory.standin import StandIn
@@ -149,3 +149,12 @@ def api(account: Account) -> Iterator[StandIn]:
     """The API of `account`, served on localhost. Faults are put into `api.intercept`."""
     with StandIn(account, key=KEY, secret=SECRET) as server:
         yield server
+
+
+@pytest.fixture
+def environment(api: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The variables of a user, set for this process and its children."""
+    chosen = variables(api, database_url)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    return chosen

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine
-from worlds import KEY, SECRET, Account, api_settings, connect, item, rows
+from worlds import KEY, SECRET, Account, api_settings, connect, item, rows, variables
 
 from inventory import runs
 from inventory.cli import main
@@ -25,20 +25,6 @@ from inventory.standin import Answer, Request, StandIn
 from inventory.sync import sync
 
 PASSWORD = "pass-5150"
-
-
-@pytest.fixture
-def environment(api: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The variables of a user, set for this process, and returned for others."""
-    variables = {
-        "FIVETRAN_API_KEY": KEY,
-        "FIVETRAN_API_SECRET": SECRET,
-        "FIVETRAN_API_URL": api.url,
-        "INVENTORY_DATABASE_URL": database_url,
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    return variables
 
 
 def run(*words: str) -> Result:
@@ -323,9 +309,8 @@ def test_default_database_is_the_same_from_every_folder(
 def test_password_of_the_database_is_shown_nowhere(
     api: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FIVETRAN_API_KEY", KEY)
-    monkeypatch.setenv("FIVETRAN_API_SECRET", SECRET)
-    monkeypatch.setenv("FIVETRAN_API_URL", api.url)
+    for name, value in variables(api, "").items():
+        monkeypatch.setenv(name, value)
     for url in (
         f"postgresql://someone:{PASSWORD}@127.0.0.1:9/none",
         f"postgresql://127.0.0.1:9/none?user=someone&password={PASSWORD}",

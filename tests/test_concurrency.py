@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 import pytest
 from sqlalchemy import Engine, create_engine, event, func, select, text
 from sqlalchemy.pool import NullPool
-from worlds import KEY, SECRET, Account, api_settings, connect, everything, item, rows
+from worlds import KEY, SECRET, Account, api_settings, connect, everything, item, rows, variables
 
 from inventory import database, runs
 from inventory.errors import TakenOver
@@ -32,15 +32,14 @@ def process(
     api: StandIn, url: str, *words: str, program: tuple[str, ...] = ("-m", "inventory")
 ) -> subprocess.Popen[str]:
     """`inventory sync`, or another program, in a process of its own."""
-    environment = os.environ | {
-        "FIVETRAN_API_KEY": KEY,
-        "FIVETRAN_API_SECRET": SECRET,
-        "FIVETRAN_API_URL": api.url,
-        "INVENTORY_DATABASE_URL": url,
-    }
     command, pipe = [sys.executable, *program, "sync", *words], subprocess.PIPE
     return subprocess.Popen(
-        command, text=True, stdin=pipe, stdout=pipe, stderr=pipe, env=environment
+        command,
+        text=True,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        env=os.environ | variables(api, url),
     )
 
 

@@ -25,7 +25,7 @@ from reference import Ledger
 from sqlalchemy import Engine, Row, Table, event, select, text
 from sqlalchemy.engine.default import DefaultDialect
 from test_sync import assert_tables_equal, changed, some_item
-from worlds import DAY, KEY, SECRET, T0, Account, Item, api_settings, connect, item
+from worlds import DAY, T0, Account, Item, api_settings, connect, item, variables
 
 from inventory import database, schema, staging
 from inventory.cli import main
@@ -204,22 +204,7 @@ def say(words: str) -> None:
     sys.stderr.flush()
 
 
-def environment(api: StandIn, url: str) -> dict[str, str]:
-    """All variables of a process that runs the command."""
-    return dict(os.environ) | {
-        "FIVETRAN_API_KEY": KEY,
-        "FIVETRAN_API_SECRET": SECRET,
-        "FIVETRAN_API_URL": api.url,
-        "INVENTORY_DATABASE_URL": url,
-    }
-
-
-@pytest.fixture
-def variables(api: StandIn, database_url: str) -> dict[str, str]:
-    return environment(api, database_url)
-
-
-def sync_until(point: int | None, variables: dict[str, str]) -> None:
+def sync_until(point: int | None, environment: dict[str, str]) -> None:
     """Run the command in this process, and kill the process at a point."""
 
     def die(number: int, where: str) -> None:
@@ -228,7 +213,7 @@ def sync_until(point: int | None, variables: dict[str, str]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     os.environ.clear()  # it is that of the first fork
-    os.environ.update(variables)
+    os.environ.update(environment)
     with at_each_point(die):
         main([*SYNC, "--quiet"])
 
@@ -241,12 +226,14 @@ def _forks_are_quick() -> None:
         forkserver.ensure_running()
 
 
-def is_killed(variables: dict[str, str], *, at: int | None = None, after: float = PATIENCE) -> bool:
+def is_killed(
+    environment: dict[str, str], *, at: int | None = None, after: float = PATIENCE
+) -> bool:
     """Run the command in a process of its own; return whether it was killed before it ended.
 
     It dies `at` a point of its way, or `after` some seconds.
     """
-    process = FORKS.Process(target=sync_until, args=(at, variables))
+    process = FORKS.Process(target=sync_until, args=(at, dict(os.environ) | environment))
     process.start()
     process.join(after)
     process.kill()
@@ -259,12 +246,12 @@ def is_killed(variables: dict[str, str], *, at: int | None = None, after: float 
 
 
 def test_run_that_is_killed_at_any_point_is_there_whole_or_not_at_all(
-    witness: Witness, account: Account, variables: dict[str, str], thorough: bool
+    witness: Witness, account: Account, environment: dict[str, str], thorough: bool
 ) -> None:
     fates, days = [], count(1)
     account.connectors = account_on(0)
     for point in count():
-        if not is_killed(variables, at=point):
+        if not is_killed(environment, at=point):
             break
         fates.append(witness.finds_all_or_nothing())
         if thorough or point % 5 == 0:  # else the next one is killed, too, a point further on
@@ -280,10 +267,10 @@ def test_first_run_that_is_killed_leaves_all_tables_or_none(
     empty_url: str, api: StandIn, account: Account, thorough: bool
 ) -> None:
     account.connectors = account_on(1)
-    engine, variables = connect(empty_url), environment(api, empty_url)
+    engine, environment = connect(empty_url), variables(api, empty_url)
     every = 1 if thorough or database.is_sqlite(engine) else 29  # each comment is a statement
     for point in count(step=every):
-        assert is_killed(variables, at=point)
+        assert is_killed(environment, at=point)
         let_the_dead_rest(engine)
         if schema.state_of(engine) is not schema.State.EMPTY:
             break
@@ -294,7 +281,7 @@ def test_first_run_that_is_killed_leaves_all_tables_or_none(
 
 
 def test_run_that_is_killed_at_any_time_is_there_whole_or_not_at_all(
-    witness: Witness, account: Account, variables: dict[str, str], thorough: bool
+    witness: Witness, account: Account, environment: dict[str, str], thorough: bool
 ) -> None:
     seed = random.randrange(10**6)
     say(f"The seed is {seed}")
@@ -302,14 +289,14 @@ def test_run_that_is_killed_at_any_time_is_there_whole_or_not_at_all(
     everyone = [some_item(rng, number) for number in range(99)]
     account.connectors = everyone[1:]
     begun = time.monotonic()
-    assert not is_killed(variables)
+    assert not is_killed(environment)
     longest = time.monotonic() - begun
     assert witness.finds_all_or_nothing() == "succeeded"
     for _ in range(300 if thorough else 6):
         rng.shuffle(everyone)
         everyone = [changed(rng, one) for one in everyone]
         account.connectors = everyone[1:]
-        is_killed(variables, after=rng.uniform(0, longest))
+        is_killed(environment, after=rng.uniform(0, longest))
         witness.finds_all_or_nothing()
         witness.finds_the_next_run_good()
 
@@ -354,7 +341,7 @@ def test_server_that_is_killed_at_any_point_keeps_a_run_whole_or_not_at_all(
     account: Account,
     thorough: bool,
 ) -> None:
-    command, points = CliRunner(env=environment(api, mortal_url)), list[int]()
+    command, points = CliRunner(env=variables(api, mortal_url)), list[int]()
     with at_each_point(lambda number, _: points.append(number)):
         assert command.invoke(main, SYNC).exit_code == 0
     mortal_witness.finds_all_or_nothing()
@@ -387,11 +374,11 @@ def assert_told_in_a_line(stderr: str, *, failed: bool) -> None:
 def test_run_whose_commit_is_not_answered_is_there_whole(
     mortal: servers.Postgres, mortal_url: str, mortal_witness: Witness, api: StandIn, killed: str
 ) -> None:
-    engine, variables = connect(mortal_url), environment(api, mortal_url)
+    engine, environment = connect(mortal_url), os.environ | variables(api, mortal_url)
     command = [sys.executable, "-m", "inventory", *SYNC]
     with (
         commits_of_merges_wait(engine),
-        subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True) as job,
+        subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as job,
     ):
         try:
             wait_until(engine, f"select exists ({WAITING})")

@@ -4,8 +4,6 @@ import contextlib
 import csv
 import io
 import json
-import subprocess
-import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,7 +19,7 @@ from urllib.parse import quote
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, Text, cast, select
-from worlds import KEY, SECRET, Account, everything, item, rows
+from worlds import Account, everything, item, measured, rows
 
 from inventory import database
 from inventory.cli import main
@@ -33,12 +31,8 @@ DEEP = 1_000_000
 
 
 @pytest.fixture
-def run(api: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(environment: dict[str, str]) -> Run:
     """The command, with the settings of a user; the answers are real HTTP."""
-    monkeypatch.setenv("FIVETRAN_API_KEY", KEY)
-    monkeypatch.setenv("FIVETRAN_API_SECRET", SECRET)
-    monkeypatch.setenv("FIVETRAN_API_URL", api.url)
-    monkeypatch.setenv("INVENTORY_DATABASE_URL", database_url)
     return lambda *words: CliRunner().invoke(main, words)
 
 
@@ -355,23 +349,8 @@ def streaming(
         thread.join()
 
 
-# The process says itself what it held: what the kernel reports of a child counts its parent's fork.
-PROBE = """
-import re, sys
-from inventory.cli import main
-try:
-    main(sys.argv[1:])
-finally:
-    with open("/proc/self/status") as status:
-        print(re.search(r"VmHWM:\\s+(\\d+) kB", status.read())[1])
-"""
-
-
-def peak_of_sync(*words: str) -> tuple[int, str, float]:
-    """Run `inventory sync` in a process; return its code, its stderr and its most memory in MB."""
-    command = [sys.executable, "-c", PROBE, "sync", "--quiet", "--account", "a", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    return done.returncode, done.stderr, int(done.stdout) / 1024
+def measured_sync(*words: str) -> tuple[int, str, float]:
+    return measured("sync", "--quiet", "--account", "a", *words)
 
 
 @pytest.mark.parametrize(
@@ -383,7 +362,7 @@ def test_answer_without_end_is_refused_at_the_limit(
 ) -> None:
     with streaming(body, encoding) as url:
         monkeypatch.setenv("FIVETRAN_API_URL", url)
-        code, said, peak = peak_of_sync("--max-response-mb", "16", "--attempts", "2")
+        code, said, peak = measured_sync("--max-response-mb", "16", "--attempts", "2")
     assert (code, said.count("\n"), said.startswith("Error: ")) == (3, 1, True)
     assert "more than 16 MB" in said
     assert peak < 150
@@ -395,7 +374,7 @@ def test_page_of_100_mb_is_stored_if_that_is_allowed(
 ) -> None:
     with streaming(big_page) as url:
         monkeypatch.setenv("FIVETRAN_API_URL", url)
-        code, said, peak = peak_of_sync("--max-response-mb", "128")
+        code, said, peak = measured_sync("--max-response-mb", "128")
     assert (code, said) == (0, "")
     assert len(rows(engine, "connectors", "connector_id", "extra")) == 100
     assert peak < 600
@@ -408,7 +387,7 @@ def test_memory_is_bounded_whatever_an_answer_is_made_of(
     for swarm in (b"[],", b"{},", b"0,", b'"",'):
         with streaming(lambda swarm=swarm: [b"[", swarm * (32 * MB // len(swarm))]) as url:
             monkeypatch.setenv("FIVETRAN_API_URL", url)
-            code, said, peak = peak_of_sync("--attempts", "1")
+            code, said, peak = measured_sync("--attempts", "1")
         assert (code, "more than 4,000,000 values" in said, peak < 150) == (3, True, True), swarm
 
 

@@ -17,7 +17,18 @@ from conftest import new_database
 from servers import PgBouncer, Postgres
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
-from worlds import KEY, SECRET, Account, Calendar, api_settings, connect, everything, item, rows
+from worlds import (
+    KEY,
+    SECRET,
+    Account,
+    Calendar,
+    api_settings,
+    connect,
+    everything,
+    item,
+    rows,
+    variables,
+)
 
 from inventory.cli import main
 from inventory.standin import Request, StandIn
@@ -85,12 +96,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 def job(api: StandIn, url: str, *words: str, schema: str | None = None) -> subprocess.Popen[str]:
     """`inventory sync` in a process of its own, two connectors a page."""
-    environment = os.environ | {
-        "FIVETRAN_API_KEY": KEY,
-        "FIVETRAN_API_SECRET": SECRET,
-        "FIVETRAN_API_URL": api.url,
-        "INVENTORY_DATABASE_URL": url,
-    }
+    environment = os.environ | variables(api, url)
     if schema is not None:
         environment["INVENTORY_SCHEMA"] = schema
     command = [sys.executable, "-m", "inventory", "sync", "--page-size", "2", *words]

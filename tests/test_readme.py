@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
-from worlds import KEY, SECRET, Account, api_settings, connect, item
+from worlds import KEY, SECRET, Account, api_settings, connect, item, variables
 
 from inventory import database, refusals
 from inventory.cli import main
@@ -55,10 +55,8 @@ def test_transcript_is_what_the_commands_print(
 ) -> None:
     where = refusals.describe(connect(empty_url))
     with StandIn(Example(), key=KEY, secret=SECRET) as api:
-        monkeypatch.setenv("FIVETRAN_API_URL", api.url)
-        monkeypatch.setenv("FIVETRAN_API_KEY", KEY)
-        monkeypatch.setenv("FIVETRAN_API_SECRET", SECRET)
-        monkeypatch.setenv("INVENTORY_DATABASE_URL", empty_url)
+        for name, value in variables(api, empty_url).items():
+            monkeypatch.setenv(name, value)
         [transcript] = blocks("console")
         for command, shown in re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", transcript, re.MULTILINE):
             if command.startswith("export"):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine
-from worlds import KEY, SECRET, Account, Item, api_settings, everything, item, rows
+from worlds import Account, Item, api_settings, everything, item, rows
 
 from inventory.cli import main
 from inventory.removals import doubt
@@ -193,18 +193,8 @@ def test_another_accounts_key_adds_and_never_removes(
 
 
 @pytest.fixture
-def command(
-    engine: Engine,
-    database_url: str,
-    api: StandIn,
-    account: Account,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Any:
+def command(engine: Engine, environment: dict[str, str], api: StandIn, account: Account) -> Any:
     """The command, in an account of which a whole group is missing."""
-    monkeypatch.setenv("FIVETRAN_API_KEY", KEY)
-    monkeypatch.setenv("FIVETRAN_API_SECRET", SECRET)
-    monkeypatch.setenv("FIVETRAN_API_URL", api.url)
-    monkeypatch.setenv("INVENTORY_DATABASE_URL", database_url)
     account.connectors = fill(account, engine, api)
 
     def run(*words: str) -> Result:

@@ -3,7 +3,6 @@
 import base64
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,21 +54,15 @@ def page(**data: object) -> Answer:
     return Answer.success({"items": []} | data)
 
 
-@pytest.fixture
-def environment(api: StandIn, database_url: str) -> dict[str, str]:
-    return os.environ | {
-        "FIVETRAN_API_KEY": KEY,
-        "FIVETRAN_API_SECRET": SECRET,
-        "FIVETRAN_API_URL": api.url,
-        "INVENTORY_DATABASE_URL": database_url,
-        "HTTP_PROXY": f"http://someone:{quote(PASSWORD, safe='')}@127.0.0.1:9",
-    }
+@pytest.fixture(autouse=True)
+def _proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://someone:{quote(PASSWORD, safe='')}@127.0.0.1:9")
 
 
-def said(environment: dict[str, str], *words: str) -> str:
+def said(*words: str) -> str:
     """All that Python says, called with these words."""
     command = [sys.executable, *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return done.stdout + done.stderr
 
 
@@ -90,7 +83,7 @@ def test_nothing_that_is_said_or_stored_holds_a_secret(
     sync(engine, api_settings(api))
     account.connectors = [item("one", connect_card=CARD, paused=True, extra={"token": "4711"})]
     api.intercept = QUOTING[place]
-    shown = said(environment, "-m", "inventory", "sync", "--attempts", "1", "-vvv", "--debug")
+    shown = said("-m", "inventory", "sync", "--attempts", "1", "-vvv", "--debug")
     assert "GET /v1/" in shown  # the libraries did talk
     assert found(shown) == []
     assert found(repr(everything(engine))) == []
@@ -110,7 +103,7 @@ def test_error_that_quotes_a_secret_is_told_without_it(
         raise kind(f"it was {ECHO}")
 
     monkeypatch.setattr("inventory.sync.take", fail)
-    result = CliRunner(env=environment).invoke(main, ["sync", "--debug"])
+    result = CliRunner().invoke(main, ["sync", "--debug"])
     assert result.exit_code == 3
     assert "it was [secret]" in result.stderr
     assert found(result.output) == []
@@ -130,7 +123,7 @@ def test_sql_that_is_echoed_shows_no_value(
     environment: dict[str, str], account: Account, engine: Engine
 ) -> None:
     account.connectors = [item("one", config={"password": "pass-4711", "host": "host-0815"})]
-    shown = said(environment, "-c", ECHOING)
+    shown = said("-c", ECHOING)
     assert "INSERT INTO connectors" in shown
     assert "4711" not in shown
     assert "0815" not in shown
@@ -139,15 +132,19 @@ def test_sql_that_is_echoed_shows_no_value(
 @pytest.mark.parametrize("words", [("sync",), ("runs",), ("db", "upgrade")])
 @pytest.mark.parametrize("password", ["in the place of one", "in the query"])
 def test_password_of_the_database_is_not_shown(
-    environment: dict[str, str], password: str, words: tuple[str, ...]
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    password: str,
+    words: tuple[str, ...],
 ) -> None:
     encoded = quote(PASSWORD, safe="")
-    environment["INVENTORY_DATABASE_URL"] = (
+    url = (
         f"postgresql://someone:{encoded}@127.0.0.1:9/none"
         if password == "in the place of one"
         else f"postgresql://127.0.0.1:9/none?user=someone&password={encoded}"
     )
-    shown = said(environment, "-m", "inventory", *words, "-vvv", "--debug")
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", url)
+    shown = said("-m", "inventory", *words, "-vvv", "--debug")
     assert "Traceback" in shown
     assert found(shown) == []
 

@@ -1,6 +1,5 @@
 """A database that does not let a run write: a clear error, and the whole snapshot or none of it."""
 
-import os
 import resource
 import sqlite3
 import subprocess
@@ -13,10 +12,8 @@ from typing import Any
 
 import pytest
 from conftest import administration
-from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy import Connection, Engine, event, text
 from worlds import (
-    KEY,
-    SECRET,
     Account,
     Patience,
     api_settings,
@@ -247,24 +244,16 @@ def test_disk_that_is_full(engine: Engine, fails_and_recovers: Any) -> None:
 
 @sqlite
 def test_file_that_may_not_grow(
-    engine: Engine, database_url: str, api: StandIn, before: Any
+    engine: Engine, environment: dict[str, str], api: StandIn, before: Any
 ) -> None:
     """In a process of its own, whose files the system itself keeps from growing."""
-    variables = {
-        "FIVETRAN_API_KEY": KEY,
-        "FIVETRAN_API_SECRET": SECRET,
-        "FIVETRAN_API_URL": api.url,
-        "INVENTORY_DATABASE_URL": database_url,
-    }
-    size = Path(str(make_url(database_url).database)).stat().st_size
+    size = Path(str(engine.url.database)).stat().st_size
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size // 8, size // 8))
 
     command = [sys.executable, "-m", "inventory", "sync"]
-    done = subprocess.run(
-        command, env=os.environ | variables, preexec_fn=limit, capture_output=True, text=True
-    )
+    done = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1].startswith("Error: sqlite:///")

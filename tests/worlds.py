@@ -1,6 +1,8 @@
 """What tests say of the world: accounts, items, settings, and the tables as plain rows."""
 
 import copy
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -111,6 +113,35 @@ def connect(url: str, schema: str | None = None) -> Engine:
 
 def api_settings(api: StandIn, **changes: Any) -> ApiSettings:
     return ApiSettings(key=Secret(KEY), secret=Secret(SECRET), url=api.url, **changes)
+
+
+def variables(api: StandIn, database_url: str) -> dict[str, str]:
+    """What a user sets for the command."""
+    return {
+        "FIVETRAN_API_KEY": KEY,
+        "FIVETRAN_API_SECRET": SECRET,
+        "FIVETRAN_API_URL": api.url,
+        "INVENTORY_DATABASE_URL": database_url,
+    }
+
+
+# The process says itself what it held: what the kernel tells of a child counts its parent's fork.
+PROBE = """
+import re, sys
+from inventory.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    with open("/proc/self/status") as status:
+        print(re.search(r"VmHWM:\\s+(\\d+) kB", status.read())[1])
+"""
+
+
+def measured(*words: str) -> tuple[int, str, float]:
+    """Run the command in a process; return its code, its stderr and its most memory in MB."""
+    command = [sys.executable, "-c", PROBE, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stderr, int(done.stdout) / 1024
 
 
 def rows(engine: Engine, table: str, *columns: str) -> list[tuple[Any, ...]]:
