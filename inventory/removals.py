@@ -51,7 +51,7 @@ def _reasons(
     if lost >= settings.suspect_count and 100 * lost > settings.suspect_percent * held:
         yield f"more than {settings.suspect_percent:g} %"
     sizes = Counter(group_of.values())
-    gone = Counter(group_of[connector_id] for connector_id in missing)
+    gone = Counter(group_of.get(connector_id) for connector_id in missing)
     groups = [
         f"{printable(group)} ({count:,})"
         for group, count in sorted(gone.items(), key=repr)

@@ -107,6 +107,28 @@ def test_removed_connector_is_not_asked_for_again(
     assert everything(engine, but=("sync_runs",)) == before
 
 
+def test_connector_that_another_account_takes_in_meanwhile_is_not_removed(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("stays"), item("moves"), item("goes")]
+    sync(engine, api_settings(api, account="old"))
+
+    def move(_: int, __: int) -> None:
+        account.connectors = [item("moves")]
+        sync(engine, api_settings(api, account="new"))
+        account.connectors = [item("stays")]
+
+    account.connectors = [item("stays")]
+    run = sync(engine, api_settings(api, account="old"), on_page=move)
+    assert (run["status"], run["removed"]) == ("succeeded", 1)
+    assert rows(engine, "connectors", "connector_id", "account_id", "removed_reason") == [
+        ("goes", "old", "deleted"),
+        ("moves", "new", None),
+        ("stays", "old", None),
+    ]
+    assert rows(engine, "connector_status", "connector_id") == [("moves",), ("stays",)]
+
+
 def test_skipped_live_connector_stays_and_its_answer_is_its_item(
     engine: Engine, api: StandIn, account: Account
 ) -> None:
