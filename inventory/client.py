@@ -274,6 +274,4 @@ def _cause(error: BaseException) -> BaseException:
 def _reason(error: BaseException) -> str:
     """Name a broken connection without the URL, which libraries like to print in full."""
     text = error.strerror if isinstance(error, OSError) else None
-    if isinstance(error, transport.Late):
-        text = str(error)
     return f"{type(error).__name__} ({text})" if text else type(error).__name__

@@ -5,6 +5,7 @@ redirect is followed, and an answer must have begun within the read timeout.
 """
 
 import contextlib
+import errno
 import socket
 import ssl
 import threading
@@ -72,10 +73,6 @@ class _Session(requests.Session):
 # --- an answer that must begin in time ------------------------------------------------------
 
 
-class Late(TimeoutError):
-    """The head of an answer took longer than the read timeout."""
-
-
 class _Punctual(HTTPConnection):
     """Bounds the head of an answer as a whole.
 
@@ -106,7 +103,7 @@ class _Punctual(HTTPConnection):
             response.close()  # a head that was cut off may look complete
         finally:
             watch.cancel()
-        raise Late("the head of the answer did not end in time")
+        raise TimeoutError(errno.ETIMEDOUT, "the head of the answer did not end in time")
 
 
 class _PunctualTls(_Punctual, HTTPSConnection):
