@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import (
     URL,
@@ -63,6 +64,17 @@ def in_memory() -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def file_of(engine: Engine) -> Path | None:
+    """The file of a SQLite database, one and the same whatever it is called; None = there is none.
+
+    SQLite also takes names that are URIs, as in sqlite:///file:/path?mode=ro&uri=true.
+    """
+    name = engine.url.database if is_sqlite(engine) else None
+    if name and name.startswith("file:"):
+        name = unquote(urlsplit(name).path)
+    return Path(os.path.realpath(name)) if name and name != ":memory:" else None
 
 
 def is_sqlite(of: Engine | Connection) -> bool:
@@ -137,7 +149,6 @@ select set_config('TimeZone', 'UTC', true),
 
 
 def _sqlite(url: URL) -> Engine:
-    in_memory = url.database in (None, "", ":memory:")
     if (url.database or "").startswith("~"):
         raise FixSettings(
             "INVENTORY_DATABASE_URL begins its path with ~, which only a shell replaces: "
@@ -145,15 +156,16 @@ def _sqlite(url: URL) -> Engine:
         )
     engine = create_engine(
         url,
-        poolclass=StaticPool if in_memory else NullPool,
+        poolclass=NullPool if url.database not in (None, "", ":memory:") else StaticPool,
         hide_parameters=True,
         connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "do_connect")
-    def do_connect(_dialect: Any, _record: Any, args: Any, options: Any) -> None:
-        if not in_memory:
-            _make_private(Path(args[0]))
+    def do_connect(*_: object) -> None:
+        file = file_of(engine)
+        if file is not None and url.query.get("mode") in (None, "rwc"):
+            _make_private(file)
 
     @event.listens_for(engine, "connect")
     def prepare(dbapi: sqlite3.Connection, _record: Any) -> None:

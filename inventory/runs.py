@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from inventory import __version__
-from inventory.database import is_sqlite
+from inventory.database import file_of, is_sqlite
 from inventory.errors import AlreadyRunning, DatabaseUnavailable, InventoryError, TakenOver
 from inventory.merge import Moment
 from inventory.models import SYNC_RUNS
@@ -103,11 +103,10 @@ def _lock_name(of: str) -> int:
 @contextmanager
 def _file_lock(engine: Engine, account_id: str) -> Iterator[None]:
     """Hold a lock of the operating system on a file beside the database, one for each account."""
-    database = engine.url.database
-    if not database or database == ":memory:":
+    database = file_of(engine)
+    if database is None:
         yield
         return
-    database = os.path.realpath(database)  # one file has one lock, whatever it is called
     suffix = blake2b(account_id.encode(), digest_size=4).hexdigest()
     # The file stays: to remove it would let two runs hold locks on two files of one name.
     with named_errors(engine):

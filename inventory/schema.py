@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateSchema
 
 from inventory import views
 from inventory.columns import Base
-from inventory.database import is_sqlite, let_readers_go_on, reading
+from inventory.database import file_of, is_sqlite, let_readers_go_on, reading
 from inventory.errors import LookAtIt, SchemaMismatch
 from inventory.refusals import describe, named_errors
 
@@ -40,9 +40,9 @@ def state_of(engine: Engine) -> State:
 
     Raises SchemaMismatch where tables of the same names stand there that are not ours.
     """
-    file = engine.url.database if is_sqlite(engine) else None
+    file = file_of(engine)
     with named_errors(engine):
-        if file and file != ":memory:" and not Path(file).exists():
+        if file is not None and not file.exists():
             return State.EMPTY  # looking would make the file
     with reading(engine) as connection:
         return _state_in(connection)

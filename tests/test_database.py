@@ -19,7 +19,13 @@ from worlds import connect, everything
 
 from inventory import database, refusals, runs, schema
 from inventory.columns import Json, UtcDateTime
-from inventory.errors import DatabaseUnavailable, FixSettings, InventoryError, SchemaMismatch
+from inventory.errors import (
+    AlreadyRunning,
+    DatabaseUnavailable,
+    FixSettings,
+    InventoryError,
+    SchemaMismatch,
+)
 from inventory.models import SYNC_RUNS
 
 PASSWORD = "hunter2-b64"
@@ -220,6 +226,24 @@ def test_file_and_directory_are_made_for_their_owner_only(tmp_path: Path) -> Non
         modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in file.parent.iterdir()}
     assert modes == dict.fromkeys(["inventory.db", "inventory.db-wal", "inventory.db-shm"], 0o600)
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+def test_name_that_is_a_uri_is_a_file_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, here = tmp_path / "inventory.db", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    with pytest.raises(FixSettings, match="unable to open database file"):
+        schema.upgrade(connect(f"sqlite:///file:{file}?mode=rw&uri=true"))
+    assert not file.exists()
+    engine = connect(f"sqlite:///file:{file}?mode=rwc&uri=true")
+    schema.upgrade(engine)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    also = runs.lock(connect(f"sqlite:///{file}"), "one")
+    with runs.lock(engine, "one"), pytest.raises(AlreadyRunning), also:
+        pass
+    assert list(here.iterdir()) == []
 
 
 def test_looking_for_a_file_does_not_make_it(tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 """One run after another: what is added, changed, removed and returned, on both databases."""
 
-import json
 import random
 import threading
 from typing import Any
 
 import pytest
-from reference import MOVING, Ledger, tracked
+from reference import Ledger
 from sqlalchemy import Engine, select, text
 from worlds import (
     DAY,
@@ -15,14 +14,16 @@ from worlds import (
     Calendar,
     Item,
     api_settings,
+    assert_contents_equal,
     connect,
+    contents,
     everything,
     item,
     rows,
 )
 
 from inventory import database
-from inventory.models import SYNC_OUTCOMES, VERSIONED, Base, Versioned
+from inventory.models import Base
 from inventory.standin import StandIn
 from inventory.sync import sync
 
@@ -41,7 +42,7 @@ def test_three_runs_over_2500_connectors_store_what_the_reference_predicts(
         gone = {one["id"]: "deleted" for one in absent if one["id"] not in ledger.removed}
         ledger.observe(everyone, gone, clock.now)
         assert (run["status"], run["observed_at"]) == ("succeeded", clock.now)
-        assert_tables_equal(engine, ledger)
+        assert_contents_equal(contents(engine), ledger)
         rng.shuffle(everyone)
         leaving = everyone[:60]
         everyone = [changed(rng, one) for one in everyone[60:]] + absent[:30]
@@ -91,62 +92,6 @@ def changed(rng: random.Random, before: Item) -> Item:
         case 11:
             after["connect_card"] = {"token": "tok-en", "uri": "https://u.ri"}
     return after
-
-
-def assert_tables_equal(engine: Engine, ledger: Ledger) -> None:
-    for versioned in VERSIONED:
-        table = versioned.current.name
-        current, past = stored(engine, versioned)
-        assert current == ledger.open[table], table
-        assert sorted(past, key=by_key) == sorted(ledger.past[table], key=by_key), table
-    with database.reading(engine) as connection:
-        outcomes = connection.execute(select(SYNC_OUTCOMES)).all()
-    assert {(one.connector_id, one.outcome, one.finished_at) for one in outcomes} == ledger.outcomes
-    assert rows(engine, "connectors", "connector_id", "first_seen_at") == sorted(
-        ledger.first_seen.items()
-    )
-    removed = rows(engine, "connectors", "connector_id", "removed_at", "removed_reason")
-    assert {(key, (at, why)) for key, at, why in removed if at} == set(ledger.removed.items())
-
-
-def by_key(version: tuple[Any, ...]) -> Any:
-    key, _, valid_from, *_ = version
-    return key, valid_from
-
-
-def key_of(row: dict[str, Any], versioned: Versioned) -> tuple[Any, ...]:
-    if "fingerprint" not in versioned.key:
-        return tuple(row[name] for name in versioned.key)
-    content = {name: row[name] for name in ("code", "message", "details")}
-    return row["connector_id"], json.dumps(content, sort_keys=True), row["ordinal"]
-
-
-def stored(engine: Engine, versioned: Versioned) -> tuple[dict[Any, Any], list[Any]]:
-    """The open versions by key and the past ones, as the reference writes them."""
-    with database.reading(engine) as connection:
-        current = [row._asdict() for row in connection.execute(select(versioned.current))]
-        past = [row._asdict() for row in connection.execute(select(versioned.past))]
-    names = {*versioned.tracked, *versioned.moving} - {"fingerprints", "config_volatile"}
-    is_open = [row for row in current if row.get("removed_at") is None]
-    versions = {
-        key_of(row, versioned): (
-            {name: row[name] for name in names},
-            row["valid_from"],
-            row["changed_after"],
-        )
-        for row in is_open
-    }
-    closed = [
-        (
-            key_of(row, versioned),
-            tracked({name: row[name] for name in names - MOVING}),
-            row["valid_from"],
-            row["changed_after"],
-            row["valid_to"],
-        )
-        for row in past
-    ]
-    return versions, closed
 
 
 # --- a run that finds nothing new -----------------------------------------------------------

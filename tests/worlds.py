@@ -1,15 +1,17 @@
 """What tests say of the world: accounts, items, settings, and the tables as plain rows."""
 
 import copy
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, select
+from reference import Ledger, tracked
+from sqlalchemy import Column, Engine, MetaData, Table, select
 
 from inventory import database
-from inventory.models import Base
+from inventory.models import VERSIONED, Base, Versioned
 from inventory.settings import ApiSettings, DatabaseSettings, Secret
 from inventory.standin import StandIn
 
@@ -155,3 +157,83 @@ def rows(engine: Engine, table: str, *columns: str) -> list[tuple[Any, ...]]:
 def everything(engine: Engine, *, but: tuple[str, ...] = ()) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all tables, but those that are named."""
     return {name: rows(engine, name) for name in Base.metadata.tables if name not in but}
+
+
+# --- the tables beside the reference --------------------------------------------------------
+
+
+def _view(versioned: Versioned) -> Table:
+    """The view of a table's history, typed as its past table is."""
+    columns = (Column(column.name, column.type) for column in versioned.past.columns)
+    return Table(versioned.history, _views, *columns)
+
+
+_views = MetaData()
+READABLE = {**Base.metadata.tables, **{of.history: _view(of) for of in VERSIONED}}
+
+# Rows of tables and views, by name.
+Contents = dict[str, list[dict[str, Any]]]
+# (key, facts, valid_from, changed_after, valid_to), as the reference writes them.
+Version = tuple[Any, ...]
+
+
+def contents(engine: Engine) -> Contents:
+    """All rows of all tables and views, in one snapshot."""
+    with database.reading(engine) as connection:
+        return {
+            name: [row._asdict() for row in connection.execute(select(of))]
+            for name, of in READABLE.items()
+        }
+
+
+def assert_contents_equal(held: Contents, ledger: Ledger) -> None:
+    for versioned in VERSIONED:
+        table = versioned.current.name
+        current = {
+            key_of(row, versioned): (facts_of(row, versioned), *since(row))
+            for row in held[table]
+            if row.get("removed_at") is None
+        }
+        assert current == ledger.open[table], table
+        past = in_order(ledger.past[table])
+        assert versions(held[versioned.past.name], versioned) == past, versioned.past.name
+        still = [(key, tracked(facts), *when, None) for key, (facts, *when) in current.items()]
+        assert versions(held[versioned.history], versioned) == in_order(past + still), table
+    outcomes = held["sync_outcomes"]
+    ends = [(row["connector_id"], row["outcome"], row["finished_at"]) for row in outcomes]
+    assert sorted(ends) == sorted(ledger.outcomes)
+    everyone = {row["connector_id"]: row for row in held["connectors"]}
+    assert {key: row["first_seen_at"] for key, row in everyone.items()} == ledger.first_seen
+    removed = {
+        key: (row["removed_at"], row["removed_reason"])
+        for key, row in everyone.items()
+        if row["removed_at"]
+    }
+    assert removed == ledger.removed
+
+
+def versions(held: list[dict[str, Any]], versioned: Versioned) -> list[Version]:
+    return in_order(
+        (key_of(row, versioned), tracked(facts_of(row, versioned)), *since(row), row["valid_to"])
+        for row in held
+    )
+
+
+def in_order(of: Any) -> list[Version]:
+    return sorted(of, key=lambda version: (version[0], version[2]))
+
+
+def facts_of(row: dict[str, Any], versioned: Versioned) -> dict[str, Any]:
+    names = {*versioned.tracked, *versioned.moving} - {"fingerprints"}
+    return {name: row[name] for name in names if name in row}
+
+
+def since(row: dict[str, Any]) -> tuple[datetime, datetime | None]:
+    return row["valid_from"], row["changed_after"]
+
+
+def key_of(row: dict[str, Any], versioned: Versioned) -> tuple[Any, ...]:
+    if "fingerprint" not in versioned.key:
+        return tuple(row[name] for name in versioned.key)
+    content = {name: row[name] for name in ("code", "message", "details", "extra")}
+    return row["connector_id"], json.dumps(content, sort_keys=True), row["ordinal"]

@@ -1,0 +1,388 @@
+"""Accounts that change at random, between walks and during them, against the reference.
+
+Each example is a story: connectors come, change, go and return, groups are hidden and shown, and
+now and then a run takes a look, in the middle of which more of the same may happen and any answer
+may be a bad one. What the API really said is kept; from that the reference tells what the run had
+to make of it, and after each run every table and view must hold just that, on both databases.
+"""
+
+import base64
+import copy
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
+from reference import VOLATILE, Ledger, verdict
+from sqlalchemy import Engine
+from worlds import (
+    KEY,
+    SECRET,
+    Account,
+    Calendar,
+    Contents,
+    Item,
+    Patience,
+    api_settings,
+    assert_contents_equal,
+    contents,
+    item,
+    versions,
+)
+
+from inventory import database
+from inventory.errors import InventoryError
+from inventory.models import VERSIONED, Base
+from inventory.settings import RemovalSettings
+from inventory.standin import Answer, StandIn
+from inventory.sync import sync
+
+# --- what may be said of a connector --------------------------------------------------------
+
+ABSENT = "(no such field)"
+EARLY, LATE = "2026-11-20T01:00:00Z", "2026-11-20T04:30:00.250+01:00"
+WORDS = ("x", "y", None, ABSENT)
+WARNING = {"code": "w", "message": "m", "details": {"tables": [1, 2.5]}}
+OTHER = {"code": "w", "message": "n", "since": "today"}
+PASSED, FAILED = ({"title": "t", "status": word, "message": "m"} for word in ("PASSED", "FAILED"))
+ALERTS = ([], [WARNING], [WARNING, OTHER], [OTHER, WARNING, WARNING], None, ABSENT)
+
+OF_CONNECTOR = {
+    "group_id": ("a", "b", None, ABSENT),
+    "paused": (True, False, None, ABSENT),
+    "pause_after_trial": (True, False),
+    "created_at": (EARLY, LATE, None, ABSENT),
+    "succeeded_at": (EARLY, LATE, None, ABSENT),
+    "failed_at": (EARLY, LATE, None, ABSENT),
+    "connect_card": ({"token": "t", "uri": "u"}, ABSENT),
+    "schedule": ({"cron": ["1 2 * * *"]}, None, ABSENT),
+    "novelty": ({"deep": [1, {"er": None}]}, "plain", None, ABSENT),
+    "status": (None, ABSENT),
+    **dict.fromkeys(("service_version", "sync_frequency", "data_delay_threshold"), (5, 60, None)),
+    **dict.fromkeys(("service", "schema", "connected_by", "daily_sync_time"), WORDS),
+    **dict.fromkeys(("schedule_type", "data_delay_sensitivity", "networking_method"), WORDS),
+    **dict.fromkeys(("private_link_id", "proxy_agent_id"), WORDS),
+    **dict.fromkeys(("hybrid_deployment_agent_id", "local_processing_agent_id"), WORDS),
+}
+OF_STATUS = {
+    "setup_state": ("connected", "broken", None, ABSENT),
+    "is_historical_sync": (True, False, None),
+    "rescheduled_for": (EARLY, LATE, None),
+    "status_novelty": ([1], ABSENT),
+    **dict.fromkeys(("sync_state", "update_state", "schema_status"), WORDS),
+}
+TOLD_OR_NOT = {
+    "config": ({}, {"host": "h"}, {"host": "i", VOLATILE: 1}, {VOLATILE: 2}, None, ABSENT),
+    "connect_card_config": ({}, {"redirect_uri": "u"}, None, ABSENT),
+    "source_sync_details": ({}, {"rows": 3}, None, ABSENT),
+    "warnings": ALERTS,
+    "tasks": ALERTS,
+    "setup_tests": ([], [FAILED], [FAILED, PASSED], [PASSED, FAILED, PASSED], None, ABSENT),
+}
+IN_STATUS = {*OF_STATUS, "warnings", "tasks"}
+GROUPS = ("a", "b", None)
+NAMES = tuple(f"c{number}" for number in range(9))
+
+# A verb of World, and its words.
+Change = tuple[Any, ...]
+
+
+class World(Account):
+    """An account in which things happen. What was deleted returns as it was."""
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__()
+        self.account_id = account_id
+        self._hidden: set[str | None] = set()
+        self._deleted: dict[str, Item] = {}
+
+    def items(self) -> list[Item]:
+        return [one for one in self.connectors if one.get("group_id") not in self._hidden]
+
+    def has(self, name: str) -> bool:
+        """Whether it exists, be it hidden or not."""
+        return any(one["id"] == name for one in self.connectors)
+
+    def change(self, changes: list[Change]) -> None:
+        for verb, *words in changes:
+            getattr(self, verb)(*words)
+
+    def create(self, name: str, group: str | None, at_front: bool) -> None:
+        """At the front it shifts all others: a walk sees the end of its last page again."""
+        if not self.has(name):
+            new = self._deleted.pop(name, None) or item(name, group_id=group)
+            self.connectors.insert(0 if at_front else len(self.connectors), new)
+
+    def delete(self, name: str) -> None:
+        """All behind it move up: a walk that is past it skips one that lives."""
+        for one in [one for one in self.connectors if one["id"] == name]:
+            self.connectors.remove(one)
+            self._deleted[name] = one
+
+    def alter(self, place: int, *fields: tuple[str, Any]) -> None:
+        """Say something else of the connector in a place of the list, if there is one."""
+        for one in self.connectors[place : place + 1]:
+            for name, value in fields:
+                if name in IN_STATUS:
+                    one["status"] = one.get("status") or {}
+                section = one["status"] if name in IN_STATUS else one
+                section[name] = copy.deepcopy(value)
+                if value == ABSENT:
+                    del section[name]
+
+    def shuffle(self, number: int) -> None:
+        random.Random(number).shuffle(self.connectors)
+
+    def hide(self, group: str | None) -> None:
+        self._hidden.add(group)
+
+    def show(self, group: str | None) -> None:
+        self._hidden.discard(group)
+
+
+# --- what may be wrong with an answer -------------------------------------------------------
+
+
+def paged(real: Answer, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Answer:
+    """Change the page in an answer, if there is one."""
+    data = json.loads(real.body).get("data", {})
+    return Answer.success(change(data)) if "items" in data else real
+
+
+def again(word: str | None) -> Item:
+    """One that is listed elsewhere too, but otherwise."""
+    return item(NAMES[0], schema=word)
+
+
+START = base64.b64encode(b'{"skip": 0}').decode()
+FAULTS: dict[str, Callable[[Answer], Answer]] = {
+    "broken off": lambda real: replace(real, cut=20),
+    "rate limit": lambda real: Answer.error(429, "TooManyRequests", Retry_After="7"),
+    "server error": lambda real: Answer.error(500, "InternalError"),
+    "HTML": lambda real: Answer(200, b"<html>Log in</html>"),
+    "no envelope": lambda real: Answer(200, b"[]"),
+    "unauthorized": lambda real: Answer.error(401, "Unauthorized"),
+    "forbidden": lambda real: Answer.error(403, "Forbidden"),
+    "proxy forbids": lambda real: Answer(403, b"<html>Forbidden</html>"),
+    "proxy finds nothing": lambda real: Answer(404, b"<html>Not here</html>"),
+    "retired": lambda real: Answer.error(404, "NotFound"),
+    "repeated cursor": lambda real: paged(real, lambda page: page | {"next_cursor": START}),
+    "one for another": lambda real: paged(
+        real, lambda page: page | {"items": page["items"][1:] + page["items"][-1:]}
+    ),
+    "one more": lambda real: paged(
+        real, lambda page: page | {"items": [*page["items"], again(page.get("next_cursor"))]}
+    ),
+    "no more": lambda real: paged(real, lambda page: {"items": []}),
+}
+# Those that nobody could tell from a good answer.
+MISLEADING = ["repeated cursor", "one for another", "one more", "no more"]
+
+# What happens in the account just before which request is answered.
+Act = tuple[int, Change]
+# Whether pages or single connectors are meant, from which of them on, how many, and what is wrong.
+Fault = tuple[bool, int, int, str]
+
+
+class Stage(StandIn):
+    """The API of one world after another: acts and faults are put in, and what it said is kept."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world, key=KEY, secret=SECRET)
+        self.perform(world, [], [])
+
+    def perform(self, world: World, acts: list[Act], faults: list[Fault]) -> None:
+        self.account = self._world = world
+        self._acts, self._faults, self.said = acts, faults, []
+
+    def answer(self, path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
+        now = len(self.said) + 1
+        self._world.change([change for number, change in self._acts if number == now])
+        answer = super().answer(path, query, headers)
+        if answer.status == 404 and self._world.has(path.rsplit("/", 1)[1]):
+            answer = Answer.error(403, "Forbidden")  # it is hidden from this key
+        if fault := self._fault(is_page="limit" in query):
+            answer = FAULTS[fault](answer)
+        self.said.append((self.requests[-1], answer))
+        return answer
+
+    def _fault(self, *, is_page: bool) -> str | None:
+        number = 1 + sum(("limit" in request.query) == is_page for request, _ in self.said)
+        for of_pages, first, count, fault in self._faults:
+            if of_pages == is_page and first <= number < first + count:
+                return fault
+        return None
+
+
+# --- the model ------------------------------------------------------------------------------
+
+
+def alterations(fields: dict[str, Any]) -> st.SearchStrategy[Change]:
+    said = st.sampled_from([(name, value) for name in fields for value in fields[name]])
+    altered = st.lists(said, min_size=1, max_size=5)
+    return st.builds(lambda place, fields: ("alter", place, *fields), st.integers(0, 3), altered)
+
+
+def creations(*, at_front: bool) -> st.SearchStrategy[Change]:
+    return st.tuples(st.just("create"), names, groups, st.just(at_front))
+
+
+names, groups = st.sampled_from(NAMES), st.sampled_from(GROUPS)
+changes = st.one_of(
+    creations(at_front=False),
+    creations(at_front=True),
+    alterations(OF_CONNECTOR),
+    alterations(OF_STATUS),
+    alterations(TOLD_OR_NOT),
+    st.tuples(st.just("delete"), names),
+    st.tuples(st.just("shuffle"), st.integers(0, 9)),
+    st.tuples(st.sampled_from(["hide", "show", "show"]), groups),
+)
+requests = st.integers(1, 6)
+lasting = st.sampled_from([1, 1, 9])
+plain, misleading = st.sampled_from(sorted({*FAULTS} - {*MISLEADING})), st.sampled_from(MISLEADING)
+faults = st.one_of(
+    st.tuples(st.just(True), st.integers(1, 4), lasting, plain),
+    st.tuples(st.just(True), st.integers(1, 3), lasting, misleading),
+    st.tuples(st.just(False), st.integers(1, 2), lasting, plain),
+)
+rules = st.builds(
+    RemovalSettings,
+    suspect_percent=st.sampled_from([20, 50]),
+    suspect_count=st.sampled_from([1, 2, 5]),
+    suspect_group=st.sampled_from([2, 3]),
+    max_questions=st.sampled_from([500, 2]),
+    accept=st.sampled_from([False, False, False, True]),
+)
+
+
+class Model(RuleBasedStateMachine):
+    """Two accounts in one database; the second one's connectors may have the same ids."""
+
+    def __init__(self, engine: Engine, stage: Stage) -> None:
+        super().__init__()
+        self.engine, self.stage = engine, stage
+        self.worlds = {name: World(name) for name in ("one", "two")}
+        self.ledger, self.clock = Ledger("one"), Calendar()
+        with database.transaction(engine) as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(table.delete())
+        self.held = contents(engine)
+
+    @initialize(coming=st.lists(creations(at_front=False), min_size=2, max_size=14))
+    def begin(self, coming: list[Change]) -> None:
+        self.run("one", coming, [], [], 4, 1, RemovalSettings(), 0)
+
+    @rule(
+        account=st.sampled_from(["one", "one", "one", "two"]),
+        before=st.lists(changes, min_size=2, max_size=8),
+        during=st.lists(st.tuples(requests, changes), max_size=4),
+        faults=st.lists(faults, max_size=4),
+        page_size=st.sampled_from([1, 2, 3, 9, 9]),
+        attempts=st.integers(1, 2),
+        rules=rules,
+        hours=st.sampled_from([24, 1, 0, -48]),
+    )
+    def run(
+        self,
+        account: str,
+        before: list[Change],
+        during: list[Act],
+        faults: list[Fault],
+        page_size: int,
+        attempts: int,
+        rules: RemovalSettings,
+        hours: int,
+    ) -> None:
+        """Let an account change and run, and hold the tables against the reference."""
+        self.clock.now += timedelta(hours=hours)
+        self.ledger.account_id = account
+        self.worlds[account].change(before)
+        self.stage.perform(self.worlds[account], during, faults)
+        api = api_settings(
+            self.stage,
+            account=account,
+            endpoint="connectors",
+            page_size=page_size,
+            attempts=attempts,
+        )
+        row = attempt(partial(sync, self.engine, api, rules, clock=self.clock))
+        held, self.held = self.held, contents(self.engine)
+        want, items, gone = verdict(self.stage.said, attempts, self.ledger.held(), rules)
+        if want["status"] != "failed":
+            now = max([self.clock.now, *(at + timedelta.resolution for at in self.ledger.seen)])
+            want |= {"observed_at": now} | self.ledger.observe(items, gone, now)
+        elif row["status"] == "failed":
+            assert self.held | {"sync_runs": []} == held | {"sync_runs": []}
+        assert {name: row[name] for name in want} == want
+        assert row == max(self.held["sync_runs"], key=itemgetter("run_id"))
+        assert_contents_equal(self.held, self.ledger)
+        assert_history_tells_what_was_seen(self.held, self.ledger)
+
+
+def attempt(run: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """The row of a run, whether it failed or not; nobody waits."""
+    try:
+        return run(http_clock=Patience())
+    except InventoryError as error:
+        return error.run or {}
+
+
+def assert_history_tells_what_was_seen(held: Contents, ledger: Ledger) -> None:
+    """At the instant of each run, history shows what was open then; no two versions overlap."""
+    for versioned in VERSIONED:
+        ends: dict[Any, Any] = {}
+        history = versions(held[versioned.history], versioned)
+        for key, _, valid_from, _, valid_to in history:
+            assert key not in ends or (ends[key] is not None and ends[key] <= valid_from)
+            assert valid_to is None or valid_from < valid_to
+            ends[key] = valid_to
+        for at, seen in ledger.seen.items():
+            then = {
+                key: facts
+                for key, facts, valid_from, _, valid_to in history
+                if valid_from <= at and (valid_to is None or at < valid_to)
+            }
+            assert then == seen[versioned.current.name], at
+
+
+# --- the examples ---------------------------------------------------------------------------
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Deal the examples out to several tests, so that all cores have some."""
+    if "number" in metafunc.fixturenames:
+        thorough = metafunc.config.getoption("--thorough")
+        metafunc.parametrize("number", range(100 if thorough else 2))
+
+
+def test_tables_hold_what_the_reference_tells_after_every_run(engine: Engine, number: int) -> None:
+    """The number says which examples: each test has its own, and has them again the next time."""
+    with Stage(World("one")) as stage:
+        for part in range(6):
+            story = seed(6 * number + part)(partial(Model, engine, stage))
+            run_state_machine_as_test(story, settings=FEW)
+
+
+# Many times a few: from the tenth on, most examples are variations of the one before.
+FEW = settings(
+    max_examples=9,
+    stateful_step_count=7,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
