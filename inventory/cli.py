@@ -85,26 +85,30 @@ def _is_quiet() -> bool:
 
 
 def _fail(error: InventoryError, debug: bool) -> NoReturn:
+    from inventory.output import printable
     from inventory.redaction import redacted
 
     if debug:
-        click.echo(redacted(traceback.format_exc()), err=True, nl=False)
+        for line in redacted(traceback.format_exc()).splitlines():
+            click.echo(printable(line), err=True)
     # What the run log says of it is said here, too.
     message = error.run["error_message"] if error.run else str(error)
-    click.echo(f"Error: {redacted(message)}", err=True)
+    click.echo(f"Error: {printable(redacted(message))}", err=True)
     sys.exit(error.exit_code)
 
 
-class _Seconds(click.FloatRange):
+class _Finite(click.FloatRange):
+    """A range that "nan" is not in, which no comparison keeps out."""
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        seconds = super().convert(value, param, ctx)
-        if not math.isfinite(seconds):
-            self.fail(f"{value} is no number of seconds.", param, ctx)
-        return seconds
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number.", param, ctx)
+        return number
 
 
-NOT_NEGATIVE = click.IntRange(0, 1_000_000)
-POSITIVE, SECONDS = click.IntRange(1, 1_000_000), _Seconds(min=0, min_open=True)
+POSITIVE, NOT_NEGATIVE = click.IntRange(1, 1_000_000), click.IntRange(0, 1_000_000)
+SECONDS, PERCENT = _Finite(0, 31_536_000, min_open=True), _Finite(0, 100)
 
 
 def setting(flag: str, kind: "click.ParamType[Any]", default: Any, words: str) -> Decorator:
@@ -136,23 +140,21 @@ def format_option(*formats: str) -> Decorator:
     "Name that the list is served under; auto tries the first, then the second.",
 )
 @setting("--page-size", click.IntRange(1, 1000), 1000, "Connectors asked for at a time.")
-@setting("--deadline", SECONDS, 900, "Seconds within which all of the API must have been read.")
+@setting("--deadline", SECONDS, 900, "Seconds after which nothing more is asked of the API.")
 @setting("--attempts", POSITIVE, 6, "How often one request is sent before the run fails.")
 @setting("--connect-timeout", SECONDS, 10, "Seconds to wait for a connection.")
 @setting("--read-timeout", SECONDS, 60, "Seconds to wait for an answer to go on.")
 @setting("--max-response-mb", POSITIVE, 64, "Largest answer that is read.")
 @setting(
     "--suspect-percent",
-    click.FloatRange(0, 100),
+    PERCENT,
     20,
-    "Withhold removals where more of all connectors are missing at once, ...",
+    "Withhold removals where more than this percentage of all connectors ...",
 )
-@setting("--suspect-count", POSITIVE, 5, "... and at least this many.")
-@setting(
-    "--suspect-group", POSITIVE, 3, "Withhold them where all of such a large group are missing."
-)
-@click.option("--accept-removals", is_flag=True, help="Believe this once that they are gone.")
-@setting("--max-questions", NOT_NEGATIVE, 500, "Missing connectors asked for by id in one run.")
+@setting("--suspect-count", POSITIVE, 5, "... and at least this many are missing at once, ...")
+@setting("--suspect-group", POSITIVE, 3, "... or all of a group of at least this many.")
+@click.option("--accept-removals", is_flag=True, help="Believe in this run that they are gone.")
+@setting("--max-questions", NOT_NEGATIVE, 500, "Most missing ones that a run asks for and removes.")
 @click.option("--skip-if-running", is_flag=True, help="Exit 0 where another run is at work.")
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @format_option("text", "json")
@@ -196,7 +198,8 @@ def sync(
             except AlreadyRunning as running:
                 if not skip_if_running:
                     raise
-                click.echo(f"Skipped: {running}", err=True)
+                if not _is_quiet():
+                    click.echo(f"Skipped: {running.what}", err=True)
                 return
             except InventoryError as error:
                 if output_format == "json" and error.run is not None:

@@ -85,6 +85,7 @@ class Client:
         self._clock = clock
         self._ends_at = clock.monotonic() + settings.deadline
         self._session = transport.session(settings)
+        self._purged = transport.purger(settings)
 
     def close(self) -> None:
         self._session.close()
@@ -234,7 +235,7 @@ class Client:
                 )
             if self._clock.monotonic() > self._ends_at:
                 raise Unusable("did not end before the run's deadline")
-        return bytes(body)
+        return self._purged(bytes(body))
 
     def _wait_or_give_up(self, path: str, attempt: int, failure: Unusable) -> None:
         remaining = self._ends_at - self._clock.monotonic()

@@ -48,7 +48,7 @@ def connect(settings: DatabaseSettings) -> Engine:
     """
     try:
         url = _parse(settings.url.reveal())
-        hide(url.password, *_texts(url.query.get("password")))
+        hide(*_telling_passwords(url))
         if url.get_backend_name() == "sqlite":
             return _sqlite(url)
         return _postgresql(url, settings.schema)
@@ -81,8 +81,14 @@ def is_sqlite(of: Engine | Connection) -> bool:
     return of.dialect.name == "sqlite"
 
 
-def _texts(of: str | Sequence[str] | None) -> Sequence[str]:
-    return [of] if isinstance(of, str) else of or ()
+def _telling_passwords(url: URL) -> list[str]:
+    """The passwords in a URL, but for one that is a word of every message: postgres:postgres@.
+
+    To take that out would garble messages, and hide nothing that the next guess does not find.
+    """
+    given = [url.password, *url.normalized_query.get("password", ())]
+    words = f"{url.set(password=None, query={})} inventory postgresql database".lower()
+    return [password for password in given if password and password.lower() not in words]
 
 
 def _parse(text_url: str) -> URL:
@@ -140,12 +146,16 @@ def _postgresql(url: URL, schema: str | None) -> Engine:
 
 
 # What this tool needs, whatever the server's defaults are. psycopg reads times in the session's
-# zone and style, and fails where that leaves year 1 or 9999; the transaction of the lock is idle
-# while the API is waited for.
+# zone and style, and fails where that leaves year 1 or 9999. The transaction of the lock is idle
+# while the API is waited for. A host that dies says nothing: the server lets go of what it held
+# after two minutes without a sign of it.
 _TRANSACTION = """
 select set_config('TimeZone', 'UTC', true),
        set_config('DateStyle', 'ISO', true),
-       set_config('idle_in_transaction_session_timeout', '0', true)"""
+       set_config('idle_in_transaction_session_timeout', '0', true),
+       set_config('tcp_keepalives_idle', '60', true),
+       set_config('tcp_keepalives_interval', '15', true),
+       set_config('tcp_keepalives_count', '4', true)"""
 
 
 def _sqlite(url: URL) -> Engine:
@@ -172,6 +182,11 @@ def _sqlite(url: URL) -> Engine:
         # The driver begins transactions only before some statements, which leaves DDL outside.
         dbapi.isolation_level = None
         dbapi.execute("pragma temp_store = file")
+
+    @event.listens_for(engine, "invalidate")
+    def undo(dbapi: sqlite3.Connection, *_: object) -> None:
+        # One that a signal ends in the midst of an answer would live on, and its lock with it.
+        dbapi.rollback()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -61,6 +61,10 @@ class AlreadyRunning(TryAgain):
 
     code = "already_running"
 
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} Wait for it, or pass --skip-if-running to let this one go.")
+        self.what = what
+
 
 class TakenOver(TryAgain):
     """Another run of the same account went ahead while this one was at work."""

@@ -4,6 +4,7 @@ A section is what goes into one of the versioned tables. `connect_card` is a bea
 is dropped undecoded.
 """
 
+import json
 from typing import NamedTuple
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import Raw
 
 from inventory.errors import PayloadUnusable
 from inventory.fields import SYNC_TIMES, decode
+from inventory.redaction import REDACTED
 
 LISTS = ("warnings", "tasks", "setup_tests")
 
@@ -22,6 +24,8 @@ MAX_ID = 255  # bytes
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 ADVICE = "If it lasts, the API has changed: look for a newer version of this tool."
 
+_CARD_SECRET = 16  # characters; the real ones have many more, and shorter ones may be words
+
 _split = msgspec.json.Decoder(dict[str, Raw]).decode
 _NULL = b"null"
 
@@ -29,6 +33,8 @@ _NULL = b"null"
 class Item(NamedTuple):
     """An item cut into its sections, undecoded. A list that was not told is None."""
 
+    raw: Raw
+    card: Raw | None
     connector_id: str
     connector: dict[str, Raw]
     status: dict[str, Raw]
@@ -47,7 +53,7 @@ def cut(raw: Raw) -> Item:
     except UNREADABLE:
         raise PayloadUnusable(f"The API listed an item that is no JSON object. {ADVICE}") from None
     connector_id = _usable_id(connector.pop("id", None))
-    connector.pop("connect_card", None)
+    card = connector.pop("connect_card", None)
     status = _pop_status(connector)
     sync_times = {
         field.name: connector.pop(field.name) for field in SYNC_TIMES if field.name in connector
@@ -57,7 +63,26 @@ def cut(raw: Raw) -> Item:
         "tasks": _pop_list(status, "tasks"),
         "setup_tests": _pop_list(connector, "setup_tests"),
     }
-    return Item(connector_id, connector, status, sync_times, lists)
+    return Item(raw, card, connector_id, connector, status, sync_times, lists)
+
+
+def without_card(item: Item) -> Item:
+    """Return the item with what its connect card holds taken out wherever it is repeated."""
+    try:
+        told = decode(item.card or _NULL)
+    except UNREADABLE:
+        told = None
+    secrets = [
+        json.dumps(value, ensure_ascii=False)[1:-1].encode()
+        for value in (told.values() if isinstance(told, dict) else ())
+        if isinstance(value, str) and len(value) >= _CARD_SECRET
+    ]
+    text = bytes(item.raw)
+    if all(text.count(secret) < 2 for secret in secrets):
+        return item
+    for secret in secrets:
+        text = text.replace(secret, REDACTED.encode())
+    return cut(Raw(text))._replace(connector_id=item.connector_id)
 
 
 def _usable_id(raw: Raw | None) -> str:
@@ -77,7 +102,7 @@ def is_usable_id(text: str) -> bool:
     """
     if text in (".", ".."):  # which in the path of a question would lead elsewhere
         return False
-    return 0 < len(text.encode()) <= MAX_ID and text.isprintable() and "\ufffd" not in text
+    return text.isprintable() and "\ufffd" not in text and 0 < len(text.encode()) <= MAX_ID
 
 
 def _pop_status(connector: dict[str, Raw]) -> dict[str, Raw]:

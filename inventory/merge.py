@@ -210,13 +210,6 @@ def _open(versioned: Versioned) -> Insert:
     return insert(versioned.current).from_select(list(values), new)
 
 
-def _spare_those_of_others() -> Delete:
-    """Another account may have taken a connector in since this run asked what it holds."""
-    connector = CONNECTORS.current.c
-    mine = select(connector.connector_id).where(connector.account_id == _ACCOUNT)
-    return delete(STAGED_REMOVALS).where(STAGED_REMOVALS.c.connector_id.not_in(mine))
-
-
 def _mark_removed() -> Update:
     connectors, removed = CONNECTORS.current, STAGED_REMOVALS.c
     return (
@@ -261,7 +254,6 @@ def _statements(versioned: Versioned) -> Iterator[Executable]:
 
 
 _MERGE = (
-    _spare_those_of_others(),
     *(statement for versioned in VERSIONED for statement in _statements(versioned)),
     _outcome("succeeded", "succeeded_at"),
     _outcome("failed", "failed_at"),

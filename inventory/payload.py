@@ -32,7 +32,7 @@ from inventory.fields import (
     fit,
     json_text,
 )
-from inventory.items import ADVICE, LISTS, UNREADABLE, Item, cut
+from inventory.items import ADVICE, LISTS, UNREADABLE, Item, cut, without_card
 
 # Told of every oddity: the section, the field, what is odd about it. Never a value.
 OnOddity = Callable[[str, str, str], None]
@@ -218,6 +218,7 @@ class Reader:
         fresh = [digest != known for digest, (known, _) in zip(digests, stored, strict=True)]
         if not any(fresh):
             return sum(counts)
+        item = without_card(item) if item.card else item
         fresh[_STATUS] = True  # the narrow row carries the fingerprints of all sections
         told = dict.fromkeys(SECTIONS, False)
         for n, section in enumerate(SECTIONS):

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
 from inventory.errors import RemovalsWithheld
+from inventory.items import MAX_ID
 from inventory.output import printable
 from inventory.settings import RemovalSettings
 
@@ -29,12 +30,13 @@ def doubt(
     reasons = list(_reasons(shown, missing, group_of, settings))
     if not reasons:
         return None
+    more = f" --max-questions {len(missing)}" if len(missing) > settings.max_questions else ""
     return RemovalsWithheld(
         f"The walk was complete, but {len(missing):,} of {len(group_of):,} connectors were "
         f"missing: {', and '.join(reasons)}. A key that may see less than before looks the same, "
-        "so nothing is removed by this run; all that the walk saw is taken in. Missing are "
+        "so no run removes them; what a run sees it takes in. Missing are "
         f"{_first(sorted(missing))}. Check what the key may read. If they are gone, run "
-        "`inventory sync --accept-removals` once."
+        f"`inventory sync --accept-removals{more}` once."
     )
 
 
@@ -53,7 +55,7 @@ def _reasons(
     sizes = Counter(group_of.values())
     gone = Counter(group_of.get(connector_id) for connector_id in missing)
     groups = [
-        f"{printable(group)} ({count:,})"
+        f"{printable(group)[:MAX_ID]} ({count:,})"
         for group, count in sorted(gone.items(), key=repr)
         if group is not None and count == sizes[group] >= settings.suspect_group
     ]

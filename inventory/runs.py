@@ -13,7 +13,13 @@ from sqlalchemy.exc import DBAPIError
 
 from inventory import __version__
 from inventory.database import file_of, is_sqlite
-from inventory.errors import AlreadyRunning, DatabaseUnavailable, InventoryError, TakenOver
+from inventory.errors import (
+    AlreadyRunning,
+    DatabaseUnavailable,
+    HostTrouble,
+    InventoryError,
+    TakenOver,
+)
 from inventory.merge import Moment
 from inventory.models import SYNC_RUNS
 from inventory.redaction import redacted
@@ -63,17 +69,15 @@ def _transaction_lock(engine: Engine, account_id: str) -> Iterator[Lock]:
     COMMITTED the open transaction keeps no snapshot, so it holds back no vacuum.
     """
     take = text("select pg_try_advisory_xact_lock(:name)")
-    # A host that dies says nothing: after two minutes without a sign of it the server lets go.
-    notice = text(
-        "select set_config('tcp_keepalives_idle', '60', true), "
-        "set_config('tcp_keepalives_interval', '15', true), "
-        "set_config('tcp_keepalives_count', '4', true)"
+    # It lasts as long as the API takes; since PostgreSQL 17 a server may bound that, too.
+    endless = text(
+        "select set_config(name, '0', true) from pg_settings where name = 'transaction_timeout'"
     )
     with named_errors(engine):
         connection = engine.connect()
     try:
         with named_errors(engine):
-            connection.execute(notice)
+            connection.execute(endless)
             schema = connection.scalar(text("select current_schema()"))
             taken = connection.scalar(
                 take, {"name": _lock_name(f"{schema}\0account\0{account_id}")}
@@ -116,16 +120,18 @@ def _file_lock(engine: Engine, account_id: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _already_running(account_id, engine) from None
+        except OSError as error:
+            raise HostTrouble(
+                f"The file system of {database} takes no lock ({error.strerror}), so this tool "
+                "cannot see that no other run is at work. Keep the database on a local disk."
+            ) from error
         yield
     finally:
         os.close(file)
 
 
 def _already_running(account_id: str, engine: Engine) -> AlreadyRunning:
-    return AlreadyRunning(
-        f"Another run of account {account_id} is at work on {describe(engine)}. "
-        "Wait for it, or pass --skip-if-running to let this one go."
-    )
+    return AlreadyRunning(f"Another run of account {account_id} is at work on {describe(engine)}.")
 
 
 # --- the log --------------------------------------------------------------------------------
@@ -162,7 +168,7 @@ def record_failure(
 ) -> dict[str, Any]:
     """Mark a run as failed, unless it has ended otherwise; return its row as it then is.
 
-    One that failed before it was registered (run_id None) gets a row of its own.
+    One that is not in the log, as it failed before (run_id None), gets a row of its own.
     """
     moment = clock(connection)
     facts |= {
@@ -170,10 +176,11 @@ def record_failure(
         "error_code": error.code,
         "error_message": f"{redacted(str(error))} Nothing of this run was written.",
     }
-    if run_id is None:
+    started_at = connection.scalar(select(_run.started_at).where(_run.run_id == run_id))
+    if run_id is None or started_at is None:
         run_id = _insert(connection, started_at=moment, finished_at=moment, **facts)
         return get(connection, run_id)
-    facts["finished_at"] = max(moment, get(connection, run_id)["started_at"])
+    facts["finished_at"] = max(moment, started_at)
     running = (_run.run_id == run_id, _run.status == "running")
     connection.execute(update(SYNC_RUNS).where(*running).values(facts))
     return get(connection, run_id)
@@ -197,13 +204,13 @@ def begin_merge(
         merging = text("select pg_advisory_xact_lock(:name)")
         connection.execute(merging, {"name": _lock_name(f"{schema}\0merge")})
     mine = select(_run.status, _run.started_at).where(_run.run_id == run_id).with_for_update()
-    status, started_at = connection.execute(mine).one()
+    run = connection.execute(mine).one_or_none()
     previous = last_merged_at(connection, account_id)
-    if status != "running" or previous != expected:
+    if run is None or run.status != "running" or previous != expected:
         raise TakenOver(
             f"Another run of account {account_id} took over while this one was reading."
         )
-    observed_at = max(clock(connection), started_at)
+    observed_at = max(clock(connection), run.started_at)
     newest = connection.scalar(select(func.max(_run.observed_at)))
     if newest is not None:
         observed_at = max(observed_at, newest + timedelta(microseconds=1))

@@ -77,7 +77,7 @@ class RemovalSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
-    """Where the tables are. The URL may hold a password: `database.describe` prints it masked."""
+    """Where the tables are. The URL may hold a password: `refusals.describe` prints it masked."""
 
     url: Secret
     schema: str | None = None
@@ -135,6 +135,8 @@ def _secret(environ: Mapping[str, str], names: tuple[str, ...]) -> Secret:
         if file:
             text = _read_secret_file(f"{name}_FILE", file)
         if text and text.strip():
+            if not text.strip().isprintable():  # nor is what is no UTF-8
+                raise FixSettings(f"{name} holds what is no text in one line: it cannot be a key.")
             return Secret(text.strip())
     raise FixSettings(
         f"{names[0]} is not set: export it, or name a file that holds it in {names[0]}_FILE. "
@@ -174,8 +176,11 @@ def _checked_api_url(url: str) -> str:
 def _check_authority(environ: Mapping[str, str]) -> None:
     """See that the authority is there that the HTTP library will look for under these names."""
     name = next(filter(environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")), None)
-    if name and not os.path.exists(environ[name]):
-        raise FixSettings(f"{name} names {environ[name]}, which is not there: correct the path.")
+    if name and not os.access(environ[name], os.R_OK):
+        raise FixSettings(
+            f"{name} names {environ[name]}, which is not there or cannot be read: correct the path "
+            "or its permissions."
+        )
 
 
 def _split(url: str) -> SplitResult | None:

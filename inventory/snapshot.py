@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from inventory.client import Client
 from inventory.errors import ApiUnavailable, InventoryError, RemovalsWithheld
+from inventory.items import cut
 from inventory.payload import Reader
 from inventory.removals import doubt
 from inventory.runs import Lock
@@ -130,9 +131,8 @@ def _settle(
 
 
 def _chosen(missing: Collection[str], most: int) -> list[str]:
-    """Choose by lot, or the same ones without a clear answer would keep the others waiting."""
-    ids = sorted(missing)
-    return ids if len(ids) <= most else random.sample(ids, most)
+    """Choose by lot, or the same ones without an answer would keep the others waiting."""
+    return random.sample(sorted(missing), min(most, len(missing)))
 
 
 class _Questions:
@@ -169,28 +169,27 @@ class _Questions:
     def _fate(self, connector_id: str) -> str:
         """Ask for one connector; where it is alive, take the answer as its item."""
         fate, item = self._api.connector(connector_id)
-        if fate == "not_found":
-            return "deleted" if self._are_single_ones_served() else "unknown"
-        if item is None:
-            return fate
-        batch = self._snapshot.reader.read([item])
-        if batch.connector_ids != [connector_id]:
+        if fate in ("not_found", "not_visible") and not self._are_single_ones_served():
             return "unknown"
-        self._snapshot.spool.add(batch)
-        return fate
+        if item is not None:
+            if cut(item).connector_id != connector_id:
+                return "unknown"
+            self._snapshot.spool.add(self._snapshot.reader.read([item]))
+        return "deleted" if fate == "not_found" else fate
 
     def _are_single_ones_served(self) -> bool:
-        """Ask for one that was shown, once: were single ones not served, all would be not found."""
+        """Ask for one that was shown, once: a key or a path may not lead to any single one."""
         if self._serves_single_ones is None:
             self._serves_single_ones = any(
-                self._api.connector(shown).fate == "alive"
+                item is not None and cut(item).connector_id == shown
                 for shown in islice(self._snapshot.spool.connector_ids, 1)
+                for _, item in [self._api.connector(shown)]
             )
         return self._serves_single_ones
 
 
 class _OddityLog:
-    """Logs each kind of oddity once a run, however many connectors have it."""
+    """Logs each kind of oddity once a walk, however many connectors have it."""
 
     def __init__(self) -> None:
         self._logged: set[tuple[str, str, str]] = set()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 
 from inventory import __version__, changes, database, merge, runs, schema, staging
 from inventory.client import Client
@@ -15,10 +15,13 @@ from inventory.client import Clock as HttpClock
 from inventory.errors import (
     AlreadyRunning,
     Bug,
+    FixSettings,
     HostTrouble,
     Interrupted,
     InventoryError,
+    TakenOver,
 )
+from inventory.items import MAX_ID, is_usable_id
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, SYNC_RUNS
 from inventory.settings import ApiSettings, RemovalSettings
 from inventory.snapshot import Held, OnPage, Snapshot, take
@@ -45,6 +48,7 @@ def sync(
     "withheld" where so many connectors were missing that they were not believed to be gone.
     Raises an InventoryError after marking the run as failed; nothing else is written then.
     """
+    _check_account(settings.account)
     schema.prepare(engine)
     with closing(Client(settings, http_clock)) as api:
         return _Run(engine, settings, removals, api, clock, on_page).execute()
@@ -117,7 +121,7 @@ class _Run:
             log.error("The run could not be marked as failed: %s", second)
             raise error from cause
         error.run = row
-        if row["status"] in runs.COMPLETE:
+        if row["status"] in runs.COMPLETE and not isinstance(error, TakenOver):
             # The answer to the commit was lost, the commit was not.
             log.warning("%s But the run had been merged.", error)
             return row
@@ -136,6 +140,7 @@ def preview(
     The merge itself is done and rolled back, so that the answer cannot differ from the run's. On
     an empty database it is done in memory.
     """
+    _check_account(settings.account)
     if schema.state_of(engine) is schema.State.EMPTY:
         with database.in_memory() as stand_in:
             schema.prepare(stand_in)
@@ -182,6 +187,13 @@ def _previewed(
     return runs.get(connection, 0) | {"run_id": None, "status": "dry_run"}, listed
 
 
+def _check_account(name: str | None) -> None:
+    if name is not None and not is_usable_id(name):
+        raise FixSettings(
+            f"--account is no name: it takes up to {MAX_ID} bytes of printable characters."
+        )
+
+
 def _held(connection: Connection, account_id: str) -> Held:
     """What the account's connectors are that exist, as far as the database knows."""
     status, connector = CONNECTOR_STATUS.current.c, CONNECTORS.current.c
@@ -219,8 +231,28 @@ def _merged(connection: Connection, moment: merge.Moment, snapshot: Snapshot) ->
     if snapshot.changes_nothing:
         return facts
     staging.stage(connection, snapshot.spool, snapshot.removals)
+    _refuse_those_of_others(connection, moment.account_id)
     merge.merge(connection, moment)
     return facts | changes.count(connection, moment)
+
+
+def _refuse_those_of_others(connection: Connection, account_id: str) -> None:
+    """Two names for one account would take its connectors from each other, and guard none."""
+    staged, connector = staging.STAGED["connectors"].c, CONNECTORS.current.c
+    theirs = (
+        select(connector.account_id, func.count())
+        .join(staging.STAGED["connectors"], staged.connector_id == connector.connector_id)
+        .where(connector.account_id != account_id, connector.removed_at.is_(None))
+        .group_by(connector.account_id)
+        .order_by(func.count().desc())
+    )
+    other = connection.execute(theirs).first()
+    if other is not None:
+        raise FixSettings(
+            f"{other[1]:,} connectors that account {account_id} shows are held for account "
+            f"{other[0]}: they are taken from no account. If the two are one, pass "
+            f"--account {other[0]}."
+        )
 
 
 def _host_trouble(error: OSError) -> HostTrouble:

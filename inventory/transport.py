@@ -9,7 +9,8 @@ import errno
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
@@ -21,8 +22,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from inventory import __version__
-from inventory.redaction import hide
+from inventory.redaction import REDACTED, hide
 from inventory.settings import ApiSettings
+
+_CREDENTIAL = 12  # characters; the real ones have more, and a shorter one may be a word
 
 
 def session(settings: ApiSettings) -> requests.Session:
@@ -44,6 +47,20 @@ def session(settings: ApiSettings) -> requests.Session:
     for scheme in ("https://", "http://"):
         made.mount(scheme, _Adapter())
     return made
+
+
+def purger(settings: ApiSettings) -> Callable[[bytes], bytes]:
+    """Make what takes key and secret out of an answer: an API may quote them, in any field."""
+    key, secret = settings.key.reveal(), settings.secret.reveal()
+    texts = (key, secret, b64encode(f"{key}:{secret}".encode()).decode())
+    secrets = [text.encode() for text in texts if len(text) >= _CREDENTIAL]
+
+    def purged(body: bytes) -> bytes:
+        for each in secrets:
+            body = body.replace(each, REDACTED.encode())
+        return body
+
+    return purged
 
 
 def _proxy_passwords() -> Iterator[str]:

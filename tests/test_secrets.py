@@ -23,7 +23,7 @@ from inventory.standin import Answer, Request, StandIn
 from inventory.sync import sync
 
 BASIC = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
-CARD = {"token": "card-token-4711", "uri": "https://card.example/?auth=card-uri-4711"}
+CARD = {"token": "the-token-of-the-card-4711", "uri": "https://card.example/?auth=card-uri-4711"}
 PASSWORD = "pass:word/5150"
 SECRETS = (KEY, SECRET, BASIC, "4711", PASSWORD, quote(PASSWORD, safe=""))
 
@@ -81,7 +81,10 @@ def test_nothing_that_is_said_or_stored_holds_a_secret(
 ) -> None:
     account.connectors = [item("one", connect_card=CARD), item("gone", connect_card=CARD)]
     sync(engine, api_settings(api))
-    account.connectors = [item("one", connect_card=CARD, paused=True, extra={"token": "4711"})]
+    quoting = {"message": f"{ECHO} {CARD['token']}", "details": {"link": CARD["uri"]}}
+    account.connectors = [
+        item("one", connect_card=CARD, paused=True, schema=ECHO, status={"tasks": [quoting]})
+    ]
     api.intercept = QUOTING[place]
     shown = said("-m", "inventory", "sync", "--attempts", "1", "-vvv", "--debug")
     assert "GET /v1/" in shown  # the libraries did talk

@@ -23,6 +23,7 @@ from worlds import (
 )
 
 from inventory import database
+from inventory.errors import FixSettings
 from inventory.models import Base
 from inventory.standin import StandIn
 from inventory.sync import sync
@@ -250,16 +251,24 @@ def test_anomalies_are_counted_in_every_run_that_shows_them(
     ]
 
 
-def test_connector_may_move_to_another_account_while_the_clock_stands_still(
+def test_connector_is_taken_from_no_account_unless_it_was_removed_there(
     engine: Engine, api: StandIn, account: Account
 ) -> None:
+    """Under two names, one account would take its connectors from itself, and guard none."""
     clock = Calendar()
+    account.connectors = [item("one"), item("two"), item("three")]
+    sync(engine, api_settings(api, account="here"), clock=clock)
+    before = everything(engine, but=("sync_runs",))
+    account.connectors = [item("two", paused=True), item("three"), item("new")]
+    with pytest.raises(FixSettings, match=r"2 connectors .* account there .*--account here"):
+        sync(engine, api_settings(api, account="there"), clock=clock)
+    assert everything(engine, but=("sync_runs",)) == before
+    sync(engine, api_settings(api, account="here"), clock=clock)
     account.connectors = [item("one")]
-    for name in ("here", "there", "here"):
-        sync(engine, api_settings(api, account=name), clock=clock)
-    moved = [name for name, _ in sorted(rows(engine, "connectors_past", "account_id", "valid_to"))]
-    assert moved == ["here", "there"]
-    assert rows(engine, "connectors", "account_id") == [("here",)]
+    run = sync(engine, api_settings(api, account="there"), clock=clock)
+    assert (run["added"], run["returned"]) == (0, 1)
+    assert rows(engine, "connectors_past", "connector_id", "account_id")[0] == ("one", "here")
+    assert ("one", "there") in rows(engine, "connectors", "connector_id", "account_id")
 
 
 def test_accounts_in_one_database_never_touch_each_other(
