@@ -118,6 +118,13 @@ class Ledger:
         facts = {key: facts for (key,), (facts, *_) in self.open["connectors"].items()}
         return {k: f["group_id"] for k, f in facts.items() if f["account_id"] == self.account_id}
 
+    def owned_by_another(self, items: list[Item]) -> bool:
+        """Whether any of them exists in another account: then it is taken from none."""
+        mine = self.held()
+        return any(
+            (one["id"],) in self.open["connectors"] for one in items if one["id"] not in mine
+        )
+
     def observe(self, items: list[Item], gone: dict[str, str], now: datetime) -> dict[str, int]:
         """Take in what a complete walk saw; `gone` are the removed ones and why.
 
@@ -310,7 +317,7 @@ def asked(
         connector_id = request.path.rsplit("/", 1)[1]
         left.remove(connector_id)
         wrong, code = failure(answer), code_of(answer)
-        if code == "NotFound" and served is None:
+        if code in ("NotFound", "Forbidden") and served is None:
             proof = proven(answers, [*shown, *(item["id"] for item in alive)])
             wrong, served = proof or wrong, None if proof == UNUSABLE else proof is None
         if wrong == UNAVAILABLE:
@@ -319,13 +326,13 @@ def asked(
             alive.append(body(answer)["data"])
         elif code == "NotFound_Connector" or (code == "NotFound" and served):
             gone[connector_id] = "deleted"
-        elif code == "Forbidden":
+        elif code == "Forbidden" and served:
             gone[connector_id] = "not_visible"
     return alive, gone
 
 
 def proven(answers: Said, known: list[str]) -> str | None:
-    """A bare NotFound is what a retired endpoint says too: it counts if a known one is served."""
+    """Others may hear NotFound or Forbidden, too: they count if one that is known is served."""
     if not known:
         return "settings"
     request, answer = next(answers)

@@ -130,14 +130,32 @@ def test_number_of_seconds_that_is_none_is_refused(option: str, value: str) -> N
     assert option in result.stderr
 
 
+@pytest.mark.parametrize("value", ["nan", "-1", "101"])
+def test_percentage_that_is_none_is_refused(value: str) -> None:
+    result = run("sync", "--suspect-percent", value)
+    assert (result.exit_code, "--suspect-percent" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("account", ["", "x" * 256, "a\nb", "\udcff"])
+def test_account_that_is_no_name_is_refused(
+    environment: dict[str, str], engine: Engine, account: str
+) -> None:
+    for words in ((), ("--dry-run",)):
+        result = run("sync", "--account", account, *words)
+        assert (result.exit_code, "--account is no name" in result.stderr) == (2, True)
+    assert rows(engine, "sync_runs") == []
+
+
 def test_sync_beside_another_exits_1_or_is_skipped(
     environment: dict[str, str], engine: Engine, account: Account
 ) -> None:
     with runs.lock(engine, account.account_id):
         refused, skipped = run("sync"), run("sync", "--skip-if-running")
+        assert run("sync", "--skip-if-running", "--quiet").output == ""
     assert (refused.exit_code, skipped.exit_code) == (1, 0)
     assert "--skip-if-running" in refused.stderr
-    assert "Skipped" in skipped.stderr
+    assert skipped.stderr.startswith("Skipped: Another run of account account_one is at work on ")
+    assert "--skip-if-running" not in skipped.stderr
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, func, make_url, select, text
 from sqlalchemy.exc import StatementError
 from worlds import connect, everything
 
-from inventory import database, refusals, runs, schema
+from inventory import database, redaction, refusals, runs, schema
 from inventory.columns import Json, UtcDateTime
 from inventory.errors import (
     AlreadyRunning,
@@ -282,6 +282,15 @@ def test_unknown_database_or_role_is_a_setting(postgres_server: str, unknown: st
     error = refusal(connect(url.render_as_string(hide_password=False)))
     assert isinstance(error, FixSettings)
     assert '"nowhere" does not exist' in str(error)
+
+
+def test_password_that_is_a_word_of_every_message_garbles_none() -> None:
+    for url in ("postgresql://postgres:postgres@127.0.0.1:9/x", "postgresql://a:Inventory@h:9/x"):
+        connect(url)
+    words = "postgresql://postgres, `inventory sync`, Inventory"
+    assert redaction.redacted(words) == words
+    connect("postgresql://a:pass-word-6161@127.0.0.1:9/x?password=other-word-6161")
+    assert "6161" not in redaction.redacted("pass-word-6161 other-word-6161")
 
 
 def test_server_that_is_down_may_be_up_again() -> None:

@@ -7,11 +7,17 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from worlds import KEY, SECRET, Account, api_settings, everything, item, rows
 
 from inventory import database, runs
-from inventory.errors import AlreadyRunning, InventoryError, PayloadUnusable
+from inventory.errors import (
+    AlreadyRunning,
+    Interrupted,
+    InventoryError,
+    PayloadUnusable,
+    TakenOver,
+)
 from inventory.standin import Answer, Request, StandIn
 from inventory.sync import sync
 
@@ -184,6 +190,65 @@ def test_interrupt_in_the_middle_of_the_walk_marks_the_run(
         "failed",
         "interrupted",
     )
+
+
+def test_interrupt_at_any_answer_in_the_merge_ends_and_marks_the_run(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    """Where a connection that is closed would go on with its answer, and keep its lock."""
+    account.connectors = [item("one"), item("two")]
+    sync(engine, api_settings(api))
+    left: list[int] = []  # answers until the interrupt; none = it does not come
+
+    def interrupt(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if left and statement.lstrip().upper().startswith("SELECT"):
+            left[0] -= 1
+            if left[0] == 0:
+                left.clear()
+                raise KeyboardInterrupt
+
+    event.listen(engine, "after_cursor_execute", interrupt)
+    for place in range(1, 6):
+        before = everything(engine, but=("sync_runs",))
+        account.connectors[0]["paused"] = not account.connectors[0]["paused"]
+        with pytest.raises(Interrupted):
+            sync(engine, api_settings(api), on_page=lambda *_, place=place: left.append(place))
+        assert everything(engine, but=("sync_runs",)) == before
+    statuses = [status for _, status in rows(engine, "sync_runs", "run_id", "status")]
+    assert sorted(statuses) == ["failed"] * 5 + ["succeeded"]
+
+
+def test_log_that_lost_the_row_of_a_run_gets_another(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    """Somebody has put a copy of the database back, or cleaned up, while it was at work."""
+    before = held(engine, api, account)
+
+    def purge(_: int, __: int) -> None:
+        with database.transaction(engine) as connection:
+            connection.execute(text("delete from sync_runs where status = 'running'"))
+
+    with pytest.raises(TakenOver):
+        sync(engine, api_settings(api), on_page=purge)
+    assert everything(engine, but=("sync_runs",)) == before
+    assert [status for _, status in rows(engine, "sync_runs", "run_id", "status")] == [
+        "succeeded",
+        "failed",
+    ]
+
+
+def test_row_that_says_succeeded_of_another_life_is_not_believed(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    before = held(engine, api, account)
+
+    def replace(_: int, __: int) -> None:
+        with database.transaction(engine) as connection:
+            connection.execute(text("update sync_runs set status = 'succeeded'"))
+
+    with pytest.raises(TakenOver):
+        sync(engine, api_settings(api), on_page=replace)
+    assert everything(engine, but=("sync_runs",)) == before
 
 
 def test_run_that_meets_another_one_is_refused_and_leaves_no_row(

@@ -126,3 +126,9 @@ def test_every_table_and_view_is_in_the_readme() -> None:
     shown = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (.*?) \|", section, re.M))))
     there = set(Base.metadata.tables) | {versioned.history for versioned in VERSIONED}
     assert there <= shown
+
+
+def test_every_test_that_is_named_is_there() -> None:
+    named = set(re.findall(r"`((?:test_)?\w+\.py)`", README.partition("## What is promised")[2]))
+    assert len(named) > 10
+    assert [name for name in named if not (Path(__file__).parent / name).exists()] == []

@@ -1,5 +1,6 @@
 """One run of an account at a time, and a log that tells how each ended."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,11 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from conftest import administration
+from sqlalchemy import Connection, Engine, event, make_url, text
 from worlds import connect, rows
 
 from inventory import __version__, database, refusals, runs
-from inventory.errors import AlreadyRunning, ApiUnavailable, DatabaseUnavailable, TakenOver
+from inventory.errors import (
+    AlreadyRunning,
+    ApiUnavailable,
+    DatabaseUnavailable,
+    HostTrouble,
+    TakenOver,
+)
 from inventory.merge import Moment
 
 ONE, TWO = "account_one", "account_two"
@@ -123,6 +131,40 @@ def test_lock_holds_back_no_vacuum(postgres_url: str) -> None:
         held.check()
         with database.reading(engine) as connection:
             assert connection.execute(holding).all() == [("idle in transaction", None, None)]
+
+
+def test_lock_outlasts_what_a_server_allows_a_transaction(postgres_url: str) -> None:
+    """As long as the API takes to be read, which since PostgreSQL 17 a server may bound."""
+    engine = connect(postgres_url)
+    with administration(postgres_url) as connection:
+        if connection.dialect.server_version_info < (17,):
+            pytest.skip("this server bounds no transaction")
+        name = make_url(postgres_url).database
+        connection.exec_driver_sql(f"alter database {name} set transaction_timeout = '300ms'")
+    with runs.lock(engine, ONE) as held:
+        time.sleep(0.6)
+        held.check()
+
+
+def test_host_that_dies_is_noticed_by_the_server(postgres_url: str) -> None:
+    """By every transaction, as the merge holds locks, too. On a socket, there is nothing to set."""
+    sent: list[str] = []
+    engine = connect(postgres_url)
+    event.listen(engine, "before_cursor_execute", lambda *call: sent.append(call[2]))
+    with runs.lock(engine, ONE), database.transaction(engine), database.reading(engine):
+        pass
+    assert sum("tcp_keepalives_idle', '60'" in statement for statement in sent) == 3
+
+
+def test_file_system_that_takes_no_lock_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(runs.fcntl, "flock", refuse)
+    with pytest.raises(HostTrouble, match=r"inventory\.db takes no lock .*local disk"):
+        take(connect(f"sqlite:///{tmp_path / 'inventory.db'}"))
 
 
 def test_lock_that_is_lost_is_noticed(postgres_url: str) -> None:

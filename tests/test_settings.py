@@ -56,6 +56,8 @@ def test_key_is_found_under_each_of_its_names(
         ({"FIVETRAN_API_KEY": KEY}, "FIVETRAN_API_SECRET"),
         ({"FIVETRAN_API_KEY": KEY, "FIVETRAN_API_SECRET": " "}, "FIVETRAN_API_SECRET"),
         (GIVEN | {"FIVETRAN_API_KEY_FILE": "also"}, "FIVETRAN_API_KEY_FILE"),
+        (GIVEN | {"FIVETRAN_API_KEY": "two\nlines"}, "FIVETRAN_API_KEY"),
+        (GIVEN | {"FIVETRAN_API_SECRET": "no UTF-8: \udcff"}, "FIVETRAN_API_SECRET"),
         ({"FIVETRAN_API_KEY_FILE": "/nowhere/key"}, "/nowhere/key"),
         ({"FIVETRAN_API_KEY_FILE": "/"}, "FIVETRAN_API_KEY_FILE"),
     ],
