@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """An ordinary run tries the same examples every time; a thorough one tries new ones."""
+    # Started in the background, as by nohup, everything that is started here would ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     thorough = config.getoption("--thorough")
     settings.register_profile(
         "chosen",
