@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     thorough = config.getoption("--thorough")
     settings.register_profile(
         "chosen",
-        max_examples=20_000 if thorough else 200,
+        max_examples=5_000 if thorough else 200,
         derandomize=not thorough,
         database=None,  # no file is left behind
         deadline=None,

@@ -118,12 +118,12 @@ class Ledger:
         facts = {key: facts for (key,), (facts, *_) in self.open["connectors"].items()}
         return {k: f["group_id"] for k, f in facts.items() if f["account_id"] == self.account_id}
 
-    def owned_by_another(self, items: list[Item]) -> bool:
-        """Whether any of them exists in another account: then it is taken from none."""
-        mine = self.held()
-        return any(
-            (one["id"],) in self.open["connectors"] for one in items if one["id"] not in mine
-        )
+    def verdict(self, said: list[Any], attempts: int, rules: Any) -> "Verdict":
+        """What the account's run must make of what it was told; what others hold is not taken."""
+        held = self.held()
+        told = verdict(said, attempts, held, rules)
+        others = {key for (key,) in self.open["connectors"]} - held.keys()
+        return told.failed("settings") if others & {item["id"] for item in told.items} else told
 
     def observe(self, items: list[Item], gone: dict[str, str], now: datetime) -> dict[str, int]:
         """Take in what a complete walk saw; `gone` are the removed ones and why.
@@ -203,6 +203,10 @@ class Verdict(NamedTuple):
     items: list[Item]
     gone: dict[str, str]
 
+    def failed(self, code: str) -> "Verdict":
+        traffic = {name: self.row[name] for name in ("requests", "walks")}
+        return Verdict(traffic | {"status": "failed", "error_code": code}, [], {})
+
 
 def verdict(said: list[Any], attempts: int, held: dict[str, str | None], rules: Any) -> Verdict:
     """`held` are the account's connectors with their groups, `rules` when to believe removals."""
@@ -213,7 +217,7 @@ def verdict(said: list[Any], attempts: int, held: dict[str, str | None], rules: 
         walk = walk if again.failure == UNAVAILABLE else again
     traffic = {"requests": len(said), "walks": walks}
     if walk.failure:
-        return Verdict(traffic | {"status": "failed", "error_code": walk.failure}, [], {})
+        return Verdict(traffic, [], {}).failed(walk.failure)
     missing = held.keys() - walk.shown.keys()
     alive, gone, withheld, code = [], {}, 0, None
     if is_doubted(walk.shown, missing, held, rules):
@@ -248,7 +252,7 @@ def failure(answer: Any) -> str | None:
 
 def body(answer: Any) -> Any:
     try:
-        return json.loads(answer.body)
+        return json.loads(answer.body[: answer.cut])
     except ValueError:
         return None
 
@@ -332,7 +336,7 @@ def asked(
 
 
 def proven(answers: Said, known: list[str]) -> str | None:
-    """Others may hear NotFound or Forbidden, too: they count if one that is known is served."""
+    """Where no single one is served, all look gone: it counts if a known one is."""
     if not known:
         return "settings"
     request, answer = next(answers)
