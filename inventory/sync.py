@@ -97,7 +97,7 @@ class _Run:
         self._run_id = run_id  # not before it is committed: only then is there a row to mark
         with database.reading(self._engine) as connection:
             previous = runs.last_merged_at(connection, account_id)
-            held = _held(connection, account_id)
+            held = _held(self._engine, connection, account_id)
         self._api.while_waiting = lock.check
         snapshot = take(self._api, held, self._removals, lock, self._on_page)
         with closing(snapshot.spool):
@@ -156,7 +156,7 @@ def _preview(
         account_id = settings.account or api.account_id()
         with database.reading(engine) as connection:
             previous = runs.last_merged_at(connection, account_id)
-            held = _held(connection, account_id)
+            held = _held(engine, connection, account_id)
         snapshot = take(api, held, removals, runs.Lock(lambda: None), on_page)
     with closing(snapshot.spool), database.rolled_back(engine) as connection:
         return _previewed(connection, account_id, previous, snapshot, asdict(api.traffic))
@@ -194,7 +194,7 @@ def _check_account(name: str | None) -> None:
         )
 
 
-def _held(connection: Connection, account_id: str) -> Held:
+def _held(engine: Engine, connection: Connection, account_id: str) -> Held:
     """What the account's connectors are that exist, as far as the database knows."""
     status, connector = CONNECTOR_STATUS.current.c, CONNECTORS.current.c
     live = (connector.account_id == account_id, connector.removed_at.is_(None))
@@ -205,7 +205,7 @@ def _held(connection: Connection, account_id: str) -> Held:
     )
 
     def groups() -> dict[str, str | None]:
-        with database.reading(connection.engine) as another:
+        with database.reading(engine) as another:
             wanted = select(connector.connector_id, connector.group_id).where(*live)
             return {row.connector_id: row.group_id for row in another.execute(wanted)}
 
