@@ -43,7 +43,7 @@ def before(engine: Engine, api: StandIn, account: Account) -> dict[str, list[tup
 
 
 @pytest.fixture
-def fails_and_recovers(
+def assert_fails_and_recovers(
     engine: Engine, api: StandIn, before: dict[str, list[tuple[Any, ...]]]
 ) -> Iterator[Callable[[type[InventoryError], str], None]]:
     """Run into the trouble that a test has made; then see that it has left no trace."""
@@ -106,17 +106,19 @@ def undo(engine: Engine, setting: str) -> None:
 @postgresql
 @pytest.mark.parametrize("setting", ["lock_timeout", "statement_timeout"])
 def test_wait_that_the_server_ends(
-    engine: Engine, database_url: str, fails_and_recovers: Any, setting: str
+    engine: Engine, database_url: str, assert_fails_and_recovers: Any, setting: str
 ) -> None:
     by_default(engine, f"{setting} = '300ms'")
     with holding(database_url, "lock table tasks in exclusive mode"):
-        fails_and_recovers(DatabaseUnavailable, f"{setting.replace('_', ' ')}.*starts afresh")
+        assert_fails_and_recovers(
+            DatabaseUnavailable, f"{setting.replace('_', ' ')}.*starts afresh"
+        )
     undo(engine, setting)
 
 
 @postgresql
 def test_deadlock_that_the_run_has_to_yield_in(
-    engine: Engine, database_url: str, fails_and_recovers: Any
+    engine: Engine, database_url: str, assert_fails_and_recovers: Any
 ) -> None:
     by_default(engine, "deadlock_timeout = '50ms'")
     waits = text("select count(*) from pg_locks where not granted")
@@ -132,7 +134,7 @@ def test_deadlock_that_the_run_has_to_yield_in(
                     third.rollback()
 
         at_statement(engine, MIDDLE, embrace)
-        fails_and_recovers(DatabaseUnavailable, "deadlock detected")
+        assert_fails_and_recovers(DatabaseUnavailable, "deadlock detected")
         wait.join()
 
 
@@ -147,7 +149,7 @@ def test_deadlock_that_the_run_has_to_yield_in(
     ],
 )
 def test_state_that_a_server_may_answer_with(
-    engine: Engine, fails_and_recovers: Any, state: str, kind: type[InventoryError]
+    engine: Engine, assert_fails_and_recovers: Any, state: str, kind: type[InventoryError]
 ) -> None:
     with database.transaction(engine) as connection:
         connection.exec_driver_sql(
@@ -157,15 +159,15 @@ def test_state_that_a_server_may_answer_with(
         connection.exec_driver_sql(
             "create trigger refuse before insert on tasks for each row execute function refuse()"
         )
-    fails_and_recovers(kind, "trouble")
+    assert_fails_and_recovers(kind, "trouble")
     with database.transaction(engine) as connection:
         connection.exec_driver_sql("drop trigger refuse on tasks")
 
 
 @postgresql
-def test_database_that_is_read_only(engine: Engine, fails_and_recovers: Any) -> None:
+def test_database_that_is_read_only(engine: Engine, assert_fails_and_recovers: Any) -> None:
     by_default(engine, "default_transaction_read_only = on")
-    fails_and_recovers(FixSettings, "read-only transaction.*rights")
+    assert_fails_and_recovers(FixSettings, "read-only transaction.*rights")
     undo(engine, "default_transaction_read_only")
 
 
@@ -183,7 +185,7 @@ def end_all(url: str) -> None:
 @postgresql
 @pytest.mark.parametrize("moment", ["in the walk", "in the merge", "at the commit"])
 def test_server_that_ends_the_connections(
-    engine: Engine, database_url: str, api: StandIn, fails_and_recovers: Any, moment: str
+    engine: Engine, database_url: str, api: StandIn, assert_fails_and_recovers: Any, moment: str
 ) -> None:
     def in_the_walk(request: Request) -> None:
         if "limit" in request.query:
@@ -192,13 +194,13 @@ def test_server_that_ends_the_connections(
 
     if moment == "in the walk":
         api.intercept = in_the_walk
-        fails_and_recovers(DatabaseUnavailable, "lock of account account_one was lost")
+        assert_fails_and_recovers(DatabaseUnavailable, "lock of account account_one was lost")
     elif moment == "in the merge":
         at_statement(engine, MIDDLE, lambda _: end_all(database_url))
-        fails_and_recovers(DatabaseUnavailable, "starts afresh")
+        assert_fails_and_recovers(DatabaseUnavailable, "starts afresh")
     else:
         at_commit_of_the_merge(engine, lambda _: end_all(database_url))
-        fails_and_recovers(DatabaseUnavailable, "starts afresh")
+        assert_fails_and_recovers(DatabaseUnavailable, "starts afresh")
 
 
 @postgresql
@@ -232,13 +234,13 @@ def at_commit_of_the_merge(engine: Engine, act: Callable[[Connection], object]) 
 
 
 @sqlite
-def test_disk_that_is_full(engine: Engine, fails_and_recovers: Any) -> None:
+def test_disk_that_is_full(engine: Engine, assert_fails_and_recovers: Any) -> None:
     def no_page_more(driver: sqlite3.Connection, _: Any) -> None:
         [pages] = driver.execute("pragma page_count").fetchone()
         driver.execute(f"pragma max_page_count = {pages}")
 
     event.listen(engine, "connect", no_page_more)
-    fails_and_recovers(DatabaseUnavailable, "database or disk is full")
+    assert_fails_and_recovers(DatabaseUnavailable, "database or disk is full")
     event.remove(engine, "connect", no_page_more)
 
 
