@@ -153,23 +153,15 @@ def format_option(*formats: str) -> Decorator:
 )
 @setting("--suspect-count", POSITIVE, 5, "... and at least this many are missing at once, ...")
 @setting("--suspect-group", POSITIVE, 3, "... or all of a group of at least this many.")
-@click.option("--accept-removals", is_flag=True, help="Believe in this run that they are gone.")
+@click.option(
+    "--accept-removals", "accept", is_flag=True, help="Believe in this run that they are gone."
+)
 @setting("--max-questions", NOT_NEGATIVE, 500, "Most missing ones that a run asks for and removes.")
 @click.option("--skip-if-running", is_flag=True, help="Exit 0 where another run is at work.")
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @format_option("text", "json")
 @reported
-def sync(
-    dry_run: bool,
-    skip_if_running: bool,
-    output_format: str,
-    suspect_percent: float,
-    suspect_count: int,
-    suspect_group: int,
-    max_questions: int,
-    accept_removals: bool,
-    **api: Any,
-) -> None:
+def sync(dry_run: bool, skip_if_running: bool, output_format: str, **options: Any) -> None:
     """Walk every page of the account's connectors and merge what they say into the database.
 
     FIVETRAN_API_KEY and FIVETRAN_API_SECRET (or ..._FILE, a file that holds it) give access;
@@ -181,14 +173,9 @@ def sync(
     from inventory.errors import AlreadyRunning, RemovalsWithheld
 
     engine = database.connect(settings.database_settings())
-    api_settings = settings.api_settings(**api)
-    removals = settings.RemovalSettings(
-        suspect_percent=suspect_percent,
-        suspect_count=suspect_count,
-        suspect_group=suspect_group,
-        max_questions=max_questions,
-        accept=accept_removals,
-    )
+    names = settings.RemovalSettings.__dataclass_fields__
+    removals = settings.RemovalSettings(**{name: options.pop(name) for name in names})
+    api_settings = settings.api_settings(**options)
     with _ending_on_sigterm(), report.progress(wanted=not _is_quiet()) as on_page:
         if dry_run:
             row, changes = job.preview(engine, api_settings, removals, on_page=on_page)
