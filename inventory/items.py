@@ -77,8 +77,8 @@ def without_card(item: Item) -> Item:
         for value in (told.values() if isinstance(told, dict) else ())
         if isinstance(value, str) and len(value) >= _CARD_SECRET
     ]
-    text = bytes(item.raw)
-    if all(text.count(secret) < 2 for secret in secrets):
+    text, card = bytes(item.raw), bytes(item.card or _NULL)
+    if all(text.count(secret) <= card.count(secret) for secret in secrets):
         return item
     for secret in secrets:
         text = text.replace(secret, REDACTED.encode())
