@@ -2,8 +2,8 @@
 
 For each versioned table, in this order: *close* (copy what is superseded, vanished or removed into
 the past), *revise* (rewrite what changed, as the open version), *drop* (what is gone), *move*
-(columns without history), *open* (what is new). Rows that did not change are not touched. All of it
-happens in the caller's transaction, at one instant.
+(columns without history), *open* (what is new). Ends of syncs are added around that. Rows that did
+not change are not touched. All of it happens in the caller's transaction, at one instant.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,15 +36,14 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from inventory.columns import UtcDateTime
+from inventory.dialects import DIALECTS
+from inventory.health import late_at
 from inventory.items import LISTS
-from inventory.models import (
-    CONNECTORS,
-    SYNC_OUTCOMES,
-    VERSIONED,
-    Versioned,
-)
+from inventory.models import CONNECTOR_STATUS, CONNECTORS, SYNC_OUTCOMES, VERSIONED, Versioned
 from inventory.staging import STAGED, STAGED_REMOVALS
 
 NOW = bindparam("now", type_=UtcDateTime())
@@ -120,7 +119,7 @@ def _is_open(versioned: Versioned) -> ColumnElement[bool]:
 
 def _close(versioned: Versioned, which: Callable[[Select[Any]], Select[Any]]) -> Insert:
     """Copy current rows into the past, as versions that end now."""
-    names = (*versioned.key, *versioned.tracked, "valid_from", "changed_after")
+    names = (*versioned.key, *versioned.tracked, *versioned.kept, "valid_from", "changed_after")
     rows = select(*(versioned.current.c[name] for name in names), NOW)
     return insert(versioned.past).from_select([*names, "valid_to"], which(rows))
 
@@ -219,6 +218,49 @@ def _mark_removed() -> Update:
     )
 
 
+class _LateAt(ColumnElement[datetime]):
+    """When the current rows of a connector, as they are, make it late."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(_LateAt)
+def _late_at(element: _LateAt, compiler: SQLCompiler, **_: object) -> str:
+    return late_at(DIALECTS[compiler.dialect.name], "connectors", "connector_status")
+
+
+def _next_success() -> Insert:
+    """A success after one that was known, and whether it was overdue when last looked at.
+
+    This comes before everything else, while the tables still say how the connector was scheduled
+    and when it last succeeded.
+    """
+    connector, status = CONNECTORS.current.c, CONNECTOR_STATUS.current.c
+    staged, seen = STAGED["connector_status"].c, SYNC_OUTCOMES.c
+    deadline = _LateAt()
+    values: dict[str, ColumnElement[Any]] = {
+        "connector_id": staged.connector_id,
+        "outcome": literal("succeeded"),
+        "finished_at": staged.succeeded_at,
+        "run_id": _RUN,
+        "overdue_since": case((deadline < _BEFORE, deadline)),
+    }
+    same = and_(
+        seen.connector_id == staged.connector_id,
+        seen.outcome == "succeeded",
+        seen.finished_at == staged.succeeded_at,
+    )
+    new = (
+        select(*values.values())
+        .join(CONNECTOR_STATUS.current, status.connector_id == staged.connector_id)
+        .join(CONNECTORS.current, connector.connector_id == staged.connector_id)
+        .outerjoin(SYNC_OUTCOMES, same)
+        .where(staged.succeeded_at > status.succeeded_at, seen.connector_id.is_(None))
+    )
+    return insert(SYNC_OUTCOMES).from_select(list(values), new)
+
+
 def _outcome(outcome: str, column: str) -> Insert:
     """An end of a sync that no run had seen."""
     staged, seen = STAGED["connector_status"].c, SYNC_OUTCOMES.c
@@ -254,6 +296,7 @@ def _statements(versioned: Versioned) -> Iterator[Executable]:
 
 
 _MERGE = (
+    _next_success(),
     *(statement for versioned in VERSIONED for statement in _statements(versioned)),
     _outcome("succeeded", "succeeded_at"),
     _outcome("failed", "failed_at"),

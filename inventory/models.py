@@ -8,10 +8,11 @@ a version. A current table's other columns move without making history.
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, Table
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, Table, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inventory.columns import Base, BigSerial, Json, col, key
+from inventory.health import EVENTFUL
 
 # --- the life of a version ------------------------------------------------------------------
 
@@ -54,6 +55,11 @@ def past_rules(table: str) -> tuple[CheckConstraint, Index]:
         CheckConstraint("valid_from < valid_to", name="not_empty"),
         Index(f"ix_{table}_valid_to", "valid_to"),
     )
+
+
+def beginnings(table: str) -> Index:
+    """A way in by the time at which versions began, where that says more than the one before."""
+    return Index(f"ix_{table}_valid_from", "valid_from")
 
 
 class OfConnector:
@@ -136,6 +142,7 @@ class ConnectorPast(OfConnector, ConnectorFacts, PastVersion, Base):
     __tablename__ = "connectors_past"
     __table_args__ = (
         *past_rules("connectors_past"),
+        beginnings("connectors_past"),
         {"comment": "One row per superseded version of a connector"},
     )
 
@@ -187,7 +194,18 @@ class ConnectorStatusPast(OfConnector, ConnectorStatusFacts, PastVersion, Base):
     __tablename__ = "connector_status_past"
     __table_args__ = (
         *past_rules("connector_status_past"),
+        Index(
+            "ix_connector_status_past_eventful",
+            "connector_id",
+            "valid_from",
+            sqlite_where=text(EVENTFUL),
+            postgresql_where=text(EVENTFUL),
+        ),
         {"comment": "One row per superseded version of a connector's states"},
+    )
+
+    rescheduled_for: Mapped[datetime | None] = col(
+        "When a rescheduled sync was due, as last seen in this version (UTC)", sort_order=93
     )
 
 
@@ -219,6 +237,7 @@ class WarningPast(AlertKey, AlertFacts, PastVersion, Base):
     __tablename__ = "warnings_past"
     __table_args__ = (
         *past_rules("warnings_past"),
+        beginnings("warnings_past"),
         {"comment": "One row per time that a warning was open and is no more"},
     )
 
@@ -232,6 +251,7 @@ class TaskPast(AlertKey, AlertFacts, PastVersion, Base):
     __tablename__ = "tasks_past"
     __table_args__ = (
         *past_rules("tasks_past"),
+        beginnings("tasks_past"),
         {"comment": "One row per time that a task was open and is no more"},
     )
 
@@ -266,6 +286,7 @@ class SetupTestPast(SetupTestKey, SetupTestFacts, PastVersion, Base):
     __tablename__ = "setup_tests_past"
     __table_args__ = (
         *past_rules("setup_tests_past"),
+        beginnings("setup_tests_past"),
         {"comment": "One row per superseded version of a setup test"},
     )
 
@@ -324,6 +345,12 @@ class SyncOutcome(OfConnector, Base):
     __table_args__ = (
         CheckConstraint("outcome in ('succeeded', 'failed')", name="outcome"),
         Index("ix_sync_outcomes_run_id", "run_id"),
+        Index(
+            "ix_sync_outcomes_overdue",
+            "connector_id",
+            sqlite_where=text("overdue_since is not null"),
+            postgresql_where=text("overdue_since is not null"),
+        ),
         {"comment": "One row per end of a sync that was observed; syncs between two runs are not"},
     )
 
@@ -332,13 +359,20 @@ class SyncOutcome(OfConnector, Base):
     run_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("sync_runs.run_id"), comment="The run that first saw it"
     )
+    overdue_since: Mapped[datetime | None] = col(
+        "The deadline that the success before it had passed (UTC), where a complete run saw it "
+        "late; null = it was in time"
+    )
 
 
 # --- what the merge and the views are driven by ---------------------------------------------
 
 
 class Versioned(NamedTuple):
-    """A current table with its past one; `tracked` and `moving` are names of columns."""
+    """A current table with its past one; `tracked`, `moving` and `kept` are names of columns.
+
+    Those that are kept move without making history, but a version ends with what they last said.
+    """
 
     history: str
     current: Table
@@ -346,6 +380,7 @@ class Versioned(NamedTuple):
     key: tuple[str, ...]
     tracked: tuple[str, ...]
     moving: tuple[str, ...]
+    kept: tuple[str, ...]
 
 
 def _versioned(
@@ -353,7 +388,8 @@ def _versioned(
 ) -> Versioned:
     table = _table(current)
     keys = tuple(column.name for column in table.primary_key)
-    return Versioned(history, table, _table(past), keys, tuple(facts.__annotations__), moving)
+    kept = tuple(name for name in moving if name in _table(past).c)
+    return Versioned(history, table, _table(past), keys, tuple(facts.__annotations__), moving, kept)
 
 
 def _table(model: type[Base]) -> Table:

@@ -1,0 +1,140 @@
+"""What SQLite and PostgreSQL spell differently in the text of a view.
+
+SQLite keeps instants as texts of one form (see `columns.UtcDateTime`) that sort as they should, so
+comparisons are spelled alike; arithmetic and what is shown of them are not.
+"""
+
+from abc import ABC, abstractmethod
+
+
+class Dialect(ABC):
+    """Each method returns an expression; instants and numbers are given as expressions, too."""
+
+    name: str
+    current_time: str
+    never: str  # an instant before all others
+    forever: str  # and one after all others
+    differs: str
+    concat: str  # the aggregate that joins texts
+
+    @abstractmethod
+    def plus_minutes(self, instant: str, minutes: str) -> str: ...
+
+    @abstractmethod
+    def just_before(self, instant: str) -> str:
+        """The last instant that the database can tell from this one."""
+
+    @abstractmethod
+    def seconds(self, instant: str) -> str:
+        """Whole seconds since 1970."""
+
+    @abstractmethod
+    def day(self, instant: str) -> str:
+        """The day in UTC, whatever the session's zone is."""
+
+    @abstractmethod
+    def shown(self, instant: str, *, seconds: bool = False) -> str:
+        """A text for people, to the minute or the second, in UTC and saying so."""
+
+    @abstractmethod
+    def latest(self, *instants: str) -> str:
+        """The last of some instants, nulls left out."""
+
+    @abstractmethod
+    def earliest(self, *instants: str) -> str:
+        """The first of some instants, none of them null."""
+
+    @abstractmethod
+    def member(self, document: str, name: str) -> str:
+        """A member of a JSON object as a text; null where there is none."""
+
+    def minutes(self, since: str, until: str) -> str:
+        """Whole minutes, by the whole seconds of both: the same on both databases."""
+        return f"(({self.seconds(until)}) - ({self.seconds(since)})) / 60"
+
+    def ago(self, days: int) -> str:
+        """The instant so many days before the one that views answer for."""
+        return self.plus_minutes("(select now from clock)", str(-days * 1440))
+
+
+class PostgreSQL(Dialect):
+    name = "postgresql"
+    current_time = "now()"
+    never = "'-infinity'::timestamptz"
+    forever = "'infinity'::timestamptz"
+    differs = "is distinct from"
+    concat = "string_agg"
+
+    def plus_minutes(self, instant: str, minutes: str) -> str:
+        return f"({instant} + make_interval(mins => ({minutes})::int))"
+
+    def just_before(self, instant: str) -> str:
+        return f"({instant} - interval '1 microsecond')"
+
+    def seconds(self, instant: str) -> str:
+        return f"floor(extract(epoch from {instant}))::bigint"
+
+    def day(self, instant: str) -> str:
+        return f"({instant} at time zone 'UTC')::date"
+
+    def shown(self, instant: str, *, seconds: bool = False) -> str:
+        form = "YYYY-MM-DD HH24:MI" + (":SS" if seconds else "")
+        return f"to_char({instant} at time zone 'UTC', '{form} \"UTC\"')"
+
+    def latest(self, *instants: str) -> str:
+        return f"greatest({', '.join(instants)})"
+
+    def earliest(self, *instants: str) -> str:
+        return f"least({', '.join(instants)})"
+
+    def member(self, document: str, name: str) -> str:
+        return f"({document} ->> '{name}')"
+
+
+class SQLite(Dialect):
+    name = "sqlite"
+    current_time = "strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00'"
+    never = "'0000-01-01 00:00:00.000000+00:00'"
+    forever = "'9999-12-31 23:59:59.999999+00:00'"
+    differs = "is not"
+    concat = "group_concat"
+
+    def plus_minutes(self, instant: str, minutes: str) -> str:
+        whole = f"datetime({_whole(instant)}, ({minutes}) || ' minutes')"
+        return f"({whole} || substr({instant}, 20))"
+
+    def just_before(self, instant: str) -> str:
+        whole = f"datetime({_whole(instant)}, '-1 seconds')"
+        fraction = f"cast(substr({instant}, 21, 6) as integer)"
+        return (
+            f"case when {fraction} = 0 then {whole} || '.999999+00:00'"
+            f" else substr({instant}, 1, 20) || substr('00000' || ({fraction} - 1), -6)"
+            f" || '+00:00' end"
+        )
+
+    def seconds(self, instant: str) -> str:
+        return f"cast(strftime('%s', {_whole(instant)}) as integer)"
+
+    def day(self, instant: str) -> str:
+        return f"substr({instant}, 1, 10)"
+
+    def shown(self, instant: str, *, seconds: bool = False) -> str:
+        return f"(substr({instant}, 1, {19 if seconds else 16}) || ' UTC')"
+
+    def latest(self, *instants: str) -> str:
+        # SQLite's max() of several is null if one of them is.
+        return f"nullif(max({', '.join(f'''coalesce({each}, '')''' for each in instants)}), '')"
+
+    def earliest(self, *instants: str) -> str:
+        return f"min({', '.join(instants)})"
+
+    def member(self, document: str, name: str) -> str:
+        return f"json_extract({document}, '$.{name}')"
+
+
+def _whole(instant: str) -> str:
+    """Without its fraction, which SQLite's own functions round."""
+    return f"substr({instant}, 1, 19)"
+
+
+DIALECTS: dict[str, Dialect] = {each.name: each for each in (PostgreSQL(), SQLite())}

@@ -1,0 +1,54 @@
+"""The views that people and BI tools read, as data: made from the tables, never from a run.
+
+Neither database alters a table under a view, so an upgrade drops them all and makes them anew.
+"""
+
+from sqlalchemy import Connection, inspect, text
+
+from inventory.dialects import DIALECTS
+from inventory.views.health import CONNECTOR_HEALTH
+from inventory.views.history import CONNECTOR_HISTORY_MODE, HISTORIES
+from inventory.views.runs import CLOCK, LATEST_RUN
+from inventory.views.view import View
+
+# In the order in which they are made: each only asks those before it.
+VIEWS: dict[str, View] = {
+    view.name: view
+    for view in (*HISTORIES, CONNECTOR_HISTORY_MODE, CLOCK, LATEST_RUN, CONNECTOR_HEALTH)
+}
+
+
+def create(connection: Connection) -> None:
+    """Make every view; on PostgreSQL with its comments."""
+    quote = connection.dialect.identifier_preparer.quote
+    sql = DIALECTS[connection.dialect.name]
+    for view in VIEWS.values():
+        statement = view.statement(sql).strip()
+        _execute(connection, f"create view {quote(view.name)} as {statement}")
+        if connection.dialect.name == "postgresql":
+            comment(connection, f"view {quote(view.name)}", view.comment)
+            for name, column in view.columns.items():
+                comment(connection, f"column {quote(view.name)}.{quote(name)}", column.comment)
+
+
+def are_there(connection: Connection) -> bool:
+    """Say whether none of the views is missing."""
+    return VIEWS.keys() <= set(inspect(connection).get_view_names())
+
+
+def comment(connection: Connection, target: str, words: str) -> None:
+    literal = "'" + words.replace("'", "''") + "'"  # DDL takes no parameters
+    _execute(connection, f"comment on {target} is {literal}")
+
+
+def drop(connection: Connection) -> None:
+    """Drop those of the views that are there."""
+    quote = connection.dialect.identifier_preparer.quote
+    there = set(inspect(connection).get_view_names())
+    for name in reversed(VIEWS):
+        if name in there:
+            connection.exec_driver_sql(f"drop view {quote(name)}")
+
+
+def _execute(connection: Connection, statement: str) -> None:
+    connection.execute(text(statement.replace(":", r"\:")))
