@@ -52,6 +52,17 @@ class Dialect(ABC):
         """Whole minutes, by the whole seconds of both: the same on both databases."""
         return f"(({self.seconds(until)}) - ({self.seconds(since)})) / 60"
 
+    def whole(self, number: str) -> str:
+        """A sum as an integer: divided, it stays one."""
+        return f"cast({number} as bigint)"
+
+    def share(self, part: str, whole: str) -> str:
+        """A share of 1, to four digits; null where the whole is nothing."""
+        return self.rounded(f"1.0 * ({part}) / nullif({whole}, 0)", 4)
+
+    @abstractmethod
+    def rounded(self, number: str, digits: int) -> str: ...
+
     def ago(self, days: int) -> str:
         """The instant so many days before the one that views answer for."""
         return self.plus_minutes("(select now from clock)", str(-days * 1440))
@@ -89,6 +100,9 @@ class PostgreSQL(Dialect):
 
     def member(self, document: str, name: str) -> str:
         return f"({document} ->> '{name}')"
+
+    def rounded(self, number: str, digits: int) -> str:
+        return f"round(({number})::numeric, {digits})::double precision"
 
 
 class SQLite(Dialect):
@@ -130,6 +144,9 @@ class SQLite(Dialect):
 
     def member(self, document: str, name: str) -> str:
         return f"json_extract({document}, '$.{name}')"
+
+    def rounded(self, number: str, digits: int) -> str:
+        return f"round({number}, {digits})"
 
 
 def _whole(instant: str) -> str:

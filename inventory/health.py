@@ -101,9 +101,14 @@ def late_at(sql: Dialect, connectors: str = "", status: str = "") -> str:
 
 
 # What a version of the states alone can tell, the conditions in their order.
-_STATES = "incomplete broken unknown historical_sync blocked failing delayed rescheduled".split()
 BY_STATES = {"paused": "sync_state = 'paused'"} | {
-    rule.name: rule.condition for rule in RULES if rule.name in _STATES
+    rule.name: rule.condition
+    for rule in RULES
+    if rule.name
+    in {
+        *("incomplete", "broken", "unknown", "historical_sync", "blocked"),
+        *("failing", "delayed", "rescheduled"),
+    }
 }
 
 # Versions in which something is the matter: few among many that only tell of syncs. There is an

@@ -8,13 +8,24 @@ from sqlalchemy import Connection, inspect, text
 from inventory.dialects import DIALECTS
 from inventory.views.health import CONNECTOR_HEALTH
 from inventory.views.history import CONNECTOR_HISTORY_MODE, HISTORIES
+from inventory.views.outages import (
+    AVAILABILITY_30D,
+    FLAPPING,
+    INCIDENTS,
+    SERVICE_RELIABILITY,
+    SYNC_OUTCOMES_DAILY,
+)
 from inventory.views.runs import CLOCK, LATEST_RUN
 from inventory.views.view import View
 
 # In the order in which they are made: each only asks those before it.
 VIEWS: dict[str, View] = {
     view.name: view
-    for view in (*HISTORIES, CONNECTOR_HISTORY_MODE, CLOCK, LATEST_RUN, CONNECTOR_HEALTH)
+    for view in (
+        *(*HISTORIES, CONNECTOR_HISTORY_MODE),
+        *(CLOCK, LATEST_RUN, CONNECTOR_HEALTH),
+        *(INCIDENTS, FLAPPING, AVAILABILITY_30D, SERVICE_RELIABILITY, SYNC_OUTCOMES_DAILY),
+    )
 }
 
 

@@ -57,3 +57,12 @@ IDENTITY = of_table("connector_id", "account_id", "group_id", "service", "schema
 def identity(alias: str) -> str:
     """The columns that say which connector it is, of a table under an alias."""
     return ", ".join(f"{alias}.{name}" for name in IDENTITY)
+
+
+def with_parts(parts: dict[str, str], statement: str) -> str:
+    """Put named parts before a statement. Each is asked anew, for just what is wanted of it.
+
+    Kept as tables of their own they would be made for all connectors whenever one is asked for.
+    """
+    named = ",\n".join(f"{name} as not materialized ({part})" for name, part in parts.items())
+    return f"with {named}\n{statement}"
