@@ -5,6 +5,17 @@ comparisons are spelled alike; arithmetic and what is shown of them are not.
 """
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+
+class Leaves(NamedTuple):
+    """Joins that lead to leaves of two JSON documents, and expressions over one that differs."""
+
+    joins: str
+    path: str
+    old: str
+    new: str
+    differ: str
 
 
 class Dialect(ABC):
@@ -14,6 +25,8 @@ class Dialect(ABC):
     current_time: str
     never: str  # an instant before all others
     forever: str  # and one after all others
+    end_of_time: str  # the last one that every driver reads
+    timestamp: str  # the type of an instant
     differs: str
     concat: str  # the aggregate that joins texts
 
@@ -48,6 +61,10 @@ class Dialect(ABC):
     def member(self, document: str, name: str) -> str:
         """A member of a JSON object as a text; null where there is none."""
 
+    @abstractmethod
+    def leaves_that_differ(self, before: str, after: str) -> list[Leaves]:
+        """Ways to the leaves that two JSON documents do not share; the answer is all together."""
+
     def minutes(self, since: str, until: str) -> str:
         """Whole minutes, by the whole seconds of both: the same on both databases."""
         return f"(({self.seconds(until)}) - ({self.seconds(since)})) / 60"
@@ -73,6 +90,8 @@ class PostgreSQL(Dialect):
     current_time = "now()"
     never = "'-infinity'::timestamptz"
     forever = "'infinity'::timestamptz"
+    end_of_time = "'9999-12-31 23:59:59.999999+00:00'::timestamptz"
+    timestamp = "timestamptz"
     differs = "is distinct from"
     concat = "string_agg"
 
@@ -104,12 +123,49 @@ class PostgreSQL(Dialect):
     def rounded(self, number: str, digits: int) -> str:
         return f"round(({number})::numeric, {digits})::double precision"
 
+    def leaves_that_differ(self, before: str, after: str) -> list[Leaves]:
+        joins = f"""cross join lateral (
+  select coalesce(o.path, n.path) as path, o.value as old_value, n.value as new_value
+  from ({_leaves(before)}) o full join ({_leaves(after)}) n on n.path = o.path
+) l"""
+        return [
+            Leaves(
+                joins,
+                "l.path",
+                "l.old_value",
+                "l.new_value",
+                "l.old_value is distinct from l.new_value",
+            )
+        ]
+
+
+def _leaves(document: str) -> str:
+    """The path and the bare text of each leaf of a jsonb document. Grain: one row per leaf."""
+    return f"""
+    with recursive node (path, value) as (
+      select '', {document} where {document} is not null
+      union all
+      select node.path || child.step, child.value
+      from node cross join lateral (
+        select '.' || e.key as step, e.value
+        from jsonb_each(case when jsonb_typeof(node.value) = 'object' then node.value end) e
+        union all
+        select '[' || (e.place - 1) || ']', e.value
+        from jsonb_array_elements(case when jsonb_typeof(node.value) = 'array' then node.value end)
+          with ordinality e (value, place)
+      ) child
+    )
+    select path, coalesce(value #>> '{{}}', 'null') as value from node
+    where jsonb_typeof(value) not in ('object', 'array') or value in ('{{}}', '[]')"""
+
 
 class SQLite(Dialect):
     name = "sqlite"
     current_time = "strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00'"
     never = "'0000-01-01 00:00:00.000000+00:00'"
     forever = "'9999-12-31 23:59:59.999999+00:00'"
+    end_of_time = forever
+    timestamp = "text"
     differs = "is not"
     concat = "group_concat"
 
@@ -147,6 +203,42 @@ class SQLite(Dialect):
 
     def rounded(self, number: str, digits: int) -> str:
         return f"round({number}, {digits})"
+
+    def leaves_that_differ(self, before: str, after: str) -> list[Leaves]:
+        old, new, path = (
+            _leaf_text("o"),
+            _leaf_text("n"),
+            "replace(substr({}.fullkey, 2), '\"', '')",
+        )
+        changed_or_gone = Leaves(
+            f"cross join json_tree({before}) o"
+            f" left join json_tree({after}) n on n.fullkey = o.fullkey and {_is_leaf('n')}",
+            path.format("o"),
+            old,
+            new,
+            f"{_is_leaf('o')} and {old} is not {new}",
+        )
+        added = Leaves(
+            f"cross join json_tree({after}) n",
+            path.format("n"),
+            "null",
+            new,
+            f"""{_is_leaf("n")} and not exists (
+  select 1 from json_tree({before}) o where o.fullkey = n.fullkey and {_is_leaf("o")}
+)""",
+        )
+        return [changed_or_gone, added]
+
+
+def _is_leaf(node: str) -> str:
+    return f"({node}.type not in ('object', 'array') or {node}.value in ('{{}}', '[]'))"
+
+
+def _leaf_text(node: str) -> str:
+    return (
+        f"case when {node}.type in ('true', 'false', 'null') then {node}.type"
+        f" else cast({node}.value as text) end"
+    )
 
 
 def _whole(instant: str) -> str:

@@ -6,8 +6,10 @@ Neither database alters a table under a view, so an upgrade drops them all and m
 from sqlalchemy import Connection, inspect, text
 
 from inventory.dialects import DIALECTS
+from inventory.views.attention import ATTENTION
+from inventory.views.changes import STATE_CHANGES
 from inventory.views.health import CONNECTOR_HEALTH
-from inventory.views.history import CONNECTOR_HISTORY_MODE, HISTORIES
+from inventory.views.history import HISTORIES
 from inventory.views.outages import (
     AVAILABILITY_30D,
     FLAPPING,
@@ -16,15 +18,16 @@ from inventory.views.outages import (
     SYNC_OUTCOMES_DAILY,
 )
 from inventory.views.runs import CLOCK, LATEST_RUN
+from inventory.views.vendor import CONNECTION_STATUS, CONNECTOR_HISTORY_MODE
 from inventory.views.view import View
 
 # In the order in which they are made: each only asks those before it.
 VIEWS: dict[str, View] = {
     view.name: view
     for view in (
-        *(*HISTORIES, CONNECTOR_HISTORY_MODE),
-        *(CLOCK, LATEST_RUN, CONNECTOR_HEALTH),
+        *(*HISTORIES, CLOCK, LATEST_RUN, CONNECTOR_HEALTH, STATE_CHANGES),
         *(INCIDENTS, FLAPPING, AVAILABILITY_30D, SERVICE_RELIABILITY, SYNC_OUTCOMES_DAILY),
+        *(ATTENTION, CONNECTION_STATUS, CONNECTOR_HISTORY_MODE),
     )
 }
 

@@ -5,7 +5,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from inventory.dialects import Dialect
 from inventory.models import CONNECTORS, VERSIONED, Versioned
-from inventory.views.view import TIME, YES_NO, Named, View, of_table
+from inventory.views.view import TIME, Named, View
 
 _NOW_TOO = "; null = it is so now"
 _COMPILERS = {"postgresql": postgresql.dialect, "sqlite": sqlite.dialect}
@@ -41,30 +41,4 @@ def _versions(sql: Dialect, versioned: Versioned, names: tuple[str, ...]) -> str
     )
 
 
-def _history_mode(sql: Dialect) -> str:
-    """Grain: one row per version of a connector."""
-    tracked = ", ".join(CONNECTORS.tracked)
-    end = "'9999-12-31 23:59:59.999999+00:00'"
-    return f"""
-select connector_id, valid_from as _fivetran_start,
-  case when valid_to is null then {end} else {sql.just_before("valid_to")} end as _fivetran_end,
-  valid_to is null as _fivetran_active,
-  {tracked}
-from connector_history"""
-
-
 HISTORIES = tuple(_history(versioned) for versioned in VERSIONED)
-CONNECTOR_HISTORY_MODE = View(
-    "connector_history_mode",
-    "One row per version of a connector, in the columns of the vendor's history mode",
-    of_table("connector_id")
-    | {
-        "_fivetran_start": Named(TIME, "When the version began (UTC)"),
-        "_fivetran_end": Named(
-            TIME, "The last microsecond of the version (UTC); the year 9999 where it is so now"
-        ),
-        "_fivetran_active": Named(YES_NO, "Whether it is so now"),
-    }
-    | of_table(*CONNECTORS.tracked),
-    _history_mode,
-)
