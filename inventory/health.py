@@ -100,6 +100,15 @@ def late_at(sql: Dialect, connectors: str = "", status: str = "") -> str:
     end"""
 
 
+def freshness_deadline(sql: Dialect) -> str:
+    """Return the expression for when it is late, over connectors c and their states s."""
+    return f"""case
+      when c.removed_at is not null or c.paused or s.sync_state = 'paused' then null
+      when c.schedule_type = 'manual' and s.sync_state = 'rescheduled' then s.rescheduled_for
+      else {late_at(sql, "c", "s")}
+    end"""
+
+
 # What a version of the states alone can tell, the conditions in their order.
 BY_STATES = {"paused": "sync_state = 'paused'"} | {
     rule.name: rule.condition
@@ -132,3 +141,17 @@ def case(rules: Iterable[tuple[str, str]], *, ranks: bool = False) -> str:
         for name, condition in rules
     )
     return f"case{arms} end"
+
+
+HEALTH = case((rule.name, rule.condition) for rule in RULES)
+
+
+def is_down(health: str) -> str:
+    """Return the expression for whether a health counts as down."""
+    names = ", ".join(f"'{name}'" for name in DOWN)
+    return f"{health} in ({names})"
+
+
+def severity(health: str) -> str:
+    arms = "".join(f"\n when '{rule.name}' then {rule.severity}" for rule in RULES)
+    return f"case {health}{arms} end"

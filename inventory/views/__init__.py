@@ -10,6 +10,7 @@ from inventory.views.attention import ATTENTION
 from inventory.views.changes import STATE_CHANGES
 from inventory.views.health import CONNECTOR_HEALTH
 from inventory.views.history import HISTORIES
+from inventory.views.instants import QUESTIONS, Question
 from inventory.views.outages import (
     AVAILABILITY_30D,
     FLAPPING,
@@ -33,7 +34,7 @@ VIEWS: dict[str, View] = {
 
 
 def create(connection: Connection) -> None:
-    """Make every view; on PostgreSQL with its comments."""
+    """Make every view; on PostgreSQL with its comments, and the functions of an instant."""
     quote = connection.dialect.identifier_preparer.quote
     sql = DIALECTS[connection.dialect.name]
     for view in VIEWS.values():
@@ -43,6 +44,24 @@ def create(connection: Connection) -> None:
             comment(connection, f"view {quote(view.name)}", view.comment)
             for name, column in view.columns.items():
                 comment(connection, f"column {quote(view.name)}.{quote(name)}", column.comment)
+    if connection.dialect.name == "postgresql":
+        for question in QUESTIONS:
+            _create_function(connection, question)
+
+
+def _create_function(connection: Connection, question: Question) -> None:
+    """Make a function whose text is bound to our tables now, whatever its caller's search path."""
+    columns = ", ".join(
+        f"{name} {column.type.compile(connection.dialect)}"
+        for name, column in question.columns.items()
+    )
+    statement = question.statement(DIALECTS["postgresql"], "$1").strip()
+    _execute(
+        connection,
+        f"create function {question.name}(timestamptz) returns table ({columns}) "
+        f"language sql stable begin atomic {statement}; end",
+    )
+    comment(connection, f"function {question.name}(timestamptz)", question.comment)
 
 
 def are_there(connection: Connection) -> bool:
@@ -56,8 +75,11 @@ def comment(connection: Connection, target: str, words: str) -> None:
 
 
 def drop(connection: Connection) -> None:
-    """Drop those of the views that are there."""
+    """Drop those of the views and functions that are there."""
     quote = connection.dialect.identifier_preparer.quote
+    if connection.dialect.name == "postgresql":
+        for question in QUESTIONS:
+            connection.exec_driver_sql(f"drop function if exists {question.name}(timestamptz)")
     there = set(inspect(connection).get_view_names())
     for name in reversed(VIEWS):
         if name in there:

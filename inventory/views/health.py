@@ -1,7 +1,19 @@
 """What is down now, and why: the health of each connector."""
 
 from inventory.dialects import Dialect
-from inventory.health import BY_STATES, DOWN, EVENTFUL, NAMES, RULES, case, late_at, rank
+from inventory.health import (
+    BY_STATES,
+    DOWN,
+    EVENTFUL,
+    HEALTH,
+    NAMES,
+    RULES,
+    case,
+    freshness_deadline,
+    is_down,
+    rank,
+    severity,
+)
 from inventory.views.view import IDENTITY, NUMBER, TEXT, TIME, YES_NO, Named, View, of_table
 
 _CLASS = case(BY_STATES.items(), ranks=True)  # of a version of the states, by themselves
@@ -10,7 +22,6 @@ _OF_STATES = ", ".join(f"'{name}'" for name in BY_STATES if name != "paused")
 
 def _facts(sql: Dialect) -> str:
     """Grain: one row per connector ever seen, with all that its health is judged by."""
-    late = late_at(sql, "c", "s")
     return f"""
   select
     c.connector_id, c.account_id, c.group_id, c.service, c.schema_name,
@@ -18,11 +29,7 @@ def _facts(sql: Dialect) -> str:
     c.connected_by, c.created_at, c.first_seen_at,
     s.setup_state, s.sync_state, s.update_state, s.schema_status, s.is_historical_sync,
     s.last_sync_failed, s.succeeded_at, s.failed_at, s.rescheduled_for,
-    case
-      when c.removed_at is not null or c.paused or s.sync_state = 'paused' then null
-      when c.schedule_type = 'manual' and s.sync_state = 'rescheduled' then s.rescheduled_for
-      else {late}
-    end      as freshness_deadline,
+    {freshness_deadline(sql)} as freshness_deadline,
     coalesce(w.alerts, 0) as open_warnings,
     coalesce(t.alerts, 0) as open_tasks,
     coalesce(x.tests, 0) as failing_setup_tests,
@@ -43,8 +50,7 @@ def _facts(sql: Dialect) -> str:
 
 
 def _judged(sql: Dialect) -> str:
-    rules = [(rule.name, rule.condition) for rule in RULES]
-    return f"select f.*, {case(rules)} as health from ({_facts(sql)}) f"
+    return f"select f.*, {HEALTH} as health from ({_facts(sql)}) f"
 
 
 # --- since when -----------------------------------------------------------------------------
@@ -201,12 +207,10 @@ def _reasons(sql: Dialect) -> dict[str, str]:
 
 def _statement(sql: Dialect) -> str:
     reasons = "".join(f"\n when '{name}' then {words}" for name, words in _reasons(sql).items())
-    severities = "".join(f"\n when '{rule.name}' then {rule.severity}" for rule in RULES)
-    down = ", ".join(f"'{name}'" for name in DOWN)
     late = sql.minutes("j.freshness_deadline", "j.now")
     made = {
-        "is_down": f"j.health in ({down})",
-        "severity": f"case j.health {severities} end",
+        "is_down": is_down("j.health"),
+        "severity": severity("j.health"),
         "reason": f"case j.health {reasons} end",
         "health_since": "s.at",
         "minutes_late": "case when j.freshness_deadline < j.now"
