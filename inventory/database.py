@@ -146,12 +146,13 @@ def _postgresql(url: URL, schema: str | None) -> Engine:
 
 
 # What this tool needs, whatever the server's defaults are. psycopg reads times in the session's
-# zone and style, and fails where that leaves year 1 or 9999. The transaction of the lock is idle
-# while the API is waited for. A host that dies says nothing: the server lets go of what it held
-# after two minutes without a sign of it.
+# zone and style, and fails where that leaves year 1 or 9999. Compiling a view takes seconds, asking
+# it does not. The transaction of the lock is idle while the API is waited for. A host that dies
+# says nothing: the server lets go of what it held after two minutes without a sign of it.
 _TRANSACTION = """
 select set_config('TimeZone', 'UTC', true),
        set_config('DateStyle', 'ISO', true),
+       set_config('jit', 'off', true),
        set_config('idle_in_transaction_session_timeout', '0', true),
        set_config('tcp_keepalives_idle', '60', true),
        set_config('tcp_keepalives_interval', '15', true),

@@ -125,17 +125,12 @@ class PostgreSQL(Dialect):
 
     def leaves_that_differ(self, before: str, after: str) -> list[Leaves]:
         joins = f"""cross join lateral (
-  select coalesce(o.path, n.path) as path, o.value as old_value, n.value as new_value
+  select coalesce(o.path, n.path) as path, coalesce(o.value #>> '{{}}', o.kind) as old_value,
+    coalesce(n.value #>> '{{}}', n.kind) as new_value, o.value as old, n.value as new
   from ({_leaves(before)}) o full join ({_leaves(after)}) n on n.path = o.path
 ) l"""
         return [
-            Leaves(
-                joins,
-                "l.path",
-                "l.old_value",
-                "l.new_value",
-                "l.old_value is distinct from l.new_value",
-            )
+            Leaves(joins, "l.path", "l.old_value", "l.new_value", "l.old is distinct from l.new")
         ]
 
 
@@ -155,7 +150,7 @@ def _leaves(document: str) -> str:
           with ordinality e (value, place)
       ) child
     )
-    select path, coalesce(value #>> '{{}}', 'null') as value from node
+    select path, value, jsonb_typeof(value) as kind from node
     where jsonb_typeof(value) not in ('object', 'array') or value in ('{{}}', '[]')"""
 
 
@@ -216,7 +211,7 @@ class SQLite(Dialect):
             path.format("o"),
             old,
             new,
-            f"{_is_leaf('o')} and {old} is not {new}",
+            f"{_is_leaf('o')} and ({old} is not {new} or o.type is not n.type)",
         )
         added = Leaves(
             f"cross join json_tree({after}) n",

@@ -85,6 +85,22 @@ def merge(connection: Connection, moment: Moment) -> None:
         connection.execute(statement, moment.parameters)
 
 
+class _LateAt(ColumnElement[datetime]):
+    """When the current rows of a connector, as they are, make it late."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(_LateAt)
+def _late_at(element: _LateAt, compiler: SQLCompiler, **_: object) -> str:
+    return late_at(DIALECTS[compiler.dialect.name], "connectors", "connector_status")
+
+
+# The deadline of a connector that the last complete run before saw late.
+_OVERDUE = case((_LateAt() < _BEFORE, _LateAt()))
+
+
 # --- one versioned table --------------------------------------------------------------------
 
 
@@ -120,8 +136,17 @@ def _is_open(versioned: Versioned) -> ColumnElement[bool]:
 def _close(versioned: Versioned, which: Callable[[Select[Any]], Select[Any]]) -> Insert:
     """Copy current rows into the past, as versions that end now."""
     names = (*versioned.key, *versioned.tracked, *versioned.kept, "valid_from", "changed_after")
-    rows = select(*(versioned.current.c[name] for name in names), NOW)
-    return insert(versioned.past).from_select([*names, "valid_to"], which(rows))
+    values: dict[str, ColumnElement[Any]] = {name: versioned.current.c[name] for name in names}
+    values["valid_to"] = NOW
+    if versioned is CONNECTORS:
+        # Another schedule would have another deadline, and a removed one never succeeds again.
+        values["overdue_since"] = (
+            select(_OVERDUE)
+            .where(CONNECTOR_STATUS.current.c.connector_id == CONNECTORS.current.c.connector_id)
+            .correlate(CONNECTORS.current)
+            .scalar_subquery()
+        )
+    return insert(versioned.past).from_select(list(values), which(select(*values.values())))
 
 
 def _superseded(versioned: Versioned) -> Insert:
@@ -218,18 +243,6 @@ def _mark_removed() -> Update:
     )
 
 
-class _LateAt(ColumnElement[datetime]):
-    """When the current rows of a connector, as they are, make it late."""
-
-    type = UtcDateTime()
-    inherit_cache = True
-
-
-@compiles(_LateAt)
-def _late_at(element: _LateAt, compiler: SQLCompiler, **_: object) -> str:
-    return late_at(DIALECTS[compiler.dialect.name], "connectors", "connector_status")
-
-
 def _next_success() -> Insert:
     """A success after one that was known, and whether it was overdue when last looked at.
 
@@ -238,13 +251,12 @@ def _next_success() -> Insert:
     """
     connector, status = CONNECTORS.current.c, CONNECTOR_STATUS.current.c
     staged, seen = STAGED["connector_status"].c, SYNC_OUTCOMES.c
-    deadline = _LateAt()
     values: dict[str, ColumnElement[Any]] = {
         "connector_id": staged.connector_id,
         "outcome": literal("succeeded"),
         "finished_at": staged.succeeded_at,
         "run_id": _RUN,
-        "overdue_since": case((deadline < _BEFORE, deadline)),
+        "overdue_since": _OVERDUE,
     }
     same = and_(
         seen.connector_id == staged.connector_id,

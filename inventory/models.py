@@ -62,6 +62,11 @@ def beginnings(table: str) -> Index:
     return Index(f"ix_{table}_valid_from", "valid_from")
 
 
+def only_where(name: str, condition: str, *columns: str) -> Index:
+    """An index of the few rows that a condition holds for."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 class OfConnector:
     """The key, or its first part, of every table about connectors."""
 
@@ -143,7 +148,19 @@ class ConnectorPast(OfConnector, ConnectorFacts, PastVersion, Base):
     __table_args__ = (
         *past_rules("connectors_past"),
         beginnings("connectors_past"),
+        # Whether it was there and scheduled, without the wide rows.
+        Index(
+            "ix_connectors_past_phases",
+            *("connector_id", "valid_from", "valid_to", "paused", "schedule_type"),
+        ),
+        only_where("ix_connectors_past_overdue", "overdue_since is not null", "connector_id"),
         {"comment": "One row per superseded version of a connector"},
+    )
+
+    overdue_since: Mapped[datetime | None] = col(
+        "The deadline that its next success had passed when this version ended (UTC), where a "
+        "complete run saw it late; null = it was in time",
+        sort_order=93,
     )
 
 
@@ -194,12 +211,9 @@ class ConnectorStatusPast(OfConnector, ConnectorStatusFacts, PastVersion, Base):
     __tablename__ = "connector_status_past"
     __table_args__ = (
         *past_rules("connector_status_past"),
-        Index(
-            "ix_connector_status_past_eventful",
-            "connector_id",
-            "valid_from",
-            sqlite_where=text(EVENTFUL),
-            postgresql_where=text(EVENTFUL),
+        only_where("ix_connector_status_past_eventful", EVENTFUL, "connector_id", "valid_from"),
+        only_where(
+            "ix_connector_status_past_rescheduled", "sync_state = 'rescheduled'", "connector_id"
         ),
         {"comment": "One row per superseded version of a connector's states"},
     )
@@ -238,6 +252,7 @@ class WarningPast(AlertKey, AlertFacts, PastVersion, Base):
     __table_args__ = (
         *past_rules("warnings_past"),
         beginnings("warnings_past"),
+        Index("ix_warnings_past_connector_id_valid_to", "connector_id", "valid_to"),
         {"comment": "One row per time that a warning was open and is no more"},
     )
 
@@ -252,6 +267,7 @@ class TaskPast(AlertKey, AlertFacts, PastVersion, Base):
     __table_args__ = (
         *past_rules("tasks_past"),
         beginnings("tasks_past"),
+        Index("ix_tasks_past_connector_id_valid_to", "connector_id", "valid_to"),
         {"comment": "One row per time that a task was open and is no more"},
     )
 
@@ -345,12 +361,7 @@ class SyncOutcome(OfConnector, Base):
     __table_args__ = (
         CheckConstraint("outcome in ('succeeded', 'failed')", name="outcome"),
         Index("ix_sync_outcomes_run_id", "run_id"),
-        Index(
-            "ix_sync_outcomes_overdue",
-            "connector_id",
-            sqlite_where=text("overdue_since is not null"),
-            postgresql_where=text("overdue_since is not null"),
-        ),
+        only_where("ix_sync_outcomes_overdue", "overdue_since is not null", "connector_id"),
         {"comment": "One row per end of a sync that was observed; syncs between two runs are not"},
     )
 

@@ -401,7 +401,7 @@ def test_grants_on_views_survive_an_upgrade(postgres_url: str, reader: str) -> N
             return {tuple(row) for row in connection.execute(text(rights)) if row[0] in VIEWS}
 
     before = granted()
-    execute(engine, "drop view connector_status_history")  # or there would be nothing to do
+    execute(engine, "drop view connector_history_mode")  # or there would be nothing to do
     schema.upgrade(engine)
     assert len({view for view, *_ in before}) == 4
     assert granted() == before

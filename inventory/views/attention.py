@@ -37,12 +37,17 @@ def _same_source(sql: Dialect) -> str:
     return f"""
   select 'same_source', o.connector_id, o.since, 'reads the same source as ' || {others}
   from (
-    select s.connector_id, s.account_id, s.service, s.reads, s.since,
-      count(*) over (partition by s.account_id, s.service, s.reads) as readers
+    select s.connector_id, s.account_id, s.service, s.reads,
+      -- The first of them was alone until the second came.
+      case when row_number() over readers = 1 then lead(s.since) over readers else s.since end
+        as since
     from source s
     where s.reads is not null
+    window readers as (
+      partition by s.account_id, s.service, s.reads order by s.since, s.connector_id
+    )
   ) o
-  where o.readers > 1"""
+  where o.since is not null"""
 
 
 def _statement(sql: Dialect) -> str:
@@ -56,19 +61,21 @@ with source as (
 )
 select f.finding, {identity("c")}, f.since, f.detail
 from (
-  select 'incomplete' as finding, connector_id, health_since as since, reason as detail
-  from connector_health
-  where health = 'incomplete' and health_since <= {sql.ago(14)}
-  union all
-  select 'paused', connector_id, health_since, reason
-  from connector_health
-  where health = 'paused' and health_since <= {sql.ago(30)}
-  union all
-  select 'never_synced', connector_id, {created},
-    'no sync has succeeded since ' || {sql.shown(created)}
-  from connector_health
-  where succeeded_at is null and removed_at is null and health not in ('paused', 'incomplete')
-    and {created} <= {sql.ago(7)}
+  select finding, connector_id,
+    case when finding = 'never_synced' then {created} else health_since end as since,
+    case when finding = 'never_synced'
+      then 'no sync has succeeded since ' || {sql.shown(created)} else reason end as detail
+  from (
+    select h.*,
+      case
+        when health = 'incomplete' and health_since <= {sql.ago(14)} then 'incomplete'
+        when health = 'paused' and health_since <= {sql.ago(30)} then 'paused'
+        when health not in ('paused', 'incomplete', 'deleted', 'not_visible')
+          and succeeded_at is null and {created} <= {sql.ago(7)} then 'never_synced'
+      end as finding
+    from connector_health h
+  ) h
+  where finding is not null
   union all
   select 'trial_pause', t.connector_id, t.since,
     'pauses when its free trial ends; so since ' || {sql.shown("t.since")}

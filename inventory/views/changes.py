@@ -39,9 +39,11 @@ from connectors c
 def _successions(of: Versioned) -> Iterator[str]:
     """Joins of a version b and the one a that touches it, in the past or open."""
     same = " and ".join(f"a.{name} = b.{name}" for name in of.key)
-    for later in (of.past.name, of.current.name):
+    # A removed connector's row keeps a version that stands in the past, too.
+    there = " and c.removed_at is null" if of is CONNECTORS else ""
+    for later, condition in ((of.past.name, ""), (of.current.name, there)):
         yield f"""join {of.past.name} b on b.connector_id = c.connector_id
-join {later} a on {same} and a.valid_from = b.valid_to"""
+join {later} a on {same} and a.valid_from = b.valid_to{condition}"""
 
 
 def _as_text(sql: Dialect, of: Versioned, name: str, alias: str) -> str:
@@ -150,7 +152,6 @@ def _came_and_went(sql: Dialect) -> Iterator[str]:
     yield _row(sql, CONNECTORS, "created", at="c.first_seen_at", after=first, rest="")
     was, is_ = _begun(sql, CONNECTORS, "returned", nothing, nothing)
     yield f"{was} and a.valid_from <> c.first_seen_at"
-    # A removed connector's row keeps a version that stands in the past, too.
     yield f"{is_} and a.valid_from <> c.first_seen_at and c.removed_at is null"
     reason = "case when c.removed_at = b.valid_to then c.removed_reason end"
     yield _ended(sql, CONNECTORS, "removed", nothing, nothing, reason)

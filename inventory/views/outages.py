@@ -18,62 +18,119 @@ from inventory.views.view import (
     with_parts,
 )
 
-_STATUS = (
-    "setup_state, sync_state, update_state, schema_status, is_historical_sync, last_sync_failed, "
-    "rescheduled_for"
-)
+# Each part below is a named part of a statement: it asks the parts before it by their names. What
+# is many is made few first: versions of states become stretches of one health before anything else
+# is asked of them. Stretches are joined by windows over one connector, never by groups: SQLite asks
+# a group for all connectors even where one is wanted.
+
+_TOLD = ("broken", "failing", "delayed")  # what states alone tell of being down
 _BLOCKED = "substr(schema_status, 1, 7) = 'blocked'"
-# Rules by states alone that come before stale: what they hold for is not stale, whatever it is.
-_BEFORE_STALE = {name: rule for name, rule in BY_STATES.items() if name != "rescheduled"}
 
 
-# Each part below is a named part of a statement: it asks the parts before it by their names.
-
-
-def _starting_anew(columns: str, source: str, number: str) -> str:
-    """Number a connector's stretches so that overlapping and touching ones have one number."""
+def _numbered(columns: str, source: str, within: str) -> str:
+    """Number stretches so that those that overlap or touch have one number."""
     return f"""
   select {columns},
     sum(begins) over (
-      partition by connector_id order by starts, ends rows unbounded preceding
-    ) as {number}
+      partition by {within} order by starts, ends rows unbounded preceding
+    ) as number
   from (
     select {columns},
       case when max(ends) over (
-        partition by connector_id order by starts, ends
+        partition by {within} order by starts, ends
         rows between unbounded preceding and 1 preceding
       ) >= starts then 0 else 1 end as begins
     from {source}
   ) b"""
 
 
-def _islands(source: str) -> str:
-    """Grain: one row per connector and stretch: overlapping and touching ones made one."""
+def _eventful(sql: Dialect, since: str) -> str:
+    """Grain: one row per version of states in which something is the matter."""
     return f"""
-  select connector_id, min(starts) as starts, max(ends) as ends
-  from ({_starting_anew("connector_id, starts, ends", source, "island")}) n
-  group by connector_id, island"""
-
-
-def _free(sql: Dialect, source: str) -> dict[str, str]:
-    """Grain: one row per connector and stretch that none of some others covers.
-
-    Each connector gets an empty stretch before all others, so that those without any are free.
-    """
-    return {
-        f"{source}_or_none": f"""
-  select connector_id, {sql.never} as starts, {sql.never} as ends from connectors
+  select connector_id, valid_from as starts, valid_to as ends, sync_state,
+    {case(BY_STATES.items())} as health
+  from connector_status_past
+  where {EVENTFUL} and valid_to > {since}
   union all
-  select connector_id, starts, ends from {source}""",
-        f"{source}_islands": _islands(f"{source}_or_none"),
-        f"no_{source}": f"""
-  select connector_id, starts, ends
+  select connector_id, valid_from, {sql.forever}, sync_state, {case(BY_STATES.items())}
+  from connector_status
+  where {EVENTFUL}"""
+
+
+def _told(sql: Dialect, since: str) -> dict[str, str]:
+    """Grain of told: one row per stretch of versions whose states alone say the same.
+
+    What syncs before its first success is not down, unless it is broken: that is its first sync.
+    """
+    first_sync = "sync_state = 'syncing' and health in ('failing', 'delayed') and starts < {}"
+    first_success = f"coalesce(f.at, {sql.forever})"
+    of_run = "partition by connector_id, health, number"
+    return {
+        "first_success": """
+  select connector_id, max((
+    select r.observed_at from sync_outcomes o join sync_runs r on r.run_id = o.run_id
+    where o.connector_id = c.connector_id and o.outcome = 'succeeded'
+    order by o.finished_at limit 1)) over (partition by connector_id) as at
+  from connectors c""",
+        "eventful": _eventful(sql, since),
+        "told_version": f"""
+  select e.connector_id, e.health, e.ends,
+    case when {first_sync.format(first_success)}
+      then {sql.earliest(first_success, "ends")} else starts end as starts
+  from eventful e
+  join first_success f on f.connector_id = e.connector_id
+  where health in {_TOLD}""",
+        "told_run": _numbered(
+            "connector_id, health, starts, ends", "told_version", "connector_id, health"
+        ),
+        "told": f"""
+  select connector_id, health, starts, ends
   from (
-    select connector_id, ends as starts,
-      lead(starts, 1, {sql.forever}) over (partition by connector_id order by starts) as ends
-    from {source}_islands
-  ) f
-  where starts < ends""",
+    select connector_id, health, starts, max(ends) over whole as ends,
+      row_number() over ({of_run} order by starts, ends) as place
+    from told_run
+    where starts < ends
+    window whole as ({of_run})
+  ) r
+  where place = 1""",
+    }
+
+
+def _by_clock(sql: Dialect, since: str) -> dict[str, str]:
+    """Grain: one row per stretch past a time, whatever else was so then.
+
+    Of the past only what a complete run saw late was noted; now, the clock alone is asked.
+    """
+    late = late_at(sql, "c", "s")
+    can_stall = f"""sync_state = 'rescheduled' and setup_state = 'connected'
+    and not coalesce({_BLOCKED}, false)"""
+    by_clock = "case when rescheduled_for > valid_from then 1 else 0 end"
+    return {
+        "stalled": f"""
+  select connector_id, {sql.latest("valid_from", "rescheduled_for")} as starts, valid_to as ends,
+    {by_clock} as by_clock
+  from connector_status_past
+  where {can_stall} and rescheduled_for < valid_to and valid_to > {since}
+  union all
+  select connector_id, {sql.latest("valid_from", "rescheduled_for")}, {sql.forever}, {by_clock}
+  from connector_status cross join clock k
+  where {can_stall} and rescheduled_for < k.now""",
+        "overdue": f"""
+  select o.connector_id, o.overdue_since as starts, r.observed_at as ends
+  from sync_outcomes o join sync_runs r on r.run_id = o.run_id
+  where o.overdue_since is not null and r.observed_at > {since}
+  union all
+  select connector_id, overdue_since, valid_to
+  from connectors_past
+  where overdue_since is not null and valid_to > {since}
+  union all
+  select connector_id, late_at, {sql.forever}
+  from (
+    select c.connector_id, {late} as late_at, k.now
+    from clock k cross join connectors c
+    join connector_status s on s.connector_id = c.connector_id
+  ) l
+  where late_at < now""",
     }
 
 
@@ -83,114 +140,40 @@ def _phases(sql: Dialect) -> dict[str, str]:
     `after`: what an outage that ends with the phase was ended by.
     """
     return {
-        "scheduled": f"""
-  select connector_id, coalesce(paused, false) as paused, schedule_type,
-    valid_from as starts, coalesce(valid_to, {sql.forever}) as ends
-  from connector_history""",
-        "numbered": f"""
-  select connector_id, paused, schedule_type, starts, ends,
-    sum(begins) over (
-      partition by connector_id order by starts rows unbounded preceding
-    ) as number
+        "turn": f"""
+  select connector_id, paused, schedule_type, starts, ends_before
   from (
-    select connector_id, paused, schedule_type, starts, ends,
-      case when lag(ends) over versions = starts
-        and lag(paused) over versions = paused
+    select connector_id, coalesce(paused, false) as paused, schedule_type, valid_from as starts,
+      lag(valid_to) over versions as ends_before,
+      case when lag(valid_to) over versions = valid_from
+        and lag(coalesce(paused, false)) over versions = coalesce(paused, false)
         and not lag(schedule_type) over versions {sql.differs} schedule_type
         then 0 else 1 end as begins
-    from scheduled
-    window versions as (partition by connector_id order by starts)
-  ) b""",
+    from (
+      select connector_id, valid_from, valid_to, paused, schedule_type from connectors_past
+      union all
+      select connector_id, valid_from, null, paused, schedule_type
+      from connectors where removed_at is null
+    ) h
+    window versions as (partition by connector_id order by valid_from)
+  ) v
+  where begins = 1""",
         "phase": f"""
-  select connector_id, paused, schedule_type, starts, ends,
+  select p.connector_id, p.paused, p.schedule_type, p.starts,
+    coalesce(p.ends, c.removed_at, {sql.forever}) as ends,
     case
-      when lead(starts, 1, {sql.forever}) over phases > ends then 'removed'
-      when lead(paused) over phases then 'paused'
+      when p.next_starts > p.ends or p.next_starts is null then 'removed'
+      when p.next_paused then 'paused'
       else 'recovered'
     end as after
   from (
-    select connector_id, paused, schedule_type, min(starts) as starts, max(ends) as ends
-    from numbered
-    group by connector_id, number, paused, schedule_type
+    select connector_id, paused, schedule_type, starts, lead(ends_before) over phases as ends,
+      lead(starts) over phases as next_starts, lead(paused) over phases as next_paused
+    from turn
+    window phases as (partition by connector_id order by starts)
   ) p
-  window phases as (partition by connector_id order by starts)""",
+  join connectors c on c.connector_id = p.connector_id""",
     }
-
-
-def _states(sql: Dialect, since: str) -> dict[str, str]:
-    """Grain of by_states: one row per stretch that states, pause and schedule make of versions.
-
-    `stalls_at`: from when on it is stalled, if it is. What syncs before its first success is not
-    down: that is its first sync.
-    """
-    first_success = """(
-      select r.observed_at from sync_outcomes o join sync_runs r on r.run_id = o.run_id
-      where o.connector_id = e.connector_id and o.outcome = 'succeeded'
-      order by o.finished_at limit 1)"""
-    began = sql.latest("e.starts", "p.starts")
-    first_sync_over = sql.latest(began, f"coalesce({first_success}, {sql.forever})")
-    return {
-        "eventful": f"""
-  select connector_id, valid_from as starts, valid_to as ends, {_STATUS}
-  from connector_status_past
-  where {EVENTFUL} and valid_to > {since}
-  union all
-  select connector_id, valid_from, {sql.forever}, {_STATUS}
-  from connector_status
-  where {EVENTFUL}""",
-        "by_states": f"""
-  select e.connector_id, {case(BY_STATES.items())} as health,
-    case when sync_state = 'syncing' then {first_sync_over} else {began} end as starts,
-    {sql.earliest("e.ends", "p.ends")} as ends,
-    case
-      when sync_state = 'rescheduled' and schedule_type = 'manual'
-        and setup_state = 'connected' and not coalesce({_BLOCKED}, false)
-        and rescheduled_for is not null
-      then {sql.latest(began, "rescheduled_for")}
-    end as stalls_at,
-    rescheduled_for,
-    case when p.ends <= e.ends then p.after else 'recovered' end as after
-  from eventful e
-  join phase p on p.connector_id = e.connector_id and p.starts < e.ends and p.ends > e.starts
-  where not p.paused""",
-    }
-
-
-def _alerts(sql: Dialect, since: str) -> dict[str, str]:
-    """Grain of task: one row per stretch in which a task was open."""
-    return {
-        "task": f"""
-  select connector_id, valid_from as starts, {sql.forever} as ends from tasks
-  union all
-  select connector_id, valid_from, valid_to from tasks_past where valid_to > {since}"""
-    } | _free(sql, "task")
-
-
-def _overdue(sql: Dialect, since: str) -> dict[str, str]:
-    """Grain of overdue: one row per stretch past the deadline, whatever else was so then.
-
-    In the past only what a complete run saw is taken for so; now, only the clock is asked.
-    """
-    late = late_at(sql, "c", "s")
-    return {
-        "overdue": f"""
-  select o.connector_id, o.overdue_since as starts, r.observed_at as ends
-  from sync_outcomes o join sync_runs r on r.run_id = o.run_id
-  where o.overdue_since is not null and r.observed_at > {since}
-  union all
-  select connector_id, late_at, {sql.forever}
-  from (
-    select c.connector_id, {late} as late_at, k.now
-    from clock k cross join connectors c
-    join connector_status s on s.connector_id = c.connector_id
-  ) l
-  where late_at < now""",
-        "before_stale": f"""
-  select connector_id, starts, ends from eventful e
-  where {case(_BEFORE_STALE.items())} is not null
-  union all
-  select connector_id, starts, ends from task""",
-    } | _free(sql, "before_stale")
 
 
 def _down(sql: Dialect, since: str) -> dict[str, str]:
@@ -199,44 +182,65 @@ def _down(sql: Dialect, since: str) -> dict[str, str]:
     `by_clock`: it begins when time is up, and not when a run saw something. `after`: what an outage
     that ends with it was ended by. Whatever ended before `since` is left out.
     """
-    told = f"""
-  select s.connector_id, s.health, false as by_clock,
-    case when s.health = 'delayed' then {sql.latest("s.starts", "f.starts")}
-      else s.starts end as starts,
-    case when s.health = 'delayed' then {sql.earliest("s.ends", "f.ends")}
-      else s.ends end as ends,
-    case when s.health = 'delayed' and f.ends < s.ends then 'recovered' else s.after end as after
-  from by_states s
-  left join no_task f
-    on s.health = 'delayed' and f.connector_id = s.connector_id
-    and f.starts < s.ends and f.ends > s.starts
-  where s.starts < s.ends
-    and (s.health in ('broken', 'failing') or s.health = 'delayed' and f.starts is not null)"""
-    last_look = _last_complete_before("s.ends", "c.account_id")
-    stalled = f"""
-  select s.connector_id, 'stalled', s.stalls_at = s.rescheduled_for, s.stalls_at, s.ends, s.after
-  from by_states s
-  join connectors c on c.connector_id = s.connector_id
-  cross join clock k
-  where s.stalls_at < case when s.ends = {sql.forever} then k.now else {last_look} end"""
-    stale = f"""
-  select o.connector_id, 'stale', o.starts >= p.starts and o.starts >= f.starts,
-    {sql.latest("o.starts", "p.starts", "f.starts")},
-    {sql.earliest("o.ends", "p.ends", "f.ends")},
-    case when p.ends <= o.ends and p.ends <= f.ends then p.after else 'recovered' end
-  from overdue o
-  join phase p
-    on p.connector_id = o.connector_id and p.starts < o.ends and p.ends > o.starts
-  join no_before_stale f
-    on f.connector_id = o.connector_id and f.starts < o.ends and f.ends > o.starts
-    and f.starts < p.ends and f.ends > p.starts
-  where not p.paused and p.schedule_type = 'auto'"""
+    tasks = f"""
+  select connector_id, 'delayed' as hides, valid_from as starts, {sql.forever} as ends from tasks
+  union all
+  select connector_id, 'delayed', valid_from, valid_to from tasks_past where valid_to > {since}"""
     return (
-        _phases(sql)
-        | _states(sql, since)
-        | _alerts(sql, since)
-        | _overdue(sql, since)
-        | {"down": f"{told}\n  union all{stalled}\n  union all{stale}"}
+        _told(sql, since)
+        | _by_clock(sql, since)
+        | _phases(sql)
+        | {
+            "candidate": """
+  select connector_id, health, starts, ends, 0 as by_clock from told
+  union all
+  select connector_id, 'stalled', starts, ends, by_clock from stalled
+  union all
+  select connector_id, 'stale', starts, ends, 1 from overdue""",
+            "possible": f"""
+  select c.connector_id, c.health,
+    case when c.by_clock = 1 and c.starts >= p.starts then 1 else 0 end as by_clock,
+    {sql.latest("c.starts", "p.starts")} as starts, {sql.earliest("c.ends", "p.ends")} as ends,
+    case when p.ends <= c.ends then p.after else 'recovered' end as after
+  from candidate c
+  join phase p on p.connector_id = c.connector_id and p.starts < c.ends and p.ends > c.starts
+  where not p.paused and (c.health in {_TOLD}
+    or c.health = 'stalled' and p.schedule_type = 'manual'
+    or c.health = 'stale' and p.schedule_type = 'auto')""",
+            # What hides stale hides it whole; delayed is hidden by tasks alone.
+            "hidden": f"""{tasks}
+  union all
+  select connector_id, 'stale', starts, ends from ({_eventful(sql, since)}
+  ) e
+  where health <> 'rescheduled'""",
+            "cut": """
+  select p.connector_id, p.health, p.by_clock, p.after, p.starts as first, p.ends as last,
+    coalesce(h.starts, p.starts) as starts, coalesce(h.ends, p.starts) as ends
+  from possible p
+  cross join (select 0 as hides union all select 1) n
+  left join hidden h
+    on h.connector_id = p.connector_id
+    -- Said as a key to join by, it keeps all that cannot be hidden out of the comparisons.
+    and h.connector_id = case
+      when n.hides = 1 and p.health in ('delayed', 'stale') then p.connector_id end
+    and (h.hides = p.health or p.health = 'stale') and h.starts < p.ends and h.ends > p.starts
+  where n.hides = 0 or h.starts is not null""",
+            "down": """
+  select connector_id, health, starts, ends,
+    case when by_clock = 1 and starts = first then 1 else 0 end as by_clock,
+    case when ends = last then after else 'recovered' end as after
+  from (
+    select connector_id, health, by_clock, after, first, last,
+      max(ends) over (
+        partition by connector_id, health, first order by starts, ends rows unbounded preceding
+      ) as starts,
+      lead(starts, 1, last) over (
+        partition by connector_id, health, first order by starts, ends
+      ) as ends
+    from cut
+  ) f
+  where starts < ends""",
+        }
     )
 
 
@@ -258,44 +262,47 @@ def _outages(sql: Dialect, since: str) -> dict[str, str]:
     columns = "connector_id, starts, ends, health, by_clock, after"
     of_one = "partition by connector_id, number"
     return _down(sql, since) | {
-        "of_outage": _starting_anew(columns, "down", "number"),
+        "of_outage": _numbered(columns, "down", "connector_id"),
         "step": f"""
-  select connector_id, number, starts, ends,
-    case when by_clock then 1 else 0 end as by_clock, after,
+  select connector_id, number, starts, ends, by_clock, after,
     case when lag(health) over ({of_one} order by starts, ends) {sql.differs} health
       then health end as step
   from of_outage""",
         "joined": f"""
-  select connector_id, min(starts) as starts, max(ends) as ends, min(path) as path,
-    min(by_clock) as by_clock, min(after) as after
+  select connector_id, starts, ends, path, by_clock, after, only_by_clock
   from (
-    select connector_id, number, starts, ends,
+    select connector_id, starts, max(ends) over whole as ends, by_clock,
       {sql.concat}(step, ' > ') over whole as path,
-      first_value(by_clock) over whole as by_clock,
       first_value(after) over (
         {of_one} order by ends desc rows between unbounded preceding and unbounded following
-      ) as after
+      ) as after,
+      min(by_clock) over whole as only_by_clock,
+      row_number() over ({of_one} order by starts, ends) as place
     from step
     window whole as (
       {of_one} order by starts, ends rows between unbounded preceding and unbounded following
     )
   ) o
-  group by connector_id, number""",
+  where place = 1""",
         "outage": f"""
-  select o.connector_id, o.starts, o.ends, o.path, o.by_clock, o.after, o.last_look
-  from (
-    select j.connector_id, j.starts, j.ends, j.path, j.by_clock, j.after,
-      {_last_complete_before("j.ends", "c.account_id")} as last_look
-    from joined j
-    join connectors c on c.connector_id = j.connector_id
-  ) o
-  where o.ends = {sql.forever} or o.last_look >= o.starts""",
+  select j.connector_id, j.starts, j.ends, j.path, j.by_clock, j.after, c.account_id
+  from joined j
+  join connectors c on c.connector_id = j.connector_id
+  where j.only_by_clock = 0 or j.ends = {sql.forever}
+    or {_last_complete_before("j.ends", "c.account_id")} >= j.starts""",
     }
 
 
 def _incidents(sql: Dialect) -> str:
     """Grain: one row per outage."""
     is_over = f"o.ends < {sql.forever}"
+
+    def paused_in(table: str) -> str:
+        return f"""exists (
+        select 1 from {table} h
+        where h.connector_id = o.connector_id and h.valid_from = o.ends
+          and h.sync_state = 'paused')"""
+
     return with_parts(
         _outages(sql, sql.never),
         f"""
@@ -303,15 +310,15 @@ select {identity("c")},
   case when o.by_clock = 1 then o.starts
     else {_last_complete_before("o.starts", "c.account_id")} end as started_after,
   o.starts as started_at,
-  case when {is_over} then o.last_look end as ended_after,
+  case when {is_over}
+    then {_last_complete_before("o.ends", "c.account_id")} end as ended_after,
   case when {is_over} then o.ends end as ended_at,
   {sql.minutes("o.starts", f"case when {is_over} then o.ends else k.now end")} as minutes,
   o.path,
   case
     when not {is_over} then null
-    when o.after = 'recovered' and exists (
-      select 1 from connector_status_history h
-      where h.connector_id = o.connector_id and h.valid_from = o.ends and h.sync_state = 'paused'
+    when o.after = 'recovered' and (
+      {paused_in("connector_status_past")} or {paused_in("connector_status")}
     ) then 'paused'
     else o.after
   end as closed_by
@@ -395,6 +402,9 @@ def _availability(sql: Dialect) -> str:
     """Grain: one row per connector that was there in the last 30 days."""
     month_ago = sql.ago(30)
 
+    def total(name: str) -> str:
+        return f"{sql.whole(f'sum({name}) over whole')} as {name}"
+
     def clipped(alias: str) -> str:
         starts = sql.latest(f"{alias}.starts", month_ago)
         return f"{starts} as starts, {sql.earliest(f'{alias}.ends', 'k.now')} as ends"
@@ -431,12 +441,14 @@ select {identity("c")}, a.there / 60 as minutes, (a.there - a.unknown) / 60 as o
   {sql.share("a.there - a.unknown - a.down", "a.there - a.unknown")} as availability,
   {sql.share("a.there - a.unknown", "a.there")} as observed_share
 from (
-  select connector_id, {sql.whole("sum(there)")} as there, {sql.whole("sum(unknown)")} as unknown,
-    {sql.whole("sum(down)")} as down
+  select connector_id, {total("there")}, {total("unknown")}, {total("down")},
+    row_number() over (partition by connector_id) as place
   from counted
-  group by connector_id
+  window whole as (partition by connector_id)
 ) a
-join connectors c on c.connector_id = a.connector_id""",
+join connectors c on c.connector_id = a.connector_id
+where a.place = 1""",
+        once=("gap",),
     )
 
 

@@ -59,10 +59,14 @@ def identity(alias: str) -> str:
     return ", ".join(f"{alias}.{name}" for name in IDENTITY)
 
 
-def with_parts(parts: dict[str, str], statement: str) -> str:
+def with_parts(parts: dict[str, str], statement: str, once: tuple[str, ...] = ()) -> str:
     """Put named parts before a statement. Each is asked anew, for just what is wanted of it.
 
     Kept as tables of their own they would be made for all connectors whenever one is asked for.
+    Only parts that know of no connector are made `once`.
     """
-    named = ",\n".join(f"{name} as not materialized ({part})" for name, part in parts.items())
+    named = ",\n".join(
+        f"{name} as {'' if name in once else 'not '}materialized ({part})"
+        for name, part in parts.items()
+    )
     return f"with {named}\n{statement}"
