@@ -1,0 +1,41 @@
+"""What options of several commands are made of."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Command = Callable[..., None]
+Decorator = Callable[[Command], Command]
+
+
+class _Finite(click.FloatRange):
+    """A range that "nan" is not in, which no comparison keeps out."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number.", param, ctx)
+        return number
+
+
+POSITIVE, NOT_NEGATIVE = click.IntRange(1, 1_000_000), click.IntRange(0, 1_000_000)
+SECONDS, PERCENT = _Finite(0, 31_536_000, min_open=True), _Finite(0, 100)
+
+
+def setting(flag: str, kind: "click.ParamType[Any]", default: Any, words: str) -> Decorator:
+    """An option that shows its default."""
+    return click.option(flag, type=kind, default=default, show_default=True, help=words)
+
+
+def format_option(*formats: str) -> Decorator:
+    """--format, the first of the formats being the default."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Form of the answer on stdout.",
+    )
