@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -51,9 +52,10 @@ class Example(Account):
 
 
 def test_transcript_is_what_the_commands_print(
-    empty_url: str, monkeypatch: pytest.MonkeyPatch
+    empty_url: str, monkeypatch: pytest.MonkeyPatch, zone: Callable[[str], None]
 ) -> None:
     where = refusals.describe(connect(empty_url))
+    zone("Europe/Berlin")
     with StandIn(Example(), key=KEY, secret=SECRET) as api:
         for name, value in variables(api, empty_url).items():
             monkeypatch.setenv(name, value)
@@ -117,7 +119,7 @@ def test_every_command_is_in_the_readme_and_no_other() -> None:
             found |= commands(command, words) if isinstance(command, click.Group) else {words}
         return found
 
-    shown = set(re.findall(r"^\| `(inventory [a-z ]+?)` \|", README, re.MULTILINE))
+    shown = set(re.findall(r"^\| `(inventory [a-z -]+?)` \|", README, re.MULTILINE))
     assert shown == commands(main, "inventory")
 
 
