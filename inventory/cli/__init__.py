@@ -7,7 +7,7 @@ cron every time, pays for each import. Data goes to stdout, everything else to s
 import click
 
 from inventory import __version__
-from inventory.cli import asking, db, demo, sync
+from inventory.cli import asking, db, demo, querying, sync
 
 _EXITS = """\b
 Exit codes:
@@ -30,5 +30,6 @@ def main() -> None:
 main.add_command(sync.sync)
 main.add_command(asking.runs)
 main.add_command(asking.status)
+main.add_command(querying.query)
 main.add_command(db.db)
 main.add_command(demo.demo)

@@ -20,6 +20,23 @@ class _Finite(click.FloatRange):
         return number
 
 
+class _Words(click.ParamType[str]):
+    """Text that both databases take: no NUL, and nothing that is no UTF-8."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail("it is no text.", param, ctx)
+        if "\0" in text:
+            self.fail("it holds a character that is none.", param, ctx)
+        return text
+
+
+WORDS = _Words()
 POSITIVE, NOT_NEGATIVE = click.IntRange(1, 1_000_000), click.IntRange(0, 1_000_000)
 SECONDS, PERCENT = _Finite(0, 31_536_000, min_open=True), _Finite(0, 100)
 
