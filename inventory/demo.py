@@ -86,7 +86,7 @@ def show(*, seed: int) -> None:
         _echo_answer(engine, question)
     click.echo(
         f"\nAsk on:  sqlite3 {FILE}   (or any BI tool that reads SQLite)\n"
-        f"         INVENTORY_DATABASE_URL=sqlite:///{FILE} inventory status --state broken\n"
+        f"         INVENTORY_DATABASE_URL=sqlite:///{FILE} inventory status --down\n"
         "Try it by hand:  inventory demo --serve"
     )
 

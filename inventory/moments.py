@@ -47,11 +47,6 @@ def instant_or_ago(text: str) -> datetime | timedelta:
         raise ValueError(f"{error}, or 24h or 7d for that long ago") from None
 
 
-def before(now: datetime, when: datetime | timedelta) -> datetime:
-    """Return the instant that is meant, where `now` is what the database's clock says."""
-    return now - when if isinstance(when, timedelta) else when
-
-
 def local(moment: datetime) -> str:
     """Show an instant in the user's zone, with its offset and to the second."""
     try:

@@ -24,7 +24,7 @@ Zone = Callable[[str], None]
 )
 def test_durations_are_read(text: str, meant: timedelta) -> None:
     assert moments.duration(text) == meant
-    assert moments.before(NOW, moments.instant_or_ago(text)) == NOW - meant
+    assert moments.instant_or_ago(text) == meant
 
 
 @pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5h", "7days", "1y", "1s", "٣d", "1d1h"])
@@ -62,7 +62,7 @@ def test_times_are_read_in_the_users_zone(
     zone(zone_name)
     read = moments.instant(text)
     assert (read, read.tzinfo) == (datetime.fromisoformat(f"{meant}+00:00"), UTC)
-    assert moments.before(NOW, moments.instant_or_ago(text)) == read
+    assert moments.instant_or_ago(text) == read
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ cron every time, pays for each import. Data goes to stdout, everything else to s
 import click
 
 from inventory import __version__
-from inventory.cli import asking, db, demo, querying, sync
+from inventory.cli import asking, check, db, demo, history, querying, sync
 
 _EXITS = """\b
 Exit codes:
@@ -27,9 +27,8 @@ def main() -> None:
     """Keep every Fivetran connector of an account in SQL: current state and full history."""
 
 
-main.add_command(sync.sync)
-main.add_command(asking.runs)
-main.add_command(asking.status)
-main.add_command(querying.query)
-main.add_command(db.db)
-main.add_command(demo.demo)
+for command in (
+    *(sync.sync, asking.status, asking.changes, history.history, asking.incidents, asking.at),
+    *(asking.attention, check.check, querying.query, asking.runs, db.db, demo.demo),
+):
+    main.add_command(command)

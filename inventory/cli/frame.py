@@ -5,6 +5,7 @@ import io
 import sys
 import traceback
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 import click
@@ -77,3 +78,33 @@ def engine() -> Any:
     from inventory import database, settings
 
     return database.connect(settings.database_settings())
+
+
+def remark(words: str) -> None:
+    """Say something about an answer, after it, where both go to one place."""
+    if not is_quiet():
+        sys.stdout.flush()
+        click.echo(words, err=True)
+
+
+def asking() -> Any:
+    """A connection that only reads, for the questions of one command; to be used by `with`."""
+    from inventory import questions
+
+    return questions.asking(engine())
+
+
+def named(connection: Any, connector: str | None) -> str | None:
+    """The id of the connector that a person means; None for none."""
+    from inventory import finding
+
+    return None if connector is None else finding.connector_id(connection, connector)
+
+
+def before_now(connection: Any, when: datetime | timedelta | None) -> datetime | None:
+    """The instant that is meant by a time or by how long ago, by the database's clock."""
+    from inventory import questions
+
+    if isinstance(when, timedelta):
+        return questions.now(connection) - when
+    return when

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from inventory import health, moments
+
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
 
@@ -36,7 +38,30 @@ class _Words(click.ParamType[str]):
         return text
 
 
-WORDS = _Words()
+class _Read(click.ParamType[Any]):
+    """What a function reads, which says itself what is wrong with a text."""
+
+    def __init__(self, name: str, read: Callable[[str], Any], *also: str) -> None:
+        self.name = name
+        self._read = read
+        self._also = also
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value in self._also:
+            return None
+        try:
+            return self._read(value)
+        except ValueError as error:
+            words = f"{error}, or {' or '.join(self._also)}" if self._also else str(error)
+            self.fail(f"{words}.", param, ctx)
+
+
+WORDS, HEALTH = _Words(), click.Choice(health.NAMES)
+DURATION = _Read("duration", moments.duration)
+INSTANT = _Read("time", moments.instant_or_ago)
+SINCE = _Read("time", moments.instant_or_ago, "last-run")
 POSITIVE, NOT_NEGATIVE = click.IntRange(1, 1_000_000), click.IntRange(0, 1_000_000)
 SECONDS, PERCENT = _Finite(0, 31_536_000, min_open=True), _Finite(0, 100)
 
@@ -44,6 +69,16 @@ SECONDS, PERCENT = _Finite(0, 31_536_000, min_open=True), _Finite(0, 100)
 def setting(flag: str, kind: "click.ParamType[Any]", default: Any, words: str) -> Decorator:
     """An option that shows its default."""
     return click.option(flag, type=kind, default=default, show_default=True, help=words)
+
+
+def sifted(command: Command) -> Command:
+    """--service and --group."""
+    for flag, name, words in (
+        ("--group", "groups", "Only connectors of this group."),
+        ("--service", "services", "Only connectors of this type."),
+    ):
+        command = click.option(flag, name, type=WORDS, multiple=True, help=words)(command)
+    return command
 
 
 def format_option(*formats: str) -> Decorator:
@@ -56,3 +91,6 @@ def format_option(*formats: str) -> Decorator:
         show_default=True,
         help="Form of the answer on stdout.",
     )
+
+
+asked_format = format_option("table", "json", "csv")

@@ -5,13 +5,13 @@ from typing import Any
 import click
 
 from inventory.cli import frame
-from inventory.cli.options import WORDS, format_option
+from inventory.cli.options import WORDS, asked_format
 
 
 # SQL may begin with a comment, which looks like an option.
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("sql", type=WORDS, required=False)
-@format_option("table", "json", "csv")
+@asked_format
 @frame.reported
 def query(sql: str | None, output_format: Any) -> None:
     """Answer one SQL query, which can only read. Without SQL, list the tables and views.
