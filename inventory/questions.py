@@ -15,16 +15,21 @@ from sqlalchemy import (
     Select,
     TableClause,
     and_,
+    bindparam,
     false,
     func,
     or_,
     select,
+    text,
 )
 
 from inventory import schema
+from inventory.columns import UtcDateTime
 from inventory.database import reading
+from inventory.dialects import DIALECTS
 from inventory.models import SYNC_RUNS
 from inventory.views import VIEWS
+from inventory.views.instants import CONNECTOR_HEALTH_AT
 
 _run = SYNC_RUNS.c
 
@@ -37,10 +42,7 @@ RUN_COLUMNS = (
     *("run_id", "account_id", "status", "started_at", "finished_at", "connectors_seen"),
     *("added", "changed", "removed", "returned", "anomalies", "error_message"),
 )
-AT_COLUMNS = (
-    *("connector_id", "schema_name", "service", "group_id", "paused", "setup_state", "sync_state"),
-    *("update_state", "schema_status", "is_historical_sync", "last_sync_failed"),
-)
+AT_COLUMNS = tuple(CONNECTOR_HEALTH_AT.columns)
 _IDS_AT_A_TIME = 500  # SQLite takes no end of bound values
 
 
@@ -208,16 +210,15 @@ def _of_connectors(
 
 
 def at(connection: Connection, moment: datetime) -> Rows:
-    """Return one row per connector that existed at an instant, with its facts as of then."""
-    facts, states = _view("connector_history"), _view("connector_status_history")
-    then = [
-        and_(of.c.valid_from <= moment, or_(of.c.valid_to.is_(None), of.c.valid_to > moment))
-        for of in (facts, states)
-    ]
-    same = and_(states.c.connector_id == facts.c.connector_id, then[1])
-    columns = [(facts if name in facts.c else states).c[name] for name in AT_COLUMNS]
-    wanted = select(*columns).select_from(facts.outerjoin(states, same)).where(then[0])
-    return sorted(_rows(connection, wanted), key=_place)
+    """Return one row per connector that existed at an instant, with its health as of then."""
+    # The colons of its own are no parameters.
+    sql = CONNECTOR_HEALTH_AT.statement(DIALECTS[connection.dialect.name], "\0")
+    statement = text(sql.replace(":", r"\:").replace("\0", ":moment")).bindparams(
+        bindparam("moment", moment, UtcDateTime())
+    )
+    types = {name: column.type for name, column in CONNECTOR_HEALTH_AT.columns.items()}
+    answer = connection.execute(statement.columns(**types))
+    return sorted((dict(row) for row in answer.mappings()), key=_place)
 
 
 def observed(connection: Connection) -> tuple[datetime, datetime] | None:

@@ -11,9 +11,7 @@ from sqlalchemy import Connection, bindparam, text
 from inventory.database import is_sqlite
 from inventory.errors import FixSettings
 from inventory.refusals import describe
-
-# What answers questions as a view does, and needs a right of its own to be called.
-FUNCTIONS = ("connectors_at", "connector_status_at")
+from inventory.views.instants import QUESTIONS
 
 
 def grant(connection: Connection, role: str, relations: Collection[str]) -> None:
@@ -63,13 +61,14 @@ def _rights(connection: Connection, relations: Iterable[str]) -> Iterable[str]:
     yield f"usage on schema {schema}"
     names = ", ".join(f"{schema}.{_quoted(connection, name)}" for name in relations)
     yield f"select on table {names}"
+    functions = [question.name for question in QUESTIONS]
     called = text(
         """
         select p.oid::regprocedure::text
         from pg_proc p join pg_namespace n on n.oid = p.pronamespace
         where n.nspname = current_schema() and p.proname in :functions
         """
-    ).bindparams(bindparam("functions", FUNCTIONS, expanding=True))
+    ).bindparams(bindparam("functions", functions, expanding=True))
     for signature in connection.scalars(called):
         yield f"execute on function {signature}".replace("%", "%%")  # as the driver wants it
 

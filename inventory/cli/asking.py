@@ -26,6 +26,10 @@ _INCIDENTS = (
     *("started_at", "ended_at", "lasted", "connector_id", "schema_name", "service", "group_id"),
     *("path", "closed_by"),
 )
+_AT = (
+    *("health", "connector_id", "schema_name", "service", "group_id", "paused", "setup_state"),
+    *("sync_state", "update_state", "schema_status", "is_historical_sync", "last_sync_failed"),
+)
 _ATTENTION = (
     *("finding", "since", "connector_id", "schema_name", "service", "group_id", "detail"),
 )
@@ -151,7 +155,8 @@ def at(moment: datetime | timedelta, output_format: Any) -> None:
         assert then is not None
         rows = questions.at(connection, then)
         known = questions.observed(connection)
-    output.write_rows(rows, questions.AT_COLUMNS, output_format)
+    columns = _AT if output_format == "table" else questions.AT_COLUMNS
+    output.write_rows(rows, columns, output_format, {"health": _style})
     if (limits := summary.beyond(then, known)) is not None:
         frame.remark(limits)
 
