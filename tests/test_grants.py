@@ -159,7 +159,11 @@ def test_reader_reads_all_after_an_upgrade_too(owner: Engine, role: str, tmp_pat
 
 
 def test_who_was_given_single_tables_gets_no_more(owner: Engine, role: str, tmp_path: Path) -> None:
-    execute(owner, f"grant select on tasks, connector_history to {quoted(role)}")
+    execute(
+        owner,
+        f"grant select on tasks, connector_history to {quoted(role)}",
+        f"grant insert on {schema.VERSION_TABLE} to {quoted(role)}",
+    )
     upgrade_to_next_version(tmp_path)
     readers = readable(as_role(owner, role), relations(owner))
     assert readers == {"tasks", "connector_history"}

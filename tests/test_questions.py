@@ -261,6 +261,7 @@ THREE = ("three", "2026-11-03", None, 1452, "failing > broken", None)
         (("--open",), [THREE]),
         (("--since", "24h"), [THREE]),
         (("--since", "2026-11-02"), [TWO, THREE]),
+        (("--since", "2026-11-02T12:00Z"), [TWO, THREE]),  # it ended after that
         (("--since", "2026-11-03T03:00Z"), [THREE]),
         (("--open", "--since", "1m"), [THREE]),
     ],
