@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,11 @@ from inventory import health, moments
 
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # older ones take no type
 
 
 class _Finite(click.FloatRange):
@@ -22,7 +27,7 @@ class _Finite(click.FloatRange):
         return number
 
 
-class _Words(click.ParamType[str]):
+class _Words(_ParamType):
     """Text that both databases take: no NUL, and nothing that is no UTF-8."""
 
     name = "text"
@@ -38,7 +43,7 @@ class _Words(click.ParamType[str]):
         return text
 
 
-class _Read(click.ParamType[Any]):
+class _Read(_ParamType):
     """What a function reads, which says itself what is wrong with a text."""
 
     def __init__(self, name: str, read: Callable[[str], Any], *also: str) -> None:
