@@ -15,21 +15,16 @@ from sqlalchemy import (
     Select,
     TableClause,
     and_,
-    bindparam,
     false,
     func,
     or_,
     select,
-    text,
 )
 
 from inventory import schema
-from inventory.columns import UtcDateTime
 from inventory.database import reading
-from inventory.dialects import DIALECTS
 from inventory.models import SYNC_RUNS
 from inventory.views import VIEWS
-from inventory.views.instants import CONNECTOR_HEALTH_AT
 
 _run = SYNC_RUNS.c
 
@@ -42,7 +37,6 @@ RUN_COLUMNS = (
     *("run_id", "account_id", "status", "started_at", "finished_at", "connectors_seen"),
     *("added", "changed", "removed", "returned", "anomalies", "error_message"),
 )
-AT_COLUMNS = tuple(CONNECTOR_HEALTH_AT.columns)
 _IDS_AT_A_TIME = 500  # SQLite takes no end of bound values
 
 
@@ -92,10 +86,11 @@ def status(
 
 def _worst_first(row: Row) -> tuple[Any, ...]:
     # Sorted here, as the databases sort texts each in its own way.
-    return -row["severity"], *_place(row)
+    return -row["severity"], *place(row)
 
 
-def _place(row: Row) -> tuple[str, ...]:
+def place(row: Row) -> tuple[str, ...]:
+    """Order rows about connectors by group and name."""
     return row["group_id"] or "", row["schema_name"] or "", row["connector_id"]
 
 
@@ -124,7 +119,7 @@ def chosen(
 def attention(connection: Connection) -> Rows:
     """Return one row per finding and connector, by finding."""
     findings = _rows(connection, select(_view("attention")))
-    return sorted(findings, key=lambda row: (row["finding"], *_place(row)))
+    return sorted(findings, key=lambda row: (row["finding"], *place(row)))
 
 
 # --- about the past -------------------------------------------------------------------------
@@ -207,26 +202,6 @@ def _of_connectors(
 ) -> Rows:
     parts = (ids[at : at + _IDS_AT_A_TIME] for at in range(0, len(ids), _IDS_AT_A_TIME))
     return [row for part in parts for row in _rows(connection, wanted.where(column.in_(part)))]
-
-
-def at(connection: Connection, moment: datetime) -> Rows:
-    """Return one row per connector that existed at an instant, with its health as of then."""
-    # The colons of its own are no parameters.
-    sql = CONNECTOR_HEALTH_AT.statement(DIALECTS[connection.dialect.name], "\0")
-    statement = text(sql.replace(":", r"\:").replace("\0", ":moment")).bindparams(
-        bindparam("moment", moment, UtcDateTime())
-    )
-    types = {name: column.type for name, column in CONNECTOR_HEALTH_AT.columns.items()}
-    answer = connection.execute(statement.columns(**types))
-    return sorted((dict(row) for row in answer.mappings()), key=_place)
-
-
-def observed(connection: Connection) -> tuple[datetime, datetime] | None:
-    """Return when the first complete run saw the account and the last one; None = none did."""
-    complete = _run.status.in_(("succeeded", "withheld"))
-    ends = select(func.min(_run.observed_at), func.max(_run.observed_at)).where(complete)
-    first, last = connection.execute(ends).one()
-    return None if first is None else (first, last)
 
 
 def runs(connection: Connection, *, limit: int) -> Rows:

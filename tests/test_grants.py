@@ -108,6 +108,22 @@ def test_reader_runs_every_question(
     assert run("query", "select * from connector_history").exit_code == 0
 
 
+def test_reader_may_call_our_functions(owner: Engine, role: str, tmp_path: Path) -> None:
+    """By default everybody may call a function, but not where somebody has put an end to that."""
+    execute(
+        owner,
+        "revoke execute on all functions in schema public from public",
+        "alter default privileges revoke execute on functions from public",
+    )
+    reader, call = as_role(owner, role), text("select * from connectors_at(now())")
+    schema.grant_reader(owner, role)
+    for upgraded in (False, True):
+        if upgraded:
+            upgrade_to_next_version(tmp_path)
+        with database.reading(reader) as connection:
+            assert connection.execute(call).all() == []
+
+
 def test_reader_of_a_schema_that_is_named(postgres_url: str, owner: Engine, role: str) -> None:
     named = connect(postgres_url, "50% Of It")
     schema.upgrade(named)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,22 @@ def test_values_of_every_kind_leave_json_valid(held: Engine) -> None:
     for form in ("table", "csv"):
         assert run("query", sql, "--format", form).exit_code == 0
     assert not any(isinstance(value, float) and math.isnan(value) for value in row.values())
+
+
+def test_times_are_shown_in_the_users_zone_and_are_utc_elsewhere(
+    held: Engine, zone: Callable[[str], None]
+) -> None:
+    zone("Asia/Kathmandu")
+    sql = "select created_at from connectors"
+    assert run("query", sql).stdout.splitlines()[1] == "2026-01-02 08:49:05+05:45"
+    assert answer(sql) == [{"created_at": "2026-01-02T03:04:05.678901+00:00"}]
+    assert "2026-01-02T03:04:05.678901+00:00" in run("query", sql, "--format", "csv").stdout
+
+
+def test_wide_letters_keep_columns_straight(held: Engine) -> None:
+    sql = "select '日本' as a, 'x' as b union all select 'ééééé', 'y'"
+    lines = run("query", f"{sql} order by b").stdout.splitlines()
+    assert lines == ["a      b", "日本   x", "ééééé  y"]
 
 
 def test_names_and_texts_steer_no_terminal_and_run_no_formula(held: Engine) -> None:

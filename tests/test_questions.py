@@ -248,6 +248,24 @@ def test_changes_may_be_of_one_connector_only(asked: str) -> None:
     assert shown[1].startswith("2026-11-04 08:45:00+05:45  one ")
 
 
+def test_last_run_is_that_of_each_account(
+    engine: Engine,
+    api: StandIn,
+    account: Account,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", database_url)
+    calendar = Calendar()
+    for name, paused in (("a", False), ("a", True), ("b", False), ("b", False)):
+        account.account_id, account.connectors = name, [item(f"of_{name}", paused=paused)]
+        sync(engine, api_settings(api), clock=calendar)
+        calendar.pass_a_day()
+    stop_clock(engine, calendar.now)
+    [change] = told("changes", "--since", "last-run")
+    assert (change["connector_id"], change["field"]) == ("of_a", "paused")
+
+
 # --- incidents ------------------------------------------------------------------------------
 
 TWO = ("two", "2026-11-02", "2026-11-03", 1440, "broken", "recovered")
@@ -286,6 +304,22 @@ def test_incidents_in_a_table_say_how_long(asked: str) -> None:
     _, first, second = run("incidents").stdout.splitlines()
     assert "2026-11-03 08:45:00+05:45  1 d " in first
     assert "-                          1 d " in second
+
+
+def test_open_incidents_of_very_many_are_all_told(
+    engine: Engine,
+    api: StandIn,
+    account: Account,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their ids are bound some hundred at a time."""
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", database_url)
+    broken = {"setup_state": "broken"}
+    account.connectors = [item(f"c{number:04}", status=broken) for number in range(1_001)]
+    sync(engine, api_settings(api))
+    ids = [row["connector_id"] for row in told("incidents", "--open")]
+    assert ids == [each["id"] for each in account.connectors]
 
 
 # --- history --------------------------------------------------------------------------------

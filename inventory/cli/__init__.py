@@ -14,7 +14,8 @@ Exit codes:
   0  good
   1  the next run may succeed (API or database away, rate limit, lock held)
   2  settings, key or schema must be fixed first
-  3  a person must look (too many connectors missing, no inventory from the API, or a bug)
+  3  a person must look (too many connectors missing, no inventory from the API, what check
+     has found, or a bug)
 """
 
 

@@ -148,14 +148,14 @@ def at(moment: datetime | timedelta, output_format: Any) -> None:
 
     TIME is 2026-11-20, 2026-11-20T03:00 (in your zone), 2026-11-20T03:00Z, or as long ago as 7d.
     """
-    from inventory import output, questions, summary
+    from inventory import instants, output, summary
 
     with frame.asking() as connection:
         then = frame.before_now(connection, moment)
         assert then is not None
-        rows = questions.at(connection, then)
-        known = questions.observed(connection)
-    columns = _AT if output_format == "table" else questions.AT_COLUMNS
+        rows = instants.at(connection, then)
+        known = instants.observed(connection)
+    columns = _AT if output_format == "table" else instants.COLUMNS
     output.write_rows(rows, columns, output_format, {"health": _style})
     if (limits := summary.beyond(then, known)) is not None:
         frame.remark(limits)
