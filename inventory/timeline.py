@@ -55,7 +55,7 @@ def _appearances(life: Row) -> Iterator[Event]:
 
 
 def _created(at: datetime | None) -> str:
-    return f"created {at:%Y-%m-%d %H:%M} UTC" if at else ""
+    return f"created {at.isoformat(sep=' ')[:16]} UTC" if at else ""
 
 
 def _change(change: Row) -> str:

@@ -58,7 +58,7 @@ def days() -> Iterator[list[dict[str, Any]]]:
     rest = [("twin_a", "Twin"), ("twin_b", "Twin"), ("gone", "leaver"), ("odd", HOSTILE)]
     for day, at in enumerate(fine):
         others = [
-            item(key, schema=name, succeeded_at=at, **daily)
+            item(key, schema=name, succeeded_at=at, pause_after_trial=key == "odd", **daily)
             for key, name in rest
             if (key, day) != ("gone", 3)
         ]
@@ -365,6 +365,41 @@ def test_history_tells_how_outages_and_connectors_ended(asked: str) -> None:
     ]
 
 
+def test_history_tells_of_tests_alerts_and_returns(
+    engine: Engine,
+    api: StandIn,
+    account: Account,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", database_url)
+    test, warning = {"title": "Ping", "status": "FAILED"}, {"message": "no code"}
+    born = {"created_at": "0001-02-03T04:05:06Z"}
+    calendar = Calendar()
+    for shown in (
+        [item("x", **born, setup_tests=[test], status={"warnings": [warning]})],
+        [item("x", **born, setup_tests=[test | {"status": "PASSED"}])],
+        [item("x", **born, setup_tests=[])],
+        [],
+        [item("x", **born, setup_tests=[])],
+    ):
+        account.connectors = [item("another"), *shown]
+        sync(engine, api_settings(api), clock=calendar)
+        calendar.pass_a_day()
+    stop_clock(engine, calendar.now)
+    lines = csv.DictReader(io.StringIO(run("history", "x", "--format", "csv").stdout))
+    events = [(row["at"][8:10], row["kind"], row["what"]) for row in lines]
+    assert events == [
+        ("01", "first seen", "created 0001-02-03 04:05 UTC"),
+        ("01", "raised", "warning without a code: no code"),
+        ("02", "changed", "test Ping: status: FAILED -> PASSED"),
+        ("02", "cleared", "warning without a code"),
+        ("03", "removed", "test Ping"),
+        ("04", "removed", ""),
+        ("05", "returned", ""),
+    ]
+
+
 def test_history_as_json_has_everything(asked: str) -> None:
     life = told("history", "two")
     assert list(life) == ["connector", "versions", "incidents", "changes", "syncs"]
@@ -417,16 +452,14 @@ def test_at_an_instant_that_no_run_can_speak_of_says_so(asked: str) -> None:
 
 
 def test_attention_finds_what_somebody_should_look_at(asked: str) -> None:
-    assert told("attention") == []
-    engine = connect(asked)
-    stop_clock(engine, T0 + 40 * DAY)
-    try:
-        assert [row["finding"] for row in told("attention")] == []
-    finally:
-        stop_clock(engine, NOW)
-    assert run("attention").stdout.split() == [
+    [row] = told("attention")
+    assert (row["finding"], row["connector_id"]) == ("trial_pause", "odd")
+    assert row["since"] == "2026-11-01T03:00:00+00:00"
+    header, line = run("attention").stdout.splitlines()
+    assert header.split() == [
         *("finding", "since", "connector_id", "schema_name", "service", "group_id", "detail")
     ]
+    assert line.startswith("trial_pause  2026-11-01 08:45:00+05:45  odd ")
 
 
 # --- check ----------------------------------------------------------------------------------
