@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import click
 from sqlalchemy import Engine, func, select, text
 
-from inventory import database, output, sync
+from inventory import database, moments, output, sync
 from inventory.errors import FixSettings
 from inventory.fleet import Fleet
 from inventory.models import CONNECTORS, SYNC_RUNS, VERSIONED
@@ -86,7 +86,7 @@ def show(*, seed: int) -> None:
         _echo_answer(engine, question)
     click.echo(
         f"\nAsk on:  sqlite3 {FILE}   (or any BI tool that reads SQLite)\n"
-        f"         INVENTORY_DATABASE_URL=sqlite:///{FILE} inventory status --state broken\n"
+        f"         INVENTORY_DATABASE_URL=sqlite:///{FILE} inventory status --down\n"
         "Try it by hand:  inventory demo --serve"
     )
 
@@ -110,7 +110,7 @@ def _make_room() -> None:
 
 def _echo_day(row: dict[str, Any]) -> None:
     click.echo(
-        f"  {output.when(row['observed_at'])}  saw {row['connectors_seen']}: "
+        f"  {moments.in_utc(row['observed_at'])}  saw {row['connectors_seen']}: "
         f"added {row['added']}, changed {row['changed']}, "
         f"removed {row['removed']}, returned {row['returned']}"
     )

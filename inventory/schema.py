@@ -13,9 +13,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.schema import CreateSchema
 
-from inventory import views
+from inventory import readers, views
 from inventory.columns import Base
-from inventory.database import file_of, is_sqlite, let_readers_go_on, reading
+from inventory.database import file_of, is_sqlite, let_readers_go_on, reading, transaction
 from inventory.errors import LookAtIt, SchemaMismatch
 from inventory.refusals import describe, named_errors
 
@@ -126,6 +126,21 @@ def upgrade(engine: Engine) -> None:
         ) from error
 
 
+def grant_reader(engine: Engine, role: str) -> None:
+    """Let a PostgreSQL role read all of ours, now and after upgrades.
+
+    Raises SchemaMismatch for tables of another version, and FixSettings where it cannot be done.
+    """
+    require_current(engine)
+    with transaction(engine) as connection:
+        readers.grant(connection, role, _relations())
+
+
+def _relations() -> list[str]:
+    """All of ours that can be read; commands look at the version first."""
+    return [*Base.metadata.tables, *views.VIEWS, VERSION_TABLE]
+
+
 def _migrations() -> Path:
     """Find the revisions: inside the package when installed, beside it in a checkout."""
     package = Path(__file__).parent
@@ -162,6 +177,7 @@ def rebuilding_views(connection: Connection, *, to: str | None) -> Iterator[None
         yield
         return
     grants = [] if state is State.EMPTY else _grants(connection)
+    marked = [] if state is State.EMPTY else readers.holders(connection, VERSION_TABLE)
     if state is not State.EMPTY:
         views.drop(connection)
     yield
@@ -169,6 +185,8 @@ def rebuilding_views(connection: Connection, *, to: str | None) -> Iterator[None
     if _revision(connection) == HEAD:
         views.create(connection)
         _give_back(connection, grants)
+        for role in marked:
+            readers.grant(connection, role, _relations())
 
 
 def _refuse_strays(connection: Connection) -> None:

@@ -416,7 +416,7 @@ def test_names_steer_no_terminal(
     for words in (
         *(("sync", "--account", "mine", more) for more in ("--dry-run", "-vv", "--quiet")),
         *(("sync", "--account", "mine", "--log-format", "json", more) for more in ("-v", "-vv")),
-        *(("status",), ("status", "--state", steering), ("status", "--service", steering)),
+        *(("status",), ("status", "--group", steering), ("status", "--service", steering)),
         *(("runs",), ("sync", "--debug"), ("sync", "--account", steering, "--debug")),
     ):
         result = run(*words)
@@ -444,11 +444,16 @@ def test_head_that_is_none_is_no_traceback(
 
 
 def test_time_before_the_year_1000_is_shown_in_full(
-    engine: Engine, run: Run, account: Account
+    engine: Engine, run: Run, account: Account, zone: Callable[[str], None]
 ) -> None:
     account.connectors = [item("one", succeeded_at="0001-02-03T04:05:06Z")]
     run("sync")
-    assert "0001-02-03 04:05:06Z" in run("status").stdout
+    for name, shown in {
+        "UTC": "0001-02-03 04:05:06+00:00",
+        "America/New_York": "0001-02-02 23:09:04-04:56:02",
+    }.items():
+        zone(name)
+        assert shown in run("status", "one").stdout
 
 
 def test_csv_holds_no_formula_and_json_the_name_itself(

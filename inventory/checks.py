@@ -1,0 +1,84 @@
+"""What a monitoring system asks: is something down, and are the data fresh enough to say so."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from inventory import moments, questions
+from inventory.questions import Row, Rows
+
+COLUMNS = (
+    *("kind", "connector_id", "schema_name", "service", "group_id", "account_id"),
+    *("since", "reason"),
+)
+
+
+def findings(
+    connection: Connection,
+    *,
+    lasting: timedelta,
+    health: Collection[str],
+    max_age: timedelta | None,
+) -> Rows:
+    """Return one row per finding, the data's first; none = all is well.
+
+    A finding about a connector is of the kind that its health is. Without `health`, it counts who
+    is down, since the outage began; else who has such a health, since it has it.
+    """
+    return [
+        *_about_data(questions.latest_runs(connection), max_age),
+        *_about_connectors(connection, lasting, health),
+    ]
+
+
+def line(finding: Row) -> str:
+    """Say a finding in a line."""
+    if finding["connector_id"] is None:
+        return f"{finding['kind']}: {finding['reason']}"
+    name = finding["schema_name"] or "without a name"
+    return f"{finding['kind']}: {name} ({finding['connector_id']}): {finding['reason']}"
+
+
+def _about_connectors(connection: Connection, lasting: timedelta, health: Collection[str]) -> Rows:
+    rows = questions.status(connection, ("account_id", "health_since", "reason"))
+    if health:
+        found = questions.chosen(rows, health=health)
+        since: dict[str, Any] = {row["connector_id"]: row["health_since"] for row in found}
+    else:
+        found = questions.chosen(rows, down=True)
+        outages = questions.incidents(connection, open_only=True)
+        since = {row["connector_id"]: row["started_at"] for row in outages}
+    until = questions.now(connection) - lasting
+    return [
+        {name: row.get(name) for name in COLUMNS}
+        | {"kind": row["health"], "since": since[row["connector_id"]]}
+        for row in found
+        if since[row["connector_id"]] <= until
+    ]
+
+
+def _about_data(runs: Rows, max_age: timedelta | None) -> Rows:
+    if not runs:
+        return [_stale("no_data", None, None, "no run was ever complete: run `inventory sync`")]
+    return [row for run in runs if (row := _about_account(run, max_age)) is not None]
+
+
+def _about_account(run: Row, max_age: timedelta | None) -> Row | None:
+    account, at = run["account_id"], run["observed_at"]
+    if at is None:
+        return _stale("no_data", account, None, f"no run of account {account} was ever complete")
+    too_old = run["is_late"] if max_age is None else timedelta(minutes=run["age_minutes"]) > max_age
+    if not too_old:
+        return None
+    age = moments.lasting(run["age_minutes"])
+    said = f"; the last attempt: {run['last_attempt_error']}" if run["last_attempt_error"] else ""
+    return _stale(
+        "old_data", account, at, f"the last complete run of account {account} is {age} old{said}"
+    )
+
+
+def _stale(kind: str, account: str | None, since: datetime | None, reason: str) -> Row:
+    known = {"kind": kind, "account_id": account, "since": since, "reason": reason}
+    return dict.fromkeys(COLUMNS) | known

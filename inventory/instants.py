@@ -1,0 +1,35 @@
+"""The account as it was at an instant, and how far back and forth that can be told."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, select, text
+
+from inventory import questions
+from inventory.columns import UtcDateTime
+from inventory.dialects import DIALECTS
+from inventory.models import SYNC_RUNS
+from inventory.views.instants import CONNECTOR_HEALTH_AT
+
+_run = SYNC_RUNS.c
+
+COLUMNS = tuple(CONNECTOR_HEALTH_AT.columns)
+
+
+def at(connection: Connection, moment: datetime) -> questions.Rows:
+    """Return one row per connector that existed at an instant, with its health as of then."""
+    # The colons of its own are no parameters.
+    sql = CONNECTOR_HEALTH_AT.statement(DIALECTS[connection.dialect.name], "\0")
+    statement = text(sql.replace(":", r"\:").replace("\0", ":moment")).bindparams(
+        bindparam("moment", moment, UtcDateTime())
+    )
+    types = {name: column.type for name, column in CONNECTOR_HEALTH_AT.columns.items()}
+    answer = connection.execute(statement.columns(**types))
+    return sorted((dict(row) for row in answer.mappings()), key=questions.place)
+
+
+def observed(connection: Connection) -> tuple[datetime, datetime] | None:
+    """Return when the first complete run saw the account and the last one; None = none did."""
+    complete = _run.status.in_(("succeeded", "withheld"))
+    ends = select(func.min(_run.observed_at), func.max(_run.observed_at)).where(complete)
+    first, last = connection.execute(ends).one()
+    return None if first is None else (first, last)

@@ -1,0 +1,179 @@
+"""A person's own SQL: one statement that reads, and no way for it to do more.
+
+It is run on the driver's own connection, inside the transaction that only reads, because each
+driver has a way to refuse what a read-only transaction lets through.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine
+
+from inventory import schema, views
+from inventory.columns import Base
+from inventory.database import is_sqlite, reading
+from inventory.errors import FixSettings
+
+
+class Answer(NamedTuple):
+    """Rows by the names of their columns, which are unique: the second n is called n_2."""
+
+    columns: list[str]
+    rows: list[dict[str, Any]]
+
+
+class QueryRefused(FixSettings):
+    """The database does not take the person's SQL."""
+
+    code = "query_refused"
+
+
+def ask(engine: Engine, sql: str) -> Answer:
+    """Run one query and return all that it answers. Raises QueryRefused for what is none."""
+    schema.require_current(engine)
+    with reading(engine) as connection:
+        names, rows = (_on_sqlite if is_sqlite(connection) else _on_postgresql)(connection, sql)
+    columns = list(_unique(names))
+    return Answer(columns, [dict(zip(columns, row, strict=True)) for row in rows])
+
+
+def relations(engine: Engine) -> Answer:
+    """List what can be asked for, views first: grain by grain."""
+    schema.require_current(engine)
+    readable = [(view.name, "view", view.comment) for view in views.VIEWS.values()]
+    for table in Base.metadata.tables.values():
+        readable.append((table.name, "table", table.comment or ""))
+    columns = ["name", "kind", "comment"]
+    return Answer(columns, [dict(zip(columns, row, strict=True)) for row in readable])
+
+
+def _unique(names: Sequence[str]) -> Iterator[str]:
+    taken = set(names)
+    seen: set[str] = set()
+    for name in names:
+        number, free = 2, name
+        while free in seen or (free != name and free in taken):
+            number, free = number + 1, f"{name}_{number}"
+        seen.add(free)
+        yield free
+
+
+def _refused(said: str) -> QueryRefused:
+    return QueryRefused(f"The query is refused: {said}. One statement that reads is taken.")
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------
+
+# Of what a cursor cannot be declared for, what may be asked for all the same. A statement that
+# begins so is nothing else.
+_TELLING = re.compile(r"\s*(explain|show)\b", re.IGNORECASE)
+# The connection, its resources, and those who operate the server: the next attempt may succeed.
+_NOT_THE_QUERY = ("08", "53", "57")
+_UNBOUND = "08P01"  # but for what is said of $1
+
+
+def _on_postgresql(connection: Connection, sql: str) -> tuple[list[str], list[Any]]:
+    """Declare a cursor for it: PostgreSQL does so for a query alone, in one statement.
+
+    Sent plainly, `commit; delete ...` would be two statements, and the second be outside of the
+    transaction that only reads; and `copy` would write files from within it.
+    """
+    import psycopg
+
+    driver: Any = connection.connection.dbapi_connection
+    try:
+        if _TELLING.match(sql):
+            with driver.cursor() as cursor:
+                rows = list(cursor.stream(sql))  # which sends one statement and no more
+                return [column.name for column in cursor.description], rows
+        with driver.cursor("answer") as cursor:
+            cursor.execute(sql)
+            if not cursor.description:
+                raise _refused("it asks for nothing")
+            return [column.name for column in cursor.description], cursor.fetchall()
+    except psycopg.Error as error:
+        state = error.sqlstate or ""
+        if state.startswith(_NOT_THE_QUERY) and state != _UNBOUND:
+            raise
+        raise _refused(_words(error)) from error
+    except UnicodeError as error:
+        raise _refused(str(error)) from error
+
+
+def _words(error: Any) -> str:
+    """What the server says; its excerpt of the query would show what was put around it."""
+    said = error.diag.message_primary or str(error)
+    hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
+    return f"{said}{hint}".rstrip(".")
+
+
+# --- SQLite ---------------------------------------------------------------------------------
+
+_READS = (
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+)
+# Kinds of errors that speak of the database, and are no fault of the statement.
+_OF_THE_DATABASE = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOTADB,
+)
+# What columns.UtcDateTime stores.
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00:00", re.ASCII)
+
+
+def _on_sqlite(connection: Connection, sql: str) -> tuple[list[str], list[Any]]:
+    """Run it where nothing but reading is authorized: no pragma, no other file, no vacuum."""
+    driver: Any = connection.connection.dbapi_connection
+    driver.text_factory = lambda raw: raw.decode(errors="replace")
+    try:
+        with _only_reading(driver):
+            cursor = driver.execute(sql)
+            rows = [tuple(map(_instant, row)) for row in cursor]
+    except (sqlite3.Error, sqlite3.Warning, UnicodeError, ValueError) as error:
+        kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if kind in _OF_THE_DATABASE:
+            raise
+        raise _refused(str(error).rstrip(".")) from error
+    finally:
+        driver.text_factory = str
+    if cursor.description is None:
+        raise _refused("it asks for nothing")
+    return [column[0] for column in cursor.description], rows
+
+
+@contextmanager
+def _only_reading(driver: sqlite3.Connection) -> Iterator[None]:
+    def authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+        allowed = action in _READS and second != "load_extension"
+        # So json_each and the like are made known. Nobody's own statement may write there.
+        declaring = (action, first) == (sqlite3.SQLITE_UPDATE, "sqlite_master")
+        return sqlite3.SQLITE_OK if allowed or declaring else sqlite3.SQLITE_DENY
+
+    driver.set_authorizer(authorize)
+    try:
+        yield
+    finally:
+        driver.set_authorizer(None)
+
+
+def _instant(value: Any) -> Any:
+    """Tell an instant from the text that it is stored as."""
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:  # month 13
+            return value
+    return value
