@@ -48,7 +48,8 @@ def _about_connectors(connection: Connection, lasting: timedelta, health: Collec
         since: dict[str, Any] = {row["connector_id"]: row["health_since"] for row in found}
     else:
         found = questions.chosen(rows, down=True)
-        outages = questions.incidents(connection, open_only=True)
+        ids = [row["connector_id"] for row in found]
+        outages = questions.incidents(connection, open_only=True, connector_ids=ids)
         since = {row["connector_id"]: row["started_at"] for row in outages}
     until = questions.now(connection) - lasting
     return [

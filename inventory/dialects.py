@@ -29,6 +29,7 @@ class Dialect(ABC):
     timestamp: str  # the type of an instant
     differs: str
     concat: str  # the aggregate that joins texts
+    fence: str  # keeps a subselect whole, so that what it works out is worked out once
 
     @abstractmethod
     def plus_minutes(self, instant: str, minutes: str) -> str: ...
@@ -94,6 +95,7 @@ class PostgreSQL(Dialect):
     timestamp = "timestamptz"
     differs = "is distinct from"
     concat = "string_agg"
+    fence = "offset 0"
 
     def plus_minutes(self, instant: str, minutes: str) -> str:
         return f"({instant} + make_interval(mins => ({minutes})::int))"
@@ -163,6 +165,7 @@ class SQLite(Dialect):
     timestamp = "text"
     differs = "is not"
     concat = "group_concat"
+    fence = "limit -1"
 
     def plus_minutes(self, instant: str, minutes: str) -> str:
         whole = f"datetime({_whole(instant)}, ({minutes}) || ' minutes')"

@@ -14,17 +14,23 @@ from sqlalchemy import (
     Engine,
     Select,
     TableClause,
+    TextClause,
     and_,
+    bindparam,
     false,
     func,
     or_,
     select,
+    text,
 )
 
 from inventory import schema
+from inventory.columns import UtcDateTime
 from inventory.database import reading
+from inventory.dialects import DIALECTS
 from inventory.models import SYNC_RUNS
 from inventory.views import VIEWS
+from inventory.views.outages import down_since, incidents_of
 
 _run = SYNC_RUNS.c
 
@@ -178,30 +184,52 @@ def incidents(
     *,
     open_only: bool = False,
     since: datetime | None = None,
-    connector_id: str | None = None,
+    connector_ids: Sequence[str] | None = None,
 ) -> Rows:
-    """Return one row per outage, oldest first; `since` leaves out those that ended before."""
-    incident = _view("incidents")
-    wanted = select(incident)
-    if since is not None:
-        wanted = wanted.where(or_(incident.c.ended_at.is_(None), incident.c.ended_at > since))
-    if connector_id is not None:
-        wanted = wanted.where(incident.c.connector_id == connector_id)
-    if open_only:
-        # Who is down is soon told; for their incidents only their own past is read.
-        down = [row["connector_id"] for row in status(connection, ("health",)) if row["is_down"]]
-        wanted = wanted.where(incident.c.ended_at.is_(None))
-        found = _of_connectors(connection, wanted, incident.c.connector_id, down)
+    """Return one row per outage, oldest first, of all connectors or of those that are named.
+
+    `since` leaves out those that ended before.
+    """
+    if connector_ids is None:
+        # Whose outages they are is soon told; then their past alone is read.
+        connector_ids = _down(connection, open_only, since)
+    if connector_ids is None:
+        found = _rows(connection, select(_view("incidents")))
     else:
-        found = _rows(connection, wanted)
-    return sorted(found, key=lambda row: (row["started_at"], row["connector_id"]))
+        found = list(_incidents_of(connection, connector_ids))
+    kept = [
+        row
+        for row in found
+        if row["ended_at"] is None or (not open_only and (since is None or row["ended_at"] > since))
+    ]
+    return sorted(kept, key=lambda row: (row["started_at"], row["connector_id"]))
 
 
-def _of_connectors(
-    connection: Connection, wanted: Select[Any], column: ColumnElement[Any], ids: Sequence[str]
-) -> Rows:
-    parts = (ids[at : at + _IDS_AT_A_TIME] for at in range(0, len(ids), _IDS_AT_A_TIME))
-    return [row for part in parts for row in _rows(connection, wanted.where(column.in_(part)))]
+def _down(connection: Connection, now: bool, since: datetime | None) -> list[str] | None:
+    """Return the connectors that are down, or were since an instant; None = whenever."""
+    if now:
+        health = _view("connector_health").c
+        return list(connection.scalars(select(health.connector_id).where(health.is_down)))
+    if since is None:
+        return None
+    statement = _asked(down_since(DIALECTS[connection.dialect.name], "\0"), "since")
+    return list(connection.scalars(statement.bindparams(bindparam("since", since, UtcDateTime()))))
+
+
+def _incidents_of(connection: Connection, ids: Sequence[str]) -> Iterator[Row]:
+    """Read the past of these connectors alone, and not that of all."""
+    view = VIEWS["incidents"]
+    statement = _asked(incidents_of(DIALECTS[connection.dialect.name], "\0"), "ids")
+    statement = statement.bindparams(bindparam("ids", expanding=True))
+    typed = statement.columns(**{name: column.type for name, column in view.columns.items()})
+    for at in range(0, len(ids), _IDS_AT_A_TIME):
+        part = connection.execute(typed, {"ids": ids[at : at + _IDS_AT_A_TIME]})
+        yield from (dict(row) for row in part.mappings())
+
+
+def _asked(sql: str, parameter: str) -> TextClause:
+    """Put a parameter where a NUL stands. The colons of the statement's own are none."""
+    return text(sql.replace(":", r"\:").replace("\0", f":{parameter}"))
 
 
 def runs(connection: Connection, *, limit: int) -> Rows:
@@ -226,7 +254,7 @@ def life(connection: Connection, connector_id: str) -> Row:
             "connector": of_it("connector_history", "valid_from"),
             "status": of_it("connector_status_history", "valid_from"),
         },
-        "incidents": of_it("incidents", "started_at"),
+        "incidents": incidents(connection, connector_ids=[connector_id]),
         "changes": in_order(of_it("state_changes")),
         "syncs": of_it("sync_outcomes_daily", "day"),
     }

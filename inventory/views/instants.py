@@ -59,7 +59,8 @@ def _status_at(sql: Dialect, instant: str) -> str:
     return f"""
 select {columns}, {_last_end(sql, "succeeded", instant)} as succeeded_at,
   {_last_end(sql, "failed", instant)} as failed_at
-from ({_versions_at(CONNECTOR_STATUS, instant)}) s"""
+from ({_versions_at(CONNECTOR_STATUS, instant)}) s
+{sql.fence}"""
 
 
 def _health_at(sql: Dialect, instant: str) -> str:

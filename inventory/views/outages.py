@@ -1,5 +1,7 @@
 """Outages: when connectors were down, for how long, and what that comes to."""
 
+from typing import NamedTuple
+
 from inventory.dialects import Dialect
 from inventory.health import BY_STATES, DOWN, EVENTFUL, case, late_at
 from inventory.views.runs import gaps
@@ -44,20 +46,37 @@ def _numbered(columns: str, source: str, within: str) -> str:
   ) b"""
 
 
-def _eventful(sql: Dialect, since: str) -> str:
+class Scope(NamedTuple):
+    """What is asked for: outages that ended after `since`, of `connectors` (a list in SQL).
+
+    Said of each table that is read, it also holds where a database does not find it out by itself.
+    """
+
+    since: str
+    connectors: str = ""
+
+    def ended(self) -> str:
+        return f"valid_to > {self.since} and {self.only()}"
+
+    def only(self, alias: str = "") -> str:
+        column = f"{alias}.connector_id" if alias else "connector_id"
+        return f"{column} in {self.connectors}" if self.connectors else "true"
+
+
+def _eventful(sql: Dialect, scope: Scope) -> str:
     """Grain: one row per version of states in which something is the matter."""
     return f"""
   select connector_id, valid_from as starts, valid_to as ends, sync_state,
     {case(BY_STATES.items())} as health
   from connector_status_past
-  where {EVENTFUL} and valid_to > {since}
+  where {EVENTFUL} and {scope.ended()}
   union all
   select connector_id, valid_from, {sql.forever}, sync_state, {case(BY_STATES.items())}
   from connector_status
-  where {EVENTFUL}"""
+  where {EVENTFUL} and {scope.only()}"""
 
 
-def _told(sql: Dialect, since: str) -> dict[str, str]:
+def _told(sql: Dialect, scope: Scope) -> dict[str, str]:
     """Grain of told: one row per stretch of versions whose states alone say the same.
 
     What syncs before its first success is not down, unless it is broken: that is its first sync.
@@ -66,13 +85,14 @@ def _told(sql: Dialect, since: str) -> dict[str, str]:
     first_success = f"coalesce(f.at, {sql.forever})"
     of_run = "partition by connector_id, health, number"
     return {
-        "first_success": """
+        "first_success": f"""
   select connector_id, max((
     select r.observed_at from sync_outcomes o join sync_runs r on r.run_id = o.run_id
     where o.connector_id = c.connector_id and o.outcome = 'succeeded'
     order by o.finished_at limit 1)) over (partition by connector_id) as at
-  from connectors c""",
-        "eventful": _eventful(sql, since),
+  from connectors c
+  where {scope.only()}""",
+        "eventful": _eventful(sql, scope),
         "told_version": f"""
   select e.connector_id, e.health, e.ends,
     case when {first_sync.format(first_success)}
@@ -96,7 +116,7 @@ def _told(sql: Dialect, since: str) -> dict[str, str]:
     }
 
 
-def _by_clock(sql: Dialect, since: str) -> dict[str, str]:
+def _by_clock(sql: Dialect, scope: Scope) -> dict[str, str]:
     """Grain: one row per stretch past a time, whatever else was so then.
 
     Of the past only what a complete run saw late was noted; now, the clock alone is asked.
@@ -110,31 +130,32 @@ def _by_clock(sql: Dialect, since: str) -> dict[str, str]:
   select connector_id, {sql.latest("valid_from", "rescheduled_for")} as starts, valid_to as ends,
     {by_clock} as by_clock
   from connector_status_past
-  where {can_stall} and rescheduled_for < valid_to and valid_to > {since}
+  where {can_stall} and rescheduled_for < valid_to and {scope.ended()}
   union all
   select connector_id, {sql.latest("valid_from", "rescheduled_for")}, {sql.forever}, {by_clock}
   from connector_status cross join clock k
-  where {can_stall} and rescheduled_for < k.now""",
+  where {can_stall} and rescheduled_for < k.now and {scope.only()}""",
         "overdue": f"""
   select o.connector_id, o.overdue_since as starts, r.observed_at as ends
   from sync_outcomes o join sync_runs r on r.run_id = o.run_id
-  where o.overdue_since is not null and r.observed_at > {since}
+  where o.overdue_since is not null and r.observed_at > {scope.since} and {scope.only("o")}
   union all
   select connector_id, overdue_since, valid_to
   from connectors_past
-  where overdue_since is not null and valid_to > {since}
+  where overdue_since is not null and {scope.ended()}
   union all
   select connector_id, late_at, {sql.forever}
   from (
     select c.connector_id, {late} as late_at, k.now
     from clock k cross join connectors c
     join connector_status s on s.connector_id = c.connector_id
+    where {scope.only("c")}
   ) l
   where late_at < now""",
     }
 
 
-def _phases(sql: Dialect) -> dict[str, str]:
+def _phases(sql: Dialect, scope: Scope) -> dict[str, str]:
     """Grain of phase: one row per connector and stretch in which it was there, scheduled alike.
 
     `after`: what an outage that ends with the phase was ended by.
@@ -150,10 +171,11 @@ def _phases(sql: Dialect) -> dict[str, str]:
         and not lag(schedule_type) over versions {sql.differs} schedule_type
         then 0 else 1 end as begins
     from (
-      select connector_id, valid_from, valid_to, paused, schedule_type from connectors_past
+      select connector_id, valid_from, valid_to, paused, schedule_type
+      from connectors_past where {scope.only()}
       union all
       select connector_id, valid_from, null, paused, schedule_type
-      from connectors where removed_at is null
+      from connectors where removed_at is null and {scope.only()}
     ) h
     window versions as (partition by connector_id order by valid_from)
   ) v
@@ -176,20 +198,21 @@ def _phases(sql: Dialect) -> dict[str, str]:
     }
 
 
-def _down(sql: Dialect, since: str) -> dict[str, str]:
+def _down(sql: Dialect, scope: Scope) -> dict[str, str]:
     """Grain of down: one row per stretch of one health that counts as down; they may overlap.
 
     `by_clock`: it begins when time is up, and not when a run saw something. `after`: what an outage
-    that ends with it was ended by. Whatever ended before `since` is left out.
+    that ends with it was ended by.
     """
     tasks = f"""
-  select connector_id, 'delayed' as hides, valid_from as starts, {sql.forever} as ends from tasks
+  select connector_id, 'delayed' as hides, valid_from as starts, {sql.forever} as ends
+  from tasks where {scope.only()}
   union all
-  select connector_id, 'delayed', valid_from, valid_to from tasks_past where valid_to > {since}"""
+  select connector_id, 'delayed', valid_from, valid_to from tasks_past where {scope.ended()}"""
     return (
-        _told(sql, since)
-        | _by_clock(sql, since)
-        | _phases(sql)
+        _told(sql, scope)
+        | _by_clock(sql, scope)
+        | _phases(sql, scope)
         | {
             "candidate": """
   select connector_id, health, starts, ends, 0 as by_clock from told
@@ -210,7 +233,7 @@ def _down(sql: Dialect, since: str) -> dict[str, str]:
             # What hides stale hides it whole; delayed is hidden by tasks alone.
             "hidden": f"""{tasks}
   union all
-  select connector_id, 'stale', starts, ends from ({_eventful(sql, since)}
+  select connector_id, 'stale', starts, ends from ({_eventful(sql, scope)}
   ) e
   where health <> 'rescheduled'""",
             "cut": """
@@ -253,7 +276,7 @@ def _last_complete_before(instant: str, account: str) -> str:
 # --- incidents ------------------------------------------------------------------------------
 
 
-def _outages(sql: Dialect, since: str) -> dict[str, str]:
+def _outages(sql: Dialect, scope: Scope) -> dict[str, str]:
     """Grain of outage: one row per outage: stretches that touch or overlap, whatever their health.
 
     Those still on end with `forever`. One that time alone made, and that no run saw before it was
@@ -261,7 +284,7 @@ def _outages(sql: Dialect, since: str) -> dict[str, str]:
     """
     columns = "connector_id, starts, ends, health, by_clock, after"
     of_one = "partition by connector_id, number"
-    return _down(sql, since) | {
+    return _down(sql, scope) | {
         "of_outage": _numbered(columns, "down", "connector_id"),
         "step": f"""
   select connector_id, number, starts, ends, by_clock, after,
@@ -293,7 +316,7 @@ def _outages(sql: Dialect, since: str) -> dict[str, str]:
     }
 
 
-def _incidents(sql: Dialect) -> str:
+def _incidents(sql: Dialect, connectors: str = "") -> str:
     """Grain: one row per outage."""
     is_over = f"o.ends < {sql.forever}"
 
@@ -304,7 +327,7 @@ def _incidents(sql: Dialect) -> str:
           and h.sync_state = 'paused')"""
 
     return with_parts(
-        _outages(sql, sql.never),
+        _outages(sql, Scope(sql.never, connectors)),
         f"""
 select {identity("c")},
   case when o.by_clock = 1 then o.starts
@@ -349,6 +372,17 @@ INCIDENTS = View(
 )
 
 
+def incidents_of(sql: Dialect, connectors: str) -> str:
+    """The rows of `incidents` of some connectors, given as a list in SQL: in a moment."""
+    return _incidents(sql, connectors)
+
+
+def down_since(sql: Dialect, since: str) -> str:
+    """The ids of connectors that were down at some time after an instant."""
+    outages = with_parts(_outages(sql, Scope(since)), "select distinct connector_id from outage")
+    return f"{outages} where ends > {since}"
+
+
 # --- what they come to ----------------------------------------------------------------------
 
 
@@ -356,7 +390,7 @@ def _flapping(sql: Dialect) -> str:
     """Grain: one row per connector with changes of is_down in 7 days."""
     week_ago = sql.ago(7)
     return with_parts(
-        _outages(sql, week_ago),
+        _outages(sql, Scope(week_ago)),
         f"""
 select {identity("c")}, f.flips, f.last_flip_at, f.is_down
 from (
@@ -409,7 +443,7 @@ def _availability(sql: Dialect) -> str:
         starts = sql.latest(f"{alias}.starts", month_ago)
         return f"{starts} as starts, {sql.earliest(f'{alias}.ends', 'k.now')} as ends"
 
-    parts = _outages(sql, month_ago) | {
+    parts = _outages(sql, Scope(month_ago)) | {
         "there": f"""
   select p.connector_id, c.account_id, {clipped("p")}
   from phase p join connectors c on c.connector_id = p.connector_id cross join clock k
