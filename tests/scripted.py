@@ -4,14 +4,16 @@ The runs are three hours apart, with gaps of a day and more between the days tha
 run fails in the middle (11-19 09:00), the last but one withholds removals, the last one fails.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 from worlds import Account, Calendar, Item, api_settings, item
 
+from inventory import database
 from inventory.errors import ApiUnavailable
 from inventory.standin import Answer, Request, StandIn
 from inventory.sync import sync
@@ -400,8 +402,8 @@ SCRIPT: dict[str, dict[str, Change]] = {
 # --- the play -------------------------------------------------------------------------------
 
 
-def play(engine: Engine) -> None:
-    """Take every run into a database."""
+def play(engine: Engine, after_run: Callable[[str], None] = lambda words: None) -> None:
+    """Take every run into a database; `after_run` hears of each."""
     account, clock = Account(), Calendar()
     with StandIn(account, key="the-key-3f9a", secret="the-secret-77b1") as api:
         settings = api_settings(api, page_size=PAGE, attempts=1)
@@ -409,6 +411,7 @@ def play(engine: Engine) -> None:
             clock.now = utc(words)
             api.intercept = trouble if words in FAILED else says_little
             run_or_fail(engine, settings, clock, fails=words in FAILED)
+            after_run(words)
         clock.now = utc(OTHER_RUN)
         other = api_settings(api, account=OTHER_ACCOUNT, attempts=1)
         run_or_fail(engine, other, clock, fails=True)
@@ -470,3 +473,23 @@ def says_little(request: Request) -> Answer | None:
 
 def trouble(request: Request) -> Answer | None:
     return Answer.error(500, "Oops") if request.path.endswith(("nnectors", "nnections")) else None
+
+
+# --- asking ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def at(world: Engine, now: str, *first: str) -> Iterator[Connection]:
+    """A transaction in which it is `now`; nothing of it stays."""
+    instant = f"{utc(now):%Y-%m-%d %H:%M:%S.%f}+00:00"
+    with database.rolled_back(world) as connection:
+        for statement in first:
+            connection.execute(text(statement))
+        if database.is_sqlite(world):
+            connection.exec_driver_sql("drop view clock")
+            connection.exec_driver_sql(f"create view clock as select '{instant}' as now")
+        else:
+            connection.exec_driver_sql(
+                f"create or replace view clock as select timestamptz '{instant}' as now"
+            )
+        yield connection

@@ -6,7 +6,6 @@ of the year that is played, and one line is one row.
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,11 +13,10 @@ from typing import Any
 
 import pytest
 from conftest import KINDS, new_database
-from scripted import BORN, FAILED, OTHER_ACCOUNT, PLACE, RUNS, YEAR, play, utc
+from scripted import BORN, FAILED, OTHER_ACCOUNT, PLACE, RUNS, YEAR, at, play, utc
 from sqlalchemy import Connection, Engine, select, text
 from worlds import connect
 
-from inventory import database
 from inventory.models import VERSIONED
 from inventory.views import VIEWS
 
@@ -49,23 +47,6 @@ def world(request: pytest.FixtureRequest) -> Engine:
     """The database after the last run, on each kind in turn; no test changes it."""
     engine: Engine = request.getfixturevalue(f"{request.param}_world")
     return engine
-
-
-@contextmanager
-def at(world: Engine, now: str, *first: str) -> Iterator[Connection]:
-    """A transaction in which it is `now`; nothing of it stays."""
-    instant = f"{utc(now):%Y-%m-%d %H:%M:%S.%f}+00:00"
-    with database.rolled_back(world) as connection:
-        for statement in first:
-            connection.execute(text(statement))
-        if database.is_sqlite(world):
-            connection.exec_driver_sql("drop view clock")
-            connection.exec_driver_sql(f"create view clock as select '{instant}' as now")
-        else:
-            connection.exec_driver_sql(
-                f"create or replace view clock as select timestamptz '{instant}' as now"
-            )
-        yield connection
 
 
 def rows(connection: Connection, view: str, columns: str = "") -> list[tuple[Any, ...]]:
