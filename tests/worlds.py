@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reference import Ledger, tracked
-from sqlalchemy import Column, Engine, MetaData, Table, select
+from sqlalchemy import Engine, select
 
 from inventory import database
 from inventory.models import VERSIONED, Base, Versioned
 from inventory.settings import ApiSettings, DatabaseSettings, Secret
 from inventory.standin import StandIn
+from inventory.views import VIEWS
 
 KEY, SECRET = "the-key-3f9a", "the-secret-77b1"
 
@@ -162,14 +163,7 @@ def everything(engine: Engine, *, but: tuple[str, ...] = ()) -> dict[str, list[t
 # --- the tables beside the reference --------------------------------------------------------
 
 
-def _view(versioned: Versioned) -> Table:
-    """The view of a table's history, typed as its past table is."""
-    columns = (Column(column.name, column.type) for column in versioned.past.columns)
-    return Table(versioned.history, _views, *columns)
-
-
-_views = MetaData()
-READABLE = {**Base.metadata.tables, **{of.history: _view(of) for of in VERSIONED}}
+READABLE = {**Base.metadata.tables, **{of.history: VIEWS[of.history].table for of in VERSIONED}}
 
 # Rows of tables and views, by name.
 Contents = dict[str, list[dict[str, Any]]]
