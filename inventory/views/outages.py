@@ -50,13 +50,15 @@ class Scope(NamedTuple):
     """What is asked for: outages that ended after `since`, of `connectors` (a list in SQL).
 
     Said of each table that is read, it also holds where a database does not find it out by itself.
+    Empty, neither is said: a condition that always holds would lead to the wrong index.
     """
 
-    since: str
+    since: str = ""
     connectors: str = ""
 
-    def ended(self) -> str:
-        return f"valid_to > {self.since} and {self.only()}"
+    def ended(self, at: str = "valid_to", alias: str = "") -> str:
+        only = self.only(alias)
+        return f"{at} > {self.since} and {only}" if self.since else only
 
     def only(self, alias: str = "") -> str:
         column = f"{alias}.connector_id" if alias else "connector_id"
@@ -138,7 +140,7 @@ def _by_clock(sql: Dialect, scope: Scope) -> dict[str, str]:
         "overdue": f"""
   select o.connector_id, o.overdue_since as starts, r.observed_at as ends
   from sync_outcomes o join sync_runs r on r.run_id = o.run_id
-  where o.overdue_since is not null and r.observed_at > {scope.since} and {scope.only("o")}
+  where o.overdue_since is not null and {scope.ended("r.observed_at", "o")}
   union all
   select connector_id, overdue_since, valid_to
   from connectors_past
@@ -327,7 +329,7 @@ def _incidents(sql: Dialect, connectors: str = "") -> str:
           and h.sync_state = 'paused')"""
 
     return with_parts(
-        _outages(sql, Scope(sql.never, connectors)),
+        _outages(sql, Scope(connectors=connectors)),
         f"""
 select {identity("c")},
   case when o.by_clock = 1 then o.starts
