@@ -94,15 +94,9 @@ LOGIN = {"user": "fivetran", "password": "******"}
 # sync_frequency in minutes, config; each connector reads what belongs to its own {team}
 SERVICES: dict[str, tuple[int, Item]] = {
     "google_sheets": (1440, {"sheet_id": "1aB2cD3_{team}", "named_range": "plan", VOLATILE: ""}),
-    "postgres": (
-        5,
-        {"host": "pg.{team}.example", "update_method": "WAL_PGOUTPUT"} | LOGIN,
-    ),
+    "postgres": (5, {"host": "pg.{team}.example", "update_method": "WAL_PGOUTPUT"} | LOGIN),
     "salesforce": (60, {"domain": "{team}.example", "is_sandbox": False}),
-    "mysql": (
-        15,
-        {"host": "mysql.{team}.example", "port": 3306, "replica_id": 4711} | LOGIN,
-    ),
+    "mysql": (15, {"host": "mysql.{team}.example", "port": 3306, "replica_id": 4711} | LOGIN),
     "s3": (
         60,
         {"bucket": "northwind-{team}", "files": [{"table_name": "orders", "pattern": "*.csv"}]},
@@ -261,12 +255,13 @@ def merged(base: Item, patch: Item) -> Item:
 
 
 def team(number: int) -> str:
-    """Name whose source a connector reads: another team for each number, but for SAME_SHEET."""
+    """Name whose source a connector reads: none of its service has the same, but for SAME_SHEET."""
     first, second = SAME_SHEET
     number = first if number == second else number
-    floor, place = divmod(number, len(GROUPS) * len(STORY))  # the others differ by their service
+    # Groups and services go round side by side: so many numbers are a pair of them each.
+    lap, place = divmod(number, len(GROUPS) * len(STORY))
     name = GROUPS[place % len(GROUPS)].removeprefix("teal_")
-    return f"{name}{floor + 1}" if floor else name
+    return f"{name}{lap + 1}" if lap else name
 
 
 def filled(value: Any, name: str) -> Any:
