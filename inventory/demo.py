@@ -75,15 +75,15 @@ def show(*, seed: int) -> None:
         f"after each of {DAYS} runs of `inventory sync`:"
     )
     engine = database.connect(DatabaseSettings(url=Secret(f"sqlite:///{FILE}")))
-    _live(engine, Fleet(seed=seed))
+    live(engine, Fleet(seed=seed))
     _echo_result(engine)
     for question in QUESTIONS:
         _echo_answer(engine, question)
     _echo_ways_on(engine)
 
 
-def _live(engine: Engine, fleet: Fleet) -> None:
-    """Let the days pass, with a run on each, and time stand still at the last."""
+def live(engine: Engine, fleet: Fleet) -> None:
+    """Let the days pass with a run on each, and time in the database stand still at the last."""
     with StandIn(fleet, key=KEY, secret=SECRET) as api:
         settings = ApiSettings(key=Secret(KEY), secret=Secret(SECRET), url=api.url)
         for day in range(DAYS):
