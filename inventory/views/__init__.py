@@ -3,6 +3,8 @@
 Neither database alters a table under a view, so an upgrade drops them all and makes them anew.
 """
 
+from datetime import UTC, datetime
+
 from sqlalchemy import Connection, inspect, text
 
 from inventory.dialects import DIALECTS
@@ -65,6 +67,21 @@ def _create_function(connection: Connection, question: Question) -> None:
         f"language sql stable begin atomic {statement}; end",
     )
     comment(connection, f"function {question.name}(timestamptz)", question.comment)
+
+
+def stop_clock(connection: Connection, at: datetime) -> None:
+    """Give every answer about now for one instant, until the next upgrade: as in the demo."""
+    sql = DIALECTS[connection.dialect.name]
+    if connection.dialect.name == "postgresql":
+        make = "create or replace view"  # it cannot be dropped below the others
+    else:
+        connection.exec_driver_sql(f"drop view {CLOCK.name}")
+        make = "create view"
+    instant = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f+00:00}"
+    _execute(
+        connection,
+        f"{make} {CLOCK.name} as select cast('{instant}' as {sql.timestamp}) as now",
+    )
 
 
 def are_there(connection: Connection) -> bool:
