@@ -247,6 +247,7 @@ def test_upgrade_from_the_first_revision_keeps_every_row(
             item(
                 f"c{number}",
                 sync_frequency=run,
+                schedule_type="manual",  # never late: the first revision could not say so
                 failed_at=f"2026-11-2{run}T00:00:00Z",
                 setup_tests=[test | {"message": f"{run}"}],
                 status={"warnings": [alert] * (run % 2 + 1), "tasks": [alert] * (2 - run % 2)},
