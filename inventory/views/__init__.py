@@ -12,11 +12,11 @@ from inventory.views.attention import ATTENTION
 from inventory.views.changes import STATE_CHANGES
 from inventory.views.health import CONNECTOR_HEALTH
 from inventory.views.history import HISTORIES
+from inventory.views.incidents import INCIDENTS
 from inventory.views.instants import QUESTIONS, Question
-from inventory.views.outages import (
+from inventory.views.reliability import (
     AVAILABILITY_30D,
     FLAPPING,
-    INCIDENTS,
     SERVICE_RELIABILITY,
     SYNC_OUTCOMES_DAILY,
 )
