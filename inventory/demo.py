@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, func, select
 
-from inventory import database, moments, output, sync
+from inventory import database, moments, output, query, sync, views
 from inventory.errors import FixSettings
 from inventory.fleet import Fleet
 from inventory.models import CONNECTORS, SYNC_RUNS, VERSIONED
@@ -28,34 +28,36 @@ class Question(NamedTuple):
 
 QUESTIONS = (
     Question(
-        "What is down now, and since when has its status read so?",
+        "What is down now, since when, and what does it wait for?",
         """\
-select c.connector_id, c.service, s.setup_state, s.last_sync_failed as failed,
-       date(s.valid_from) as since
-from connectors c
-join connector_status s using (connector_id)
-where s.setup_state = 'broken' or s.last_sync_failed
-order by s.valid_from""",
+select health, connector_id, service, health_since, message as open_task
+from connector_health left join tasks using (connector_id)
+where is_down
+order by health_since""",
     ),
     Question(
-        "Which connectors came, went or were set anew since the first day?",
+        "Which fields have changed in the last three days?",
         """\
-select connector_id, service, paused, sync_frequency, date(valid_from) as since,
-       coalesce(date(valid_to), 'now') as until
-from connector_history
-where connector_id in (
-  select connector_id from connector_history
-  where changed_after is not null or valid_to is not null
-)
-order by connector_id, valid_from""",
+select changed_at, connector_id, field, old_value, new_value
+from state_changes
+where kind = 'changed' and changed_at > '2026-10-27 03:00:00.000000+00:00'
+order by changed_at, connector_id, field""",
+    ),
+    Question(
+        "Which outages were there in the last week, and how did they end?",
+        """\
+select connector_id, path, started_at, minutes, coalesce(closed_by, 'still down') as closed_by
+from incidents
+where ended_at is null or ended_at > '2026-10-23 03:00:00.000000+00:00'
+order by started_at, connector_id""",
     ),
     Question(
         "What did the account look like at noon on Tuesday, 13 October?",
         """\
 select setup_state, sync_state, update_state, count(*) as connectors
 from connector_status_history
-where valid_from <= '2026-10-13 12:00'
-  and (valid_to > '2026-10-13 12:00' or valid_to is null)
+where valid_from <= '2026-10-13 12:00:00.000000+00:00'
+  and (valid_to > '2026-10-13 12:00:00.000000+00:00' or valid_to is null)
 group by setup_state, sync_state, update_state
 order by connectors desc, setup_state, sync_state""",
     ),
@@ -68,27 +70,30 @@ def show(*, seed: int) -> None:
     A file of an earlier demo is replaced. Raises FixSettings for a file that is none of ours.
     """
     _make_room()
-    fleet = Fleet(seed=seed)
     click.echo(
         f"A stand-in for the API serves an imaginary account on localhost. One day of it passes "
         f"after each of {DAYS} runs of `inventory sync`:"
     )
     engine = database.connect(DatabaseSettings(url=Secret(f"sqlite:///{FILE}")))
-    with StandIn(fleet, key=KEY, secret=SECRET) as api:
-        settings = ApiSettings(key=Secret(KEY), secret=Secret(SECRET), url=api.url)
-        for day in range(DAYS):
-            row = sync.sync(engine, settings, clock=lambda connection: fleet.now)
-            if day % 5 == 0 or day == DAYS - 1:
-                _echo_day(row)
-            fleet.advance()
+    live(engine, Fleet(seed=seed))
     _echo_result(engine)
     for question in QUESTIONS:
         _echo_answer(engine, question)
-    click.echo(
-        f"\nAsk on:  sqlite3 {FILE}   (or any BI tool that reads SQLite)\n"
-        f"         INVENTORY_DATABASE_URL=sqlite:///{FILE} inventory status --down\n"
-        "Try it by hand:  inventory demo --serve"
-    )
+    _echo_ways_on(engine)
+
+
+def live(engine: Engine, fleet: Fleet) -> None:
+    """Let the days pass with a run on each, and time in the database stand still at the last."""
+    with StandIn(fleet, key=KEY, secret=SECRET) as api:
+        settings = ApiSettings(key=Secret(KEY), secret=Secret(SECRET), url=api.url)
+        for day in range(DAYS):
+            if day:
+                fleet.advance()
+            row = sync.sync(engine, settings, clock=lambda connection: fleet.now)
+            if day % 5 == 0 or day == DAYS - 1:
+                _echo_day(row)
+    with database.transaction(engine) as connection:
+        views.stop_clock(connection, fleet.now)
 
 
 def _make_room() -> None:
@@ -132,10 +137,21 @@ def _echo_result(engine: Engine) -> None:
 
 def _echo_answer(engine: Engine, question: Question) -> None:
     click.echo(f"\n-- {question.words}\n{question.sql};\n")
-    with database.reading(engine) as connection:
-        answer = connection.execute(text(question.sql))
-        rows = [dict(row) for row in answer.mappings()]
-        output.write_rows(rows, list(answer.keys()), "table")
+    answer = query.ask(engine, question.sql)
+    output.write_rows(answer.rows, answer.columns, "table")
+
+
+def _echo_ways_on(engine: Engine) -> None:
+    longest_down = "select connector_id from incidents where ended_at is null order by started_at"
+    [connector_id, *_] = (row["connector_id"] for row in query.ask(engine, longest_down).rows)
+    click.echo(
+        f"\nIts time stands still at the last run. Ask on:\n\n"
+        f"export INVENTORY_DATABASE_URL=sqlite:///{FILE}\n"
+        f"inventory status --down\n"
+        f"inventory history {connector_id}\n"
+        f'inventory query "select * from attention"\n\n'
+        f"Try it by hand:  inventory demo --serve"
+    )
 
 
 def serve(*, seed: int, port: int) -> None:

@@ -20,6 +20,7 @@ STARTS_AT = datetime(2026, 10, 1, 3, 0, tzinfo=UTC)
 TROUBLE_PER_DAY = 0.02  # chance that a connector with nothing scripted meets one of TROUBLES
 VOLATILE = "last_synced_changes__utc_"  # moves with every sync although it sits in config
 GROUPS = ("teal_ledger", "teal_pipeline", "teal_campaign", "teal_product", "teal_helpdesk")
+SAME_SHEET = (0, 11)  # the numbers of two that read the same source; all others read their own
 USERS = ("swift_author", "deft_analyst", "kind_engineer")
 FIRST_WORDS = "amber brisk calm dapper eager fabled gentle hazy idle jaunty keen lucid mellow neat"
 LAST_WORDS = "acorn badger compass dune ember falcon garnet harbor inlet juniper kite marmot otter"
@@ -43,7 +44,7 @@ SETUP_TESTS = [
     {"title": "Connecting to the source", "status": "PASSED", "message": ""},
     {"title": "Checking permissions", "status": "PASSED", "details": ["read", "list"]},
 ]
-REPOSITORIES = ["northwind/shop", "northwind/warehouse"]
+REPOSITORIES = ["northwind/{team}-shop", "northwind/{team}-warehouse"]
 HISTORICAL = {"is_historical_sync": True}
 LATE = {"update_state": "delayed"}
 
@@ -58,7 +59,7 @@ OVER_QUOTA = Act({}, {"warnings": [QUOTA], "sync_state": "rescheduled"}, "none")
 RESYNC_DUE = Act({}, {"warnings": [ORDERS]})
 RESYNC_TWICE = Act({}, {"warnings": [ORDERS, REFUNDS]})
 SLOWED_DOWN = Act({"sync_frequency": 1440, "daily_sync_time": "06:00"})
-WIDENED = Act({"config": {"repositories": [*REPOSITORIES, "northwind/storefront"]}})
+WIDENED = Act({"config": {"repositories": [*REPOSITORIES, "northwind/{team}-web"]}})
 UNFINISHED = Act({}, HISTORICAL | {"setup_state": "incomplete"}, "none")
 FIRST_SYNC = Act({"setup_tests": SETUP_TESTS}, HISTORICAL | {"sync_state": "syncing"}, "none")
 
@@ -90,17 +91,21 @@ LINKS = dict.fromkeys(("private_link_id", "proxy_agent_id", "hybrid_deployment_a
 DELAY = {"data_delay_threshold": 0, "data_delay_sensitivity": "NORMAL"}
 ORDINARY: Item = {"paused": False, "pause_after_trial": False} | DELAY | LINKS
 LOGIN = {"user": "fivetran", "password": "******"}
-SERVICES: dict[str, tuple[int, Item]] = {  # sync_frequency in minutes, config
-    "google_sheets": (1440, {"sheet_id": "1aB2cD3", "named_range": "plan", VOLATILE: ""}),
-    "postgres": (5, {"host": "pg.northwind.example", "update_method": "WAL_PGOUTPUT"} | LOGIN),
-    "salesforce": (60, {"domain": "northwind.salesforce.example", "is_sandbox": False}),
-    "mysql": (15, {"host": "mysql.northwind.example", "port": 3306, "replica_id": 4711} | LOGIN),
-    "s3": (60, {"bucket": "northwind", "files": [{"table_name": "orders", "pattern": "*.csv"}]}),
+# sync_frequency in minutes, config; each connector reads what belongs to its own {team}
+SERVICES: dict[str, tuple[int, Item]] = {
+    "google_sheets": (1440, {"sheet_id": "1aB2cD3_{team}", "named_range": "plan", VOLATILE: ""}),
+    "postgres": (5, {"host": "pg.{team}.example", "update_method": "WAL_PGOUTPUT"} | LOGIN),
+    "salesforce": (60, {"domain": "{team}.example", "is_sandbox": False}),
+    "mysql": (15, {"host": "mysql.{team}.example", "port": 3306, "replica_id": 4711} | LOGIN),
+    "s3": (
+        60,
+        {"bucket": "northwind-{team}", "files": [{"table_name": "orders", "pattern": "*.csv"}]},
+    ),
     "hubspot": (360, {"authorization_method": "User OAuth", "sync_mode": "AllObjects"}),
     "stripe": (60, {"secret_key": "******", "connected_accounts_to_exclude": []}),
-    "zendesk": (1440, {"subdomain": "northwind", "api_token": "******"}),
-    "jira": (360, {"base_url": "jira.northwind.example", "api_token": "******"}),
-    "snowflake_db": (60, {"host": "snowflake.northwind.example", "role": "READER"} | LOGIN),
+    "zendesk": (1440, {"subdomain": "northwind-{team}", "api_token": "******"}),
+    "jira": (360, {"base_url": "jira.{team}.example", "api_token": "******"}),
+    "snowflake_db": (60, {"host": "snowflake.{team}.example", "role": "READER"} | LOGIN),
     "github": (360, {"username": "northwind", "pat": "******", "repositories": REPOSITORIES}),
     "google_ads": (1440, {"reports": [{"table": "daily_spend", "fields": ["campaign", "cost"]}]}),
 }
@@ -137,6 +142,7 @@ class Connector:
 
     def as_listed(self, now: datetime) -> Item:
         item = merged(self.item, self.act.says | {"status": self.act.status})
+        item["config"] = filled(item["config"], team(self.number))
         item["succeeded_at"] = self.succeeded_at and stamp(self.succeeded_at, self.number + 1)
         item["failed_at"] = self.failed_at and stamp(self.failed_at, self.number + 2)
         if item["status"]["sync_state"] == "rescheduled":
@@ -192,6 +198,7 @@ def cast(rng: Random, size: int, eve: datetime) -> list[Connector]:
     plot = drawn(rng, NEWCOMER_STORY)
     created_at = eve + DAY * (plot[0][1] + rng.uniform(0.1, 0.9))  # just before it is first seen
     newcomer = engage(rng, next(ids), size, NEWCOMER, created_at)
+    newcomer.item["pause_after_trial"] = True
     newcomer.plot.extend(plot)
     return [*residents, newcomer]
 
@@ -245,6 +252,25 @@ def merged(base: Item, patch: Item) -> Item:
         nested = isinstance(new, dict)
         whole[key] = merged(whole.get(key, {}), new) if nested else copy.deepcopy(new)
     return whole
+
+
+def team(number: int) -> str:
+    """Name whose source a connector reads: none of its service has the same, but for SAME_SHEET."""
+    first, second = SAME_SHEET
+    number = first if number == second else number
+    # Groups and services go round side by side: so many numbers are a pair of them each.
+    lap, place = divmod(number, len(GROUPS) * len(STORY))
+    name = GROUPS[place % len(GROUPS)].removeprefix("teal_")
+    return f"{name}{lap + 1}" if lap else name
+
+
+def filled(value: Any, name: str) -> Any:
+    """Copy what is in a config, with the name of the team wherever it has a place for it."""
+    if isinstance(value, dict):
+        return {key: filled(each, name) for key, each in value.items()}
+    if isinstance(value, list):
+        return [filled(each, name) for each in value]
+    return value.replace("{team}", name) if isinstance(value, str) else value
 
 
 def stamp(moment: datetime, number: int) -> str:

@@ -30,7 +30,7 @@ from inventory.database import reading
 from inventory.dialects import DIALECTS
 from inventory.models import SYNC_RUNS
 from inventory.views import VIEWS
-from inventory.views.outages import down_since, incidents_of
+from inventory.views.incidents import down_since, incidents_of
 
 _run = SYNC_RUNS.c
 

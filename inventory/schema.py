@@ -4,7 +4,7 @@ An upgrade is one transaction: views dropped, tables altered, views made anew an
 given back their rights. A revision that fails half-way leaves everything as it was.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -17,6 +17,7 @@ from inventory import readers, views
 from inventory.columns import Base
 from inventory.database import file_of, is_sqlite, let_readers_go_on, reading, transaction
 from inventory.errors import LookAtIt, SchemaMismatch
+from inventory.models import VERSIONED
 from inventory.refusals import describe, named_errors
 
 # The newest revision in migrations/versions; a test holds them together. It stands here as a word
@@ -50,17 +51,21 @@ def state_of(engine: Engine) -> State:
 
 def _state_in(connection: Connection) -> State:
     revision = _revision(connection)
-    if revision is not None:
-        order = (revision > HEAD) - (revision < HEAD)
-        return {-1: State.OLDER, 0: State.CURRENT, 1: State.NEWER}[order]
+    if revision is None:
+        _refuse_others(connection, {*Base.metadata.tables, *views.VIEWS})
+        return State.EMPTY
+    order = (revision > HEAD) - (revision < HEAD)
+    return {-1: State.OLDER, 0: State.CURRENT, 1: State.NEWER}[order]
+
+
+def _refuse_others(connection: Connection, names: Set[str]) -> None:
+    """Leave alone what has a name that we want, and was made by somebody else."""
     there = {*inspect(connection).get_table_names(), *inspect(connection).get_view_names()}
-    ours = {*Base.metadata.tables, *(view.name for view in views.VIEWS.values())}
-    if foreign := sorted(there & ours):
+    if foreign := sorted(there & names):
         raise SchemaMismatch(
             f"{describe(connection.engine)} holds {', '.join(foreign)}, made by somebody else. "
             "Name another database, or on PostgreSQL a schema in INVENTORY_SCHEMA."
         )
-    return State.EMPTY
 
 
 def _revision(connection: Connection) -> str | None:
@@ -173,6 +178,9 @@ def rebuilding_views(connection: Connection, *, to: str | None) -> Iterator[None
     _begin_upgrade(connection)
     state = _state_in(connection)
     _refuse_newer(connection.engine, state)
+    if _revision(connection) in views.ONLY_HISTORIES:
+        histories = {versioned.history for versioned in VERSIONED}
+        _refuse_others(connection, views.VIEWS.keys() - histories)
     if _revision(connection) == to and views.are_there(connection):
         yield
         return

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 from worlds import KEY, SECRET, Account, connect, variables
 
-from inventory import schema
+from inventory import demo, schema
+from inventory.fleet import Fleet
 from inventory.standin import StandIn
 
 KINDS = ("sqlite", "postgresql")
@@ -51,12 +52,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(home.cleanup)
 
 
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test reads or writes what the person who runs it has set up."""
+def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("FIVETRAN_", "INVENTORY_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads or writes what the person who runs it has set up."""
+    forget_settings(monkeypatch)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
@@ -132,6 +137,27 @@ def engine(database_url: str) -> Engine:
 def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
     """A PostgreSQL database with all tables, for what only that kind has."""
     with new_database(postgres_server, postgres_template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def demo_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of the file that `inventory demo` leaves behind; nobody writes to it."""
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        forget_settings(patch)
+        patch.chdir(folder)
+        demo.show(seed=1)
+    return f"sqlite:///{folder / demo.FILE}"
+
+
+@pytest.fixture(scope="session")
+def demo_postgres(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """A PostgreSQL database that has lived the same days; nobody writes to it."""
+    with new_database(postgres_server, postgres_template) as url:
+        with pytest.MonkeyPatch.context() as patch:
+            forget_settings(patch)
+            demo.live(connect(url), Fleet(seed=1))
         yield url
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import socket
 import sqlite3
@@ -30,10 +31,10 @@ def asked(sql: str) -> list[tuple[object, ...]]:
         return file.execute(sql).fetchall()
 
 
-def test_demo_lives_thirty_days_and_answers_three_questions() -> None:
+def test_demo_lives_thirty_days_and_answers_four_questions() -> None:
     result = demo()
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.count("\n-- ") == 3
+    assert result.stdout.count("\n-- ") == 4
     runs = asked("select status, observed_at from sync_runs order by run_id")
     assert len(runs) == 30
     assert {status for status, _ in runs} == {"succeeded"}
@@ -47,12 +48,44 @@ def test_demo_lives_thirty_days_and_answers_three_questions() -> None:
         assert asked(f"select count(*) > 0 from {table}_past") == [(1,)], table
 
 
-def test_demo_shows_the_answers_that_its_file_gives() -> None:
+def test_demo_shows_the_answers_that_its_file_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = demo().stdout
-    for sql, answer in re.findall(r"\n-- .*?\n(select.*?);\n\n(.*?)\n\n", shown, re.DOTALL):
-        lines = [line.split() for line in answer.splitlines()]
-        assert len(lines) > 1
-        assert [[str(cell) for cell in row] for row in asked(sql)] == lines[1:]
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", "sqlite:///inventory-demo.db")
+    answers = re.findall(r"\n-- .*?\n(select.*?);\n\n(.*?)\n(?=\n)", shown, re.DOTALL)
+    assert len(answers) == 4
+    for sql, answer in answers:
+        assert CliRunner().invoke(main, ["query", sql]).stdout == f"{answer}\n"
+        assert 1 < len(answer.splitlines()) == 1 + len(asked(sql))
+        assert max(map(len, answer.splitlines())) <= 100
+
+
+def test_ways_on_that_the_demo_names_lead_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = re.findall(r"^(?:export|inventory) .*", demo("--seed", "2").stdout, re.MULTILINE)
+    url, *commands = (shlex.split(line)[1:] for line in named)
+    monkeypatch.setenv(*url[0].split("=", 1))
+    assert [words[0] for words in commands] == ["status", "history", "query"]
+    for words in commands:
+        result = CliRunner().invoke(main, words)
+        assert (result.exit_code, len(result.stdout.splitlines()) > 1) == (0, True)
+
+
+def test_demo_stands_still_at_its_last_run() -> None:
+    demo()
+    assert asked("select now, age_minutes, is_late from clock, latest_run") == [
+        ("2026-10-30 03:00:00.000000+00:00", 0, 0)
+    ]
+    assert asked("select distinct health from connector_health where is_down order by 1") == [
+        ("broken",),
+        ("failing",),
+    ]
+
+
+def test_demo_has_something_that_needs_attention() -> None:
+    demo()
+    assert asked("select finding, count(*) from attention group by finding order by finding") == [
+        ("same_source", 2),
+        ("trial_pause", 1),
+    ]
 
 
 def test_demo_is_the_same_each_time_and_another_for_another_seed() -> None:

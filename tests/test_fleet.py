@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
@@ -19,6 +20,7 @@ Life = list[dict[str, Item]]  # day -> id -> item
 SEEDS = range(10)
 DAYS = 30
 ABSENT = "absent"
+SOURCES = {"sheet_id", "host", "domain", "bucket", "subdomain", "base_url", "repositories"}
 MOVES_WITH_EVERY_SYNC = "last_synced_changes__utc_"
 
 
@@ -162,6 +164,21 @@ def test_account_is_as_varied_as_a_real_one(month):
     assert {"setup_tests" in item for item in items} == {True, False}
     assert 1 <= [item["schedule_type"] for item in items].count("manual") <= 2
     assert "******" in json.dumps([item["config"] for item in items])
+
+
+@pytest.mark.parametrize("size", [12, 30, 150])
+def test_two_connectors_read_one_source_and_all_others_their_own(size):
+    readers = [
+        (item["service"], json.dumps([item["config"][key] for key in told]))
+        for item in life(1, size)[0].values()
+        if (told := sorted(SOURCES & item["config"].keys()))
+    ]
+    assert len(readers) > size / 2
+    assert sorted(Counter(readers).values())[-2:] == [1, 2]
+
+
+def test_no_place_for_a_name_is_left_open(month):
+    assert "{team}" not in json.dumps(month)
 
 
 def test_timestamps_come_in_three_precisions(month):

@@ -12,14 +12,17 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine, text
-from worlds import KEY, SECRET, Account, api_settings, connect, item, variables
+from sqlalchemy import select, text
+from worlds import KEY, SECRET, Account, connect, item, variables
 
 from inventory import database, refusals
 from inventory.cli import main
+from inventory.health import RULES
 from inventory.models import VERSIONED, Base
 from inventory.standin import StandIn
-from inventory.sync import sync
+from inventory.views import VIEWS
+from inventory.views.instants import QUESTIONS
+from inventory.views.view import View
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 # What is another each time, and how it is shown.
@@ -29,6 +32,7 @@ VARYING = {
     r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\+0[12]:00": "2026-11-20 04:00:00+01:00",
     r"20\d\d-\d\d-\d\d \d\d:\d\d UTC": "2026-11-20 03:00 UTC",
 }
+VIEWS_SHOWN = README.partition("## The views")[2].partition("\n## ")[0]
 SHOWN_DATABASE = "postgresql://inventory:***@db.example.com/observability"
 
 
@@ -110,21 +114,41 @@ def test_line_for_cron_says_nothing_when_all_is_well(
         assert connection.scalar(text("select count(*) from sync_runs")) == 1
 
 
-def test_every_statement_runs_and_answers(engine: Engine, api: StandIn, account: Account) -> None:
-    account.connectors = Example().connectors
-    sync(engine, api_settings(api))
-    statements = blocks("sql")
-    assert len(statements) == 3
-    with database.reading(engine) as connection:
-        answers = [connection.execute(text(_plain(sql))).all() for sql in statements]
-    broken, history, last_tuesday = answers
-    assert [row.connector_id for row in broken] == ["calm_compass"]
-    assert len(history) == 3
-    assert last_tuesday == []
+EXAMPLES = re.findall(
+    r"^```sql\n(.*?);\n```\n\n```text\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE
+)
 
 
-def _plain(sql: str) -> str:
-    return re.sub(r"(\d\d):", r"\1\\:", sql.rstrip().rstrip(";"))  # 03:00 is no parameter
+def test_every_query_stands_with_its_answer() -> None:
+    assert [f"{sql};\n" for sql, _ in EXAMPLES] == blocks("sql")
+    assert len(EXAMPLES) == 10
+
+
+@pytest.mark.parametrize("kind", ["demo_file", "demo_postgres"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(1, len(EXAMPLES) + 1))
+def test_query_answers_as_shown(
+    example: tuple[str, str],
+    kind: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    zone: Callable[[str], None],
+) -> None:
+    sql, shown = example
+    zone("UTC")
+    monkeypatch.setenv("PGTZ", "Asia/Kathmandu")  # in any zone of a session
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", request.getfixturevalue(kind))
+    result = CliRunner().invoke(main, ["query", sql])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == shown
+    assert len(shown.splitlines()) > 1
+
+
+def test_each_health_is_in_the_readme_in_its_order() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (down)? ?\| (\d) \| (.*) \|$", README, re.MULTILINE)
+    assert rows == [
+        (rule.name, "down" if rule.is_down else "", str(rule.severity), rule.meaning)
+        for rule in RULES
+    ]
 
 
 def test_every_command_is_in_the_readme_and_no_other() -> None:
@@ -139,11 +163,28 @@ def test_every_command_is_in_the_readme_and_no_other() -> None:
     assert shown == commands(main, "inventory")
 
 
-def test_every_table_and_view_is_in_the_readme() -> None:
-    section = README.partition("## The tables")[2].partition("## Commands")[0]
-    shown = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (.*?) \|", section, re.M))))
-    there = set(Base.metadata.tables) | {versioned.history for versioned in VERSIONED}
-    assert there <= shown
+def test_every_table_and_view_is_in_the_readme_and_no_other() -> None:
+    section = README.partition("## The tables")[2].partition("A connector has one health")[0]
+    shown = re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`.*?) \|", section, re.M)))
+    assert sorted(shown) == sorted([*Base.metadata.tables, *VIEWS])
+    functions = re.findall(r"`(\w+)\(t\)`", section)
+    assert functions == [question.name for question in QUESTIONS]
+
+
+@pytest.mark.parametrize("view", [view for view in VIEWS.values() if view.name != "clock"])
+def test_key_of_a_view_is_one(view: View, demo_file: str) -> None:
+    """As the README states it: no two rows agree in it, and it is made of columns there are."""
+    [line] = re.findall(rf"^\| [^|]*`{view.name}`[^|]* \| (.*?) \|", VIEWS_SHOWN, re.MULTILINE)
+    if line.startswith("none"):
+        return
+    names = re.findall(r"`(\w+)`", line)
+    if line.startswith("the table's key"):
+        [versioned] = (each for each in VERSIONED if each.history == view.name)
+        names += versioned.key
+    columns = view.table.c
+    with database.reading(connect(demo_file)) as connection:
+        rows = connection.execute(select(*(columns[name] for name in names))).all()
+    assert len(set(rows)) == len(rows) > 0
 
 
 def test_every_test_that_is_named_is_there() -> None:

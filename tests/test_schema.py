@@ -247,6 +247,7 @@ def test_upgrade_from_the_first_revision_keeps_every_row(
             item(
                 f"c{number}",
                 sync_frequency=run,
+                schedule_type="manual",  # never late: the first revision could not say so
                 failed_at=f"2026-11-2{run}T00:00:00Z",
                 setup_tests=[test | {"message": f"{run}"}],
                 status={"warnings": [alert] * (run % 2 + 1), "tasks": [alert] * (2 - run % 2)},
@@ -262,13 +263,23 @@ def test_upgrade_from_the_first_revision_keeps_every_row(
         sync(engine, api_settings(api))
     schema.upgrade(engine)
     # Columns that later revisions added at the end of a table.
-    added = {"sync_runs": 2, "connector_status_past": 1, "sync_outcomes": 1}
+    added = {"sync_runs": 2, "connectors_past": 1, "connector_status_past": 1, "sync_outcomes": 1}
     assert {
         name: sorted((row[: len(row) - added.get(name, 0)] for row in rows), key=repr)
         for name, rows in raw(engine).items()
     } == first
     assert everything(engine) == everything_before
     assert sync(engine, api_settings(api))["changed"] == 0
+
+
+def test_view_of_somebody_else_is_not_taken_for_one_of_ours(engine: Engine) -> None:
+    """The names of the views are common words, and were not ours from the first revision on."""
+    alembic(engine, command.downgrade, "0002")
+    execute(engine, "create view incidents as select 1 as theirs")
+    with pytest.raises(SchemaMismatch, match="holds incidents, made by somebody else"):
+        schema.upgrade(engine)
+    with database.reading(engine) as connection:
+        assert connection.execute(text("select theirs from incidents")).all() == [(1,)]
 
 
 def test_view_that_others_have_made_on_ours_is_named(postgres_url: str) -> None:

@@ -2,22 +2,15 @@
 
 from inventory.dialects import Dialect
 from inventory.health import (
-    BY_STATES,
     DOWN,
-    EVENTFUL,
     HEALTH,
     NAMES,
-    RULES,
-    case,
     freshness_deadline,
     is_down,
-    rank,
     severity,
 )
+from inventory.views.since import since_when
 from inventory.views.view import IDENTITY, NUMBER, TEXT, TIME, YES_NO, Named, View, of_table
-
-_CLASS = case(BY_STATES.items(), ranks=True)  # of a version of the states, by themselves
-_OF_STATES = ", ".join(f"'{name}'" for name in BY_STATES if name != "paused")
 
 
 def _facts(sql: Dialect) -> str:
@@ -51,133 +44,6 @@ def _facts(sql: Dialect) -> str:
 
 def _judged(sql: Dialect) -> str:
     return f"select f.*, {HEALTH} as health from ({_facts(sql)}) f"
-
-
-# --- since when -----------------------------------------------------------------------------
-#
-# A health holds since the last instant at which an earlier rule matched or its own did not. Each
-# part below finds the last such instant in one table. The many versions that only tell of syncs
-# are never gone through: an index holds the others.
-
-
-def _end_of_last(where: str) -> str:
-    """The end of the last past version of the states for which something holds."""
-    return f"""(
-      select p.valid_to from connector_status_past p
-      where p.connector_id = j.connector_id and {where}
-      order by p.valid_from desc limit 1)"""
-
-
-def _last_other_states() -> str:
-    """The end of the last version whose states made it something else."""
-    other = f"coalesce({_CLASS}, 99)"
-    return f"""case
-      when j.health in ({_OF_STATES}) then {_end_of_last(f"{other} <> j.place")}
-      when j.health = 'stalled'
-      then {_end_of_last(f"(coalesce(sync_state, '') <> 'rescheduled' or {other} < j.place)")}
-      when j.health = 'initial_sync'
-      then {_end_of_last(f"(coalesce(sync_state, '') <> 'syncing' or {other} < j.place)")}
-      when j.health = 'never_synced'
-      then {_end_of_last(f"(sync_state = 'syncing' or {other} < j.place)")}
-      when j.place > {rank("stalled")} then {_end_of_last(f"{EVENTFUL} and {other} < j.place")}
-    end"""
-
-
-def _pause_since(sql: Dialect) -> str:
-    """Since when it is paused, or is not: by what somebody has set, or by what it does."""
-    last_other = _end_of_last("coalesce(sync_state, '') <> 'paused'")
-    by_state = f"coalesce({last_other}, j.there_at)"
-    return f"""case
-      when j.health <> 'paused' or coalesce(j.sync_state, '') <> 'paused' then j.switched_at
-      when not coalesce(j.paused, false) then {by_state}
-      else {sql.earliest("j.switched_at", by_state)}
-    end"""
-
-
-def _first_sync_over(sql: Dialect) -> str:
-    """The end of its first sync: of the last version in which it synced and had not succeeded."""
-    return f"""case when j.place > {rank("initial_sync")} then (
-        select {sql.earliest("p.valid_to", f"coalesce(j.first_success_at, {sql.forever})")}
-        from connector_status_past p
-        where p.connector_id = j.connector_id and p.sync_state = 'syncing'
-          and p.valid_from < coalesce(j.first_success_at, {sql.forever})
-        order by p.valid_from desc limit 1) end"""
-
-
-def _alerts_since(sql: Dialect, table: str, health: str) -> str:
-    """Since when there has been an alert without a break, or, for the rules below, none."""
-    return f"""case
-      when j.health = '{health}' then (
-        select max(i.valid_from) from (
-          select valid_from, max(valid_to) over (
-            order by valid_from rows between unbounded preceding and 1 preceding
-          ) as reached
-          from (
-            select valid_from, {sql.forever} as valid_to
-            from {table} where connector_id = j.connector_id
-            union all
-            select valid_from, valid_to
-            from {table}_past where connector_id = j.connector_id
-          ) a
-        ) i
-        where i.reached is null or i.reached < i.valid_from)
-      when j.place > {rank(health)} then (
-        select max(valid_to) from {table}_past where connector_id = j.connector_id)
-    end"""
-
-
-def _since(sql: Dialect) -> str:
-    """Grain: one row per connector."""
-    parts = (
-        "j.removed_at",
-        "j.there_at",
-        _pause_since(sql),
-        _last_other_states(),
-        _first_sync_over(sql),
-        _alerts_since(sql, "tasks", "action_required"),
-        _alerts_since(sql, "warnings", "warning"),
-        f"case when j.place > {rank('never_synced')} then j.first_success_at end",
-        f"""case when j.place > {rank("stale")} then (
-        select max(r.observed_at) from sync_outcomes o join sync_runs r on r.run_id = o.run_id
-        where o.connector_id = j.connector_id and o.overdue_since is not null) end""",
-        f"""case when j.place > {rank("stale")} then (
-        select max(p.valid_to) from connectors_past p
-        where p.connector_id = j.connector_id and p.overdue_since is not null) end""",
-        "case when j.health in ('stale', 'stalled') then j.freshness_deadline end",
-    )
-    places = "".join(f"\n when '{rule.name}' then {rank(rule.name)}" for rule in RULES)
-    return f"""
-  select j.connector_id, max({sql.latest(*parts)}) as at
-  from (
-    select h.*, case h.health {places} end as place, e.there_at, e.switched_at, e.first_success_at
-    from ({_judged(sql)}) h
-    join (
-      -- since when it has been there, and been paused or not
-      select connector_id,
-        max(case when begins then valid_from end) as there_at,
-        max(case when begins or switches then valid_from end) as switched_at,
-        (
-          select r.observed_at from sync_outcomes o join sync_runs r on r.run_id = o.run_id
-          where o.connector_id = v.connector_id and o.outcome = 'succeeded'
-          order by o.finished_at limit 1
-        ) as first_success_at
-      from (
-        select connector_id, valid_from,
-          lag(valid_to) over versions {sql.differs} valid_from as begins,
-          lag(paused) over versions {sql.differs} paused as switches
-        from (
-          select connector_id, valid_from, valid_to, coalesce(paused, false) as paused
-          from connectors_past
-          union all
-          select connector_id, valid_from, null, coalesce(paused, false)
-          from connectors where removed_at is null
-        ) h
-        window versions as (partition by connector_id order by valid_from)
-      ) v
-      group by connector_id
-    ) e on e.connector_id = h.connector_id
-  ) j
-  group by j.connector_id"""
 
 
 # --- why ------------------------------------------------------------------------------------
@@ -260,7 +126,7 @@ def _statement(sql: Dialect) -> str:
 select
   {columns}
 from ({_judged(sql)}) j
-join ({_since(sql)}) s on s.connector_id = j.connector_id"""
+join ({since_when(sql, _judged(sql))}) s on s.connector_id = j.connector_id"""
 
 
 CONNECTOR_HEALTH = View(

@@ -55,6 +55,14 @@ def gaps(sql: Dialect, days: int) -> str:
   where i.seconds > {GAP} * coalesce(u.seconds, 0)"""
 
 
+def first_success(connector: str) -> str:
+    """When a run first saw a success of the connector of an alias; null = none did."""
+    return f"""(
+          select r.observed_at from sync_outcomes o join sync_runs r on r.run_id = o.run_id
+          where o.connector_id = {connector}.connector_id and o.outcome = 'succeeded'
+          order by o.finished_at limit 1)"""
+
+
 def _latest_run(sql: Dialect) -> str:
     age = sql.minutes("r.observed_at", "k.now")
     return f"""

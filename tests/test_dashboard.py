@@ -1,0 +1,234 @@
+"""The dashboard for Grafana: each of its queries is run on PostgreSQL, as Grafana would send it."""
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+from worlds import connect
+
+import inventory
+from inventory import database
+
+PACKAGE = Path(inventory.__file__).parent
+FILE = PACKAGE / "dashboards" / "grafana.json"
+BOARD = json.loads(FILE.read_text())
+PANELS: list[dict[str, Any]] = BOARD["panels"]
+VARIABLES = {each["name"]: each for each in BOARD["templating"]["list"]}
+QUERIES = {panel["title"]: panel["targets"][0]["rawSql"] for panel in PANELS}
+SOURCE = {"type": "grafana-postgresql-datasource", "uid": "${DS_INVENTORY}"}
+LAST_RUN = datetime(2026, 10, 30, 3, tzinfo=UTC)
+MONTH = (LAST_RUN - timedelta(days=30), LAST_RUN)
+ALL = ["$__all"]
+
+NUMBERS, TEXTS, TIMES = {"int4", "int8", "float8", "numeric"}, {"text"}, {"timestamptz"}
+
+
+class Frame(NamedTuple):
+    """What Grafana gets: the names and types of columns, and rows."""
+
+    columns: dict[str, str]
+    rows: list[tuple[Any, ...]]
+
+    def column(self, name: str) -> list[Any]:
+        place = list(self.columns).index(name)
+        return [row[place] for row in self.rows]
+
+
+def expanded(
+    sql: str,
+    during: tuple[datetime, datetime] = MONTH,
+    service: Iterable[str] = ALL,
+    group: Iterable[str] = ALL,
+) -> str:
+    """Put in what Grafana puts in: the values of variables first, then macros, which have no depth.
+
+    A variable's own value for All is put in as it is; `:sqlstring` quotes all others.
+    """
+    values = {"service": list(service), "group": list(group)}
+    began, ended = (f"'{moment:%Y-%m-%dT%H:%M:%SZ}'" for moment in during)
+
+    def value(found: re.Match[str]) -> str:
+        chosen = values[found[1]]
+        if chosen == ALL:
+            return str(VARIABLES[found[1]]["allValue"])
+        return ",".join("'" + each.replace("'", "''") + "'" for each in chosen)
+
+    def macro(found: re.Match[str]) -> str:
+        name, argument = found.groups()
+        spelled = {"timeFrom": began, "timeTo": ended}
+        if argument:
+            spelled = {"timeFilter": f"{argument} BETWEEN {began} AND {ended}"}
+        return spelled[name]
+
+    whole = re.sub(r"\$\{(\w+):sqlstring\}", value, sql)
+    whole = re.sub(r"\$__(\w+)\(([^)]*)\)", macro, whole)
+    assert "$" not in whole, "something is left that the test does not know"
+    return whole
+
+
+def ask(url: str, sql: str) -> Frame:
+    with database.reading(connect(url)) as connection:
+        answer = connection.connection.cursor().execute(sql)
+        names = [column.name for column in answer.description]
+        assert len(set(names)) == len(names)
+        types = [psycopg.adapters.types[column.type_code].name for column in answer.description]
+        return Frame(dict(zip(names, types, strict=True)), answer.fetchall())
+
+
+def panel_named(title: str) -> dict[str, Any]:
+    [panel] = (panel for panel in PANELS if panel["title"] == title)
+    return panel
+
+
+# --- the file
+
+
+def test_readme_says_where_it_is() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    assert f"`{FILE.relative_to(PACKAGE.parent)}`" in readme
+
+
+def test_dashboard_can_be_imported_into_any_grafana() -> None:
+    """It names no data source of its own, and has no number that another may have."""
+    [source] = BOARD["__inputs"]
+    assert (source["name"], source["type"]) == ("DS_INVENTORY", "datasource")
+    assert (source["pluginId"], BOARD["schemaVersion"], BOARD["id"]) == (SOURCE["type"], 39, None)
+    assert BOARD["uid"]
+    needed = {each["id"] for each in BOARD["__requires"]}
+    assert needed == {"grafana", SOURCE["type"], *(panel["type"] for panel in PANELS)}
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
+def test_panel_says_what_it_shows_and_where_from(panel: dict[str, Any]) -> None:
+    assert panel["title"]
+    assert panel["description"].endswith(".")
+    [target] = panel["targets"]
+    assert panel["datasource"] == target["datasource"] == SOURCE
+    assert target["rawQuery"] is True
+    assert target["format"] == ("time_series" if panel["type"] == "timeseries" else "table")
+
+
+def test_panels_have_a_place_each() -> None:
+    taken = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in PANELS)
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(set(taken)) == len(taken)
+    assert max(x for x, _ in taken) < 24
+    assert len({panel["id"] for panel in PANELS}) == len(PANELS)
+
+
+@pytest.mark.parametrize("variable", VARIABLES.values(), ids=VARIABLES)
+def test_variable_offers_all_and_several(variable: dict[str, Any], demo_postgres: str) -> None:
+    assert (variable["multi"], variable["includeAll"]) == (True, True)
+    assert variable["current"]["value"] == ALL
+    assert variable["datasource"] == SOURCE
+    assert variable["query"] == variable["definition"]
+    offered = ask(demo_postgres, variable["query"])
+    assert list(offered.columns) == ["__value", "__text"]
+    assert len(set(offered.rows)) == len(offered.rows) > 1
+    every = ask(demo_postgres, variable["allValue"])
+    assert {row[0] for row in every.rows} == set(offered.column("__value"))
+
+
+# --- its queries
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
+def test_panel_gets_what_its_kind_can_show(panel: dict[str, Any], demo_postgres: str) -> None:
+    frame = ask(demo_postgres, expanded(panel["targets"][0]["rawSql"]))
+    assert frame.rows
+    kinds = list(frame.columns.values())
+    if panel["type"] == "stat":
+        assert len(frame.rows) == 1
+        assert set(kinds) <= NUMBERS
+    elif panel["type"] == "bargauge":
+        assert len(kinds) == 2
+        assert kinds[0] in TEXTS
+        assert kinds[1] in NUMBERS
+    elif panel["type"] == "timeseries":
+        times = frame.column("time")
+        assert frame.columns["time"] in TIMES
+        assert times == sorted(set(times))
+        assert {kind for name, kind in frame.columns.items() if name != "time"} <= NUMBERS
+    else:
+        assert panel["type"] == "table"
+    overridden = {each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]}
+    assert overridden <= frame.columns.keys()
+
+
+@pytest.mark.parametrize("title", QUERIES)
+def test_panel_of_an_empty_database_is_empty(title: str, postgres_url: str) -> None:
+    frame = ask(postgres_url, expanded(QUERIES[title]))
+    kind = panel_named(title)["type"]
+    if kind == "stat":
+        expected = {"Data are late": 1, "Age of the data": None}
+        assert frame.rows == [(expected.get(title, 0),)]
+    elif kind == "timeseries":
+        assert [sum(row[1:]) for row in frame.rows if sum(row[1:])] == []
+    else:
+        assert frame.rows == []
+
+
+ABOUT_CONNECTORS = [title for title in QUERIES if title not in ("Age of the data", "Data are late")]
+
+
+@pytest.mark.parametrize("title", ABOUT_CONNECTORS)
+def test_panel_shows_the_chosen_services_and_groups_alone(title: str, demo_postgres: str) -> None:
+    def shown(**chosen: list[str]) -> Frame:
+        return ask(demo_postgres, expanded(QUERIES[title], **chosen))
+
+    def amount(frame: Frame) -> Decimal | int:
+        if panel_named(title)["type"] in ("table", "bargauge"):
+            # A service as a whole stands there for any group.
+            return len([row for row in frame.rows if "all" not in row])
+        return sum(cell for row in frame.rows for cell in row if isinstance(cell, (int, Decimal)))
+
+    services = ["hubspot", "google_ads", "it's"]
+    some = shown(service=services, group=["teal_pipeline", "teal_ledger"])
+    assert 0 < amount(some) <= amount(shown(service=services)) <= amount(shown())
+    if panel_named(title)["type"] == "table":
+        assert set(some.column("service")) <= {"hubspot", "google_ads"}
+        assert set(some.column("group_id")) <= {"teal_pipeline", "teal_ledger", "all"}
+    assert amount(shown(service=["of nobody"])) == 0
+    assert amount(shown(group=["of nobody"])) == 0
+
+
+@pytest.mark.parametrize(
+    "title", ["What changed", "Outages", "Connectors down over time", "Ends of syncs per day"]
+)
+def test_panel_shows_the_chosen_time_alone(title: str, demo_postgres: str) -> None:
+    began, ended = datetime(2026, 10, 12, tzinfo=UTC), datetime(2026, 10, 14, tzinfo=UTC)
+    frame = ask(demo_postgres, expanded(QUERIES[title], during=(began, ended)))
+    assert frame.rows
+    if title == "Outages":
+        spans = zip(frame.column("started_at"), frame.column("ended_at"), strict=True)
+        assert all(start <= ended and (end is None or end >= began) for start, end in spans)
+    else:
+        times = frame.column("changed_at" if title == "What changed" else "time")
+        assert began <= min(times) <= max(times) <= ended
+
+
+def test_panels_tell_what_the_demo_told(demo_postgres: str) -> None:
+    assert ask(demo_postgres, expanded(QUERIES["Down now"])).rows == [(3,)]
+    down = ask(demo_postgres, expanded(QUERIES["What is down, and why"]))
+    assert down.column("connector_id") == ["hazy_kite", "amber_juniper", "dapper_dune"]
+    over_time = ask(demo_postgres, expanded(QUERIES["Connectors down over time"])).rows
+    assert over_time[-1] == (LAST_RUN, 3)
+    healths = dict(ask(demo_postgres, expanded(QUERIES["Connectors by health"])).rows)
+    assert healths == {"failing": 2, "broken": 1, "warning": 1, "healthy": 26, "deleted": 1}
+    assert ask(demo_postgres, expanded(QUERIES["Data are late"])).rows == [(0,)]
+
+
+def test_time_that_is_to_come_is_left_open(demo_postgres: str) -> None:
+    during = (LAST_RUN - timedelta(days=1), LAST_RUN + timedelta(days=1))
+    frame = ask(demo_postgres, expanded(QUERIES["Connectors down over time"], during=during))
+    assert max(frame.column("time")) == LAST_RUN
