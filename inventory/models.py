@@ -158,7 +158,13 @@ class ConnectorStatusPast(OfConnector, ConnectorStatusFacts, PastVersion, Base):
     __tablename__ = "connector_status_past"
     __table_args__ = (
         *past_rules("connector_status_past"),
-        only_where("ix_connector_status_past_eventful", EVENTFUL, "connector_id", "valid_from"),
+        # With all that outages are made of: the rows themselves lie far apart.
+        only_where(
+            "ix_connector_status_past_eventful",
+            EVENTFUL,
+            *("connector_id", "valid_from", "valid_to", "setup_state", "sync_state"),
+            *("update_state", "schema_status", "is_historical_sync", "last_sync_failed"),
+        ),
         only_where(
             "ix_connector_status_past_rescheduled", "sync_state = 'rescheduled'", "connector_id"
         ),

@@ -56,19 +56,23 @@ FLAPPING = View(
 
 
 def _overlap(sql: Dialect, one: str, other: str) -> str:
-    """Seconds that two stretches have in common; null where they do not meet."""
+    """Seconds that two stretches have in common, if they meet."""
     starts = sql.latest(f"{one}.starts", f"{other}.starts")
     ends = sql.earliest(f"{one}.ends", f"{other}.ends")
     return f"({sql.seconds(ends)} - {sql.seconds(starts)})"
 
 
-def _meet(one: str, other: str) -> str:
-    return f"{one}.starts < {other}.ends and {one}.ends > {other}.starts"
-
-
 def _availability(sql: Dialect) -> str:
     """Grain: one row per connector that was there in the last 30 days."""
     month_ago = sql.ago(30)
+
+    length = f"{sql.seconds('ends')} - {sql.seconds('starts')}"
+
+    def unknown(alias: str) -> str:
+        return f"""coalesce((
+    select sum({_overlap(sql, alias, "g")}) from gap g
+    where g.account_id = {alias}.account_id and g.starts < {alias}.ends and g.ends > {alias}.starts
+  ), 0)"""
 
     def total(name: str) -> str:
         return f"{sql.whole(f'sum({name}) over whole')} as {name}"
@@ -89,17 +93,9 @@ def _availability(sql: Dialect) -> str:
   from outage o join connectors c on c.connector_id = o.connector_id cross join clock k
   where o.ends > {month_ago} and o.starts < k.now""",
         "counted": f"""
-  select connector_id, {sql.seconds("ends")} - {sql.seconds("starts")} as there,
-    0 as unknown, 0 as down
-  from there
+  select connector_id, {length} as there, {unknown("t")} as unknown, 0 as down from there t
   union all
-  select t.connector_id, 0, {_overlap(sql, "t", "g")}, 0
-  from there t join gap g on g.account_id = t.account_id and {_meet("t", "g")}
-  union all
-  select connector_id, 0, 0, {sql.seconds("ends")} - {sql.seconds("starts")} from down_time
-  union all
-  select d.connector_id, 0, 0, -{_overlap(sql, "d", "g")}
-  from down_time d join gap g on g.account_id = d.account_id and {_meet("d", "g")}""",
+  select connector_id, 0, 0, {length} - {unknown("d")} from down_time d""",
     }
     return with_parts(
         parts,

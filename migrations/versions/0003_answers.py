@@ -16,11 +16,16 @@ EVENTFUL = (
 NOT_IN_TIME = "overdue_since is not null"
 PARTIAL = {
     "ix_connector_status_past_eventful": (
-        *("connector_status_past", ["connector_id", "valid_from"]),
+        "connector_status_past",
+        [
+            *("connector_id", "valid_from", "valid_to", "setup_state", "sync_state"),
+            *("update_state", "schema_status", "is_historical_sync", "last_sync_failed"),
+        ],
         EVENTFUL,
     ),
     "ix_connector_status_past_rescheduled": (
-        *("connector_status_past", ["connector_id"]),
+        "connector_status_past",
+        ["connector_id"],
         "sync_state = 'rescheduled'",
     ),
     "ix_connectors_past_overdue": ("connectors_past", ["connector_id"], NOT_IN_TIME),
