@@ -244,7 +244,7 @@ def _mark_removed() -> Update:
 
 
 def _next_success() -> Insert:
-    """A success after one that was known, and whether it was overdue when last looked at.
+    """A success of a connector that was known, and whether it was overdue when last looked at.
 
     This comes before everything else, while the tables still say how the connector was scheduled
     and when it last succeeded.
@@ -268,12 +268,16 @@ def _next_success() -> Insert:
         .join(CONNECTOR_STATUS.current, status.connector_id == staged.connector_id)
         .join(CONNECTORS.current, connector.connector_id == staged.connector_id)
         .outerjoin(SYNC_OUTCOMES, same)
-        .where(staged.succeeded_at > status.succeeded_at, seen.connector_id.is_(None))
+        .where(
+            staged.succeeded_at.is_distinct_from(status.succeeded_at),
+            staged.succeeded_at.is_not(None),
+            seen.connector_id.is_(None),
+        )
     )
     return insert(SYNC_OUTCOMES).from_select(list(values), new)
 
 
-def _outcome(outcome: str, column: str) -> Insert:
+def _outcome(outcome: str, column: str, *of_those: ColumnElement[bool]) -> Insert:
     """An end of a sync that no run had seen."""
     staged, seen = STAGED["connector_status"].c, SYNC_OUTCOMES.c
     values: dict[str, ColumnElement[Any]] = {
@@ -290,9 +294,18 @@ def _outcome(outcome: str, column: str) -> Insert:
     new = (
         select(*values.values())
         .select_from(STAGED["connector_status"].outerjoin(SYNC_OUTCOMES, same))
-        .where(staged[column].is_not(None), seen.connector_id.is_(None))
+        .where(staged[column].is_not(None), seen.connector_id.is_(None), *of_those)
     )
     return insert(SYNC_OUTCOMES).from_select(list(values), new)
+
+
+def _new() -> ColumnElement[bool]:
+    """Whether the connector came with this run, or came back: of the others all is seen to."""
+    status, staged = CONNECTOR_STATUS.current.c, STAGED["connector_status"].c
+    return exists().where(
+        status.connector_id == staged.connector_id,
+        status.valid_from == NOW,
+    )
 
 
 def _statements(versioned: Versioned) -> Iterator[Executable]:
@@ -310,6 +323,6 @@ def _statements(versioned: Versioned) -> Iterator[Executable]:
 _MERGE = (
     _next_success(),
     *(statement for versioned in VERSIONED for statement in _statements(versioned)),
-    _outcome("succeeded", "succeeded_at"),
+    _outcome("succeeded", "succeeded_at", _new()),
     _outcome("failed", "failed_at"),
 )
