@@ -100,6 +100,21 @@ def late_at(sql: Dialect, connectors: str = "", status: str = "") -> str:
     end"""
 
 
+def scheduled_since(sql: Dialect, version: str) -> str:
+    """Return the expression for since when a connector, in a version, was scheduled as it was.
+
+    Null: always, as far as is known. Before that it had another deadline, or none.
+    """
+    differs = " or ".join(
+        f"q.{name} {sql.differs} {version}.{name}"
+        for name in ("schedule_type", "sync_frequency", "schedule")
+    )
+    return f"""(
+      select max(q.valid_to) from connectors_past q
+      where q.connector_id = {version}.connector_id and q.valid_to <= {version}.valid_from
+        and ({differs}))"""
+
+
 def freshness_deadline(sql: Dialect) -> str:
     """Return the expression for when it is late, over connectors c and their states s."""
     return f"""case

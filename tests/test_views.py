@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from scripted import PLACE, RUNS, play, utc
+from scripted import PLACE, RUNS, at, play, utc
 from sqlalchemy import Connection, Engine, text
-from worlds import Account, Calendar, api_settings, connect, item
+from worlds import Account, Calendar, Item, api_settings, connect, item
 
 from inventory import database, questions
 from inventory.health import EVENTFUL
@@ -80,6 +80,94 @@ def test_time_alone_makes_stale_and_the_inventory_late(
         [run] = questions.latest_runs(connection)
     assert (judged["health"], judged["is_down"]) == ("stale", True)
     assert (run["is_late"], run["age_minutes"] // 60) == (True, 45)
+
+
+# --- outages that the clock makes -----------------------------------------------------------
+
+Day = list[tuple[int, Item]]
+STALE = "2026-11-01T00:00:00Z"
+LATE = {"succeeded_at": STALE, "sync_frequency": 60}
+
+
+def lived_by(engine: Engine, api: StandIn, account: Account, day: Day) -> tuple[str, list[str]]:
+    """Live the hours of a day, one connector in each; return since when it is so, and outages."""
+    clock = Calendar()
+    for hour, account.connectors in ((hour, [each]) for hour, each in day):
+        clock.now = datetime(2026, 11, 1, hour, tzinfo=UTC)
+        sync(engine, api_settings(api), clock=clock)
+    with at(engine, f"{clock.now:%m-%d %H:%M}") as connection:
+        [judged] = questions.status(connection)
+        alone = questions.incidents(connection, connector_ids=["one"])
+        assert questions.incidents(connection) == alone
+    outages = [(row["path"], row["started_at"], row["ended_at"]) for row in alone]
+    return (
+        f"{judged['health']} {judged['health_since']:%H}",
+        [f"{path} {start:%H}-{f'{end:%H}' if end else ''}" for path, start, end in outages],
+    )
+
+
+def test_stale_connector_that_is_set_anew_is_down_until_it_succeeds(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    late, renamed = item("one", **LATE), item("one", **LATE, schema="renamed")
+    well = renamed | {"succeeded_at": "2026-11-01T08:30:00Z"}
+    day = [(1, late), (5, late), (6, renamed), (8, renamed), (9, well)]
+    assert lived_by(engine, api, account, day) == ("healthy 09", ["stale 03-09"])
+
+
+def test_faster_schedule_makes_no_outage_of_the_time_before_it(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    slow, fast = item("one", **LATE | {"sync_frequency": 1440}), item("one", **LATE)
+    day = [(1, slow), (10, slow), (12, fast)]
+    assert lived_by(engine, api, account, day) == ("stale 12", ["stale 12-"])
+    well = fast | {"succeeded_at": "2026-11-01T13:30:00Z"}
+    day = [(13, fast), (14, well)]
+    assert lived_by(engine, api, account, day) == ("healthy 14", ["stale 12-14"])
+
+
+def test_slower_schedule_ends_an_outage_that_the_next_does_not_fill(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    slow, fast = item("one", **LATE | {"sync_frequency": 1440}), item("one", **LATE)
+    day = [(1, fast), (5, fast), (8, slow), (12, fast)]
+    assert lived_by(engine, api, account, day) == ("stale 12", ["stale 03-08", "stale 12-"])
+
+
+@pytest.mark.parametrize("then", [{"schedule_type": "auto"}, {"schedule": None}])
+def test_schedule_that_can_be_late_is_so_from_when_it_is_set(
+    engine: Engine, api: StandIn, account: Account, then: Item
+) -> None:
+    before = {"schedule_type": "manual", "schedule": None} | (
+        {"schedule_type": "auto", "schedule": {"days_of_week": ["MONDAY"]}}
+        if "schedule" in then
+        else {}
+    )
+    calm, late = item("one", **LATE, **before), item("one", **LATE, **before | then)
+    day = [(1, calm), (10, calm), (12, late)]
+    assert lived_by(engine, api, account, day) == ("stale 12", ["stale 12-"])
+
+
+@pytest.mark.parametrize("then", [{"sync_state": "scheduled"}, {"schedule_type": "auto"}])
+def test_health_that_stood_behind_a_stall_begins_when_that_is_over(
+    engine: Engine, api: StandIn, account: Account, then: Item
+) -> None:
+    status = {"sync_state": "scheduled", "tasks": [{"code": "reconnect", "message": "Reconnect."}]}
+    stall = {"sync_state": "rescheduled", "rescheduled_for": "2026-11-01T02:00:00Z"}
+    asks = item("one", schedule_type="manual", status=status)
+    stalls = item("one", schedule_type="manual", status=status | stall)
+    day = [(1, asks), (3, stalls), (4, stalls | then if "schedule_type" in then else asks)]
+    assert lived_by(engine, api, account, day) == ("action_required 04", ["stalled 03-04"])
+
+
+def test_pause_is_one_whether_it_is_set_or_shown(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    shown = {"status": {"sync_state": "paused"}}
+    is_set, both = item("one", paused=True), item("one", paused=True, **shown)
+    day = [(1, item("one")), (2, is_set), (3, both), (4, item("one", **shown)), (5, is_set)]
+    assert lived_by(engine, api, account, day) == ("paused 02", [])
+    assert lived_by(engine, api, account, [(6, item("one")), (7, both)]) == ("paused 07", [])
 
 
 # --- plans ----------------------------------------------------------------------------------

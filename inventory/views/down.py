@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from inventory.dialects import Dialect
-from inventory.health import BY_STATES, EVENTFUL, case, late_at
+from inventory.health import BY_STATES, EVENTFUL, case, late_at, scheduled_since
 from inventory.views.runs import first_success
 
 # Each part below is a named part of a statement: it asks the parts before it by their names. What
@@ -121,22 +121,36 @@ def _by_clock(sql: Dialect, scope: Scope) -> dict[str, str]:
   from connector_status cross join clock k
   where {can_stall} and rescheduled_for < k.now and {scope.only()}""",
         "overdue": f"""
-  select o.connector_id, o.overdue_since as starts, r.observed_at as ends
-  from sync_outcomes o join sync_runs r on r.run_id = o.run_id
-  where o.overdue_since is not null and {scope.ended("r.observed_at", "o")}
-  union all
-  select connector_id, overdue_since, valid_to
-  from connectors_past
-  where overdue_since is not null and {scope.ended()}
-  union all
-  select connector_id, late_at, {sql.forever}
+  select connector_id, {sql.latest("late_at", "scheduled_at")} as starts, ends,
+    case when scheduled_at >= late_at then 0 else 1 end as by_clock
   from (
-    select c.connector_id, {late} as late_at, k.now
-    from clock k cross join connectors c
-    join connector_status s on s.connector_id = c.connector_id
-    where {scope.only("c")}
-  ) l
-  where late_at < now""",
+    select o.connector_id, o.overdue_since as late_at, r.observed_at as ends,
+      {scheduled_since(sql, "v")} as scheduled_at
+    from sync_outcomes o join sync_runs r on r.run_id = o.run_id
+    join connectors_past v on v.connector_id = o.connector_id
+      and v.valid_from < r.observed_at and v.valid_to >= r.observed_at
+    where o.overdue_since is not null and {scope.ended("r.observed_at", "o")}
+    union all
+    select o.connector_id, o.overdue_since, r.observed_at, {scheduled_since(sql, "v")}
+    from sync_outcomes o join sync_runs r on r.run_id = o.run_id
+    join connectors v on v.connector_id = o.connector_id
+      and v.valid_from < r.observed_at and v.removed_at is null
+    where o.overdue_since is not null and {scope.ended("r.observed_at", "o")}
+    union all
+    select v.connector_id, v.overdue_since, v.valid_to, {scheduled_since(sql, "v")}
+    from connectors_past v
+    where v.overdue_since is not null and {scope.ended("v.valid_to", "v")}
+    union all
+    select v.connector_id, l.late_at, {sql.forever}, {scheduled_since(sql, "v")}
+    from (
+      select c.connector_id, {late} as late_at, k.now
+      from clock k cross join connectors c
+      join connector_status s on s.connector_id = c.connector_id
+      where {scope.only("c")}
+    ) l
+    join connectors v on v.connector_id = l.connector_id
+    where l.late_at < l.now
+  ) o""",
     }
 
 
@@ -204,7 +218,7 @@ def down(sql: Dialect, scope: Scope) -> dict[str, str]:
   union all
   select connector_id, 'stalled', starts, ends, by_clock from stalled
   union all
-  select connector_id, 'stale', starts, ends, 1 from overdue""",
+  select connector_id, 'stale', starts, ends, by_clock from overdue""",
             "possible": f"""
   select c.connector_id, c.health,
     case when c.by_clock = 1 and c.starts >= p.starts then 1 else 0 end as by_clock,
@@ -240,10 +254,11 @@ def down(sql: Dialect, scope: Scope) -> dict[str, str]:
   from (
     select connector_id, health, by_clock, after, first, last,
       max(ends) over (
-        partition by connector_id, health, first order by starts, ends rows unbounded preceding
+        partition by connector_id, health, first, last
+        order by starts, ends rows unbounded preceding
       ) as starts,
       lead(starts, 1, last) over (
-        partition by connector_id, health, first order by starts, ends
+        partition by connector_id, health, first, last order by starts, ends
       ) as ends
     from cut
   ) f

@@ -19,6 +19,7 @@ def _facts(sql: Dialect) -> str:
   select
     c.connector_id, c.account_id, c.group_id, c.service, c.schema_name,
     c.removed_reason, c.removed_at, c.paused, c.schedule_type, c.sync_frequency,
+    c.schedule, c.valid_from,
     c.connected_by, c.created_at, c.first_seen_at,
     s.setup_state, s.sync_state, s.update_state, s.schema_status, s.is_historical_sync,
     s.last_sync_failed, s.succeeded_at, s.failed_at, s.rescheduled_for,

@@ -1,7 +1,7 @@
 """Since when a connector has had the health that it has."""
 
 from inventory.dialects import Dialect
-from inventory.health import BY_STATES, EVENTFUL, RULES, case, rank
+from inventory.health import BY_STATES, EVENTFUL, RULES, case, rank, scheduled_since
 from inventory.views.runs import first_success
 
 # A health holds since the last instant at which an earlier rule matched or its own did not. Each
@@ -35,15 +35,66 @@ def _last_other_states() -> str:
     end"""
 
 
+def _begin_of_last(stretches: str) -> str:
+    """The begin of the last of some stretches; those that overlap or touch are one."""
+    return f"""(
+        select max(i.valid_from) from (
+          select valid_from, max(valid_to) over (
+            order by valid_from rows between unbounded preceding and 1 preceding
+          ) as reached
+          from ({stretches}
+          ) a
+        ) i
+        where i.reached is null or i.reached < i.valid_from)"""
+
+
 def _pause_since(sql: Dialect) -> str:
     """Since when it is paused, or is not: by what somebody has set, or by what it does."""
-    last_other = _end_of_last("coalesce(sync_state, '') <> 'paused'")
-    by_state = f"coalesce({last_other}, j.there_at)"
+    paused = f"""
+            select valid_from, {sql.forever} as valid_to
+            from connectors where connector_id = j.connector_id and paused
+            union all
+            select valid_from, valid_to
+            from connectors_past where connector_id = j.connector_id and paused
+            union all
+            select valid_from, {sql.forever}
+            from connector_status where connector_id = j.connector_id and sync_state = 'paused'
+            union all
+            select valid_from, valid_to from connector_status_past
+            where connector_id = j.connector_id and {EVENTFUL} and sync_state = 'paused'"""
     return f"""case
-      when j.health <> 'paused' or coalesce(j.sync_state, '') <> 'paused' then j.switched_at
-      when not coalesce(j.paused, false) then {by_state}
-      else {sql.earliest("j.switched_at", by_state)}
+      when j.health = 'paused' then {_begin_of_last(paused)}
+      else j.switched_at
     end"""
+
+
+def _stalled_until(sql: Dialect) -> str:
+    """The end of the last stretch in which a run saw it stalled: what its states alone hide."""
+    ends = sql.earliest("p.ends", "q.ends")
+    of_it = "connector_id = j.connector_id"
+    can_stall = f"sync_state = 'rescheduled' and {_CLASS} > {rank('stalled')}"
+    is_started_by_hand = "schedule_type = 'manual' and not coalesce(paused, false)"
+    return f"""case when j.place > {rank("stalled")} then (
+        select max({ends}) from (
+          select valid_from as starts, valid_to as ends, rescheduled_for
+          from connector_status_past where {of_it} and {can_stall}
+          union all
+          select valid_from, {sql.forever}, rescheduled_for
+          from connector_status where {of_it} and {can_stall}
+        ) p
+        join (
+          select valid_from as starts, valid_to as ends
+          from connectors_past where {of_it} and {is_started_by_hand}
+          union all
+          select valid_from, {sql.forever}
+          from connectors where {of_it} and {is_started_by_hand} and removed_at is null
+        ) q on q.starts < p.ends and q.ends > p.starts
+        where {ends} < {sql.forever} and exists (
+          select 1 from sync_runs r
+          where r.account_id = j.account_id and r.observed_at < {ends}
+            and r.observed_at > p.rescheduled_for
+            and r.observed_at >= {sql.latest("p.starts", "q.starts")})
+      ) end"""
 
 
 def _first_sync_over(sql: Dialect) -> str:
@@ -58,21 +109,14 @@ def _first_sync_over(sql: Dialect) -> str:
 
 def _alerts_since(sql: Dialect, table: str, health: str) -> str:
     """Since when there has been an alert without a break, or, for the rules below, none."""
-    return f"""case
-      when j.health = '{health}' then (
-        select max(i.valid_from) from (
-          select valid_from, max(valid_to) over (
-            order by valid_from rows between unbounded preceding and 1 preceding
-          ) as reached
-          from (
+    open_alerts = f"""
             select valid_from, {sql.forever} as valid_to
             from {table} where connector_id = j.connector_id
             union all
             select valid_from, valid_to
-            from {table}_past where connector_id = j.connector_id
-          ) a
-        ) i
-        where i.reached is null or i.reached < i.valid_from)
+            from {table}_past where connector_id = j.connector_id"""
+    return f"""case
+      when j.health = '{health}' then {_begin_of_last(open_alerts)}
       when j.place > {rank(health)} then (
         select max(valid_to) from {table}_past where connector_id = j.connector_id)
     end"""
@@ -85,6 +129,7 @@ def since_when(sql: Dialect, judged: str) -> str:
         "j.there_at",
         _pause_since(sql),
         _last_other_states(),
+        _stalled_until(sql),
         _first_sync_over(sql),
         _alerts_since(sql, "tasks", "action_required"),
         _alerts_since(sql, "warnings", "warning"),
@@ -96,6 +141,10 @@ def since_when(sql: Dialect, judged: str) -> str:
         select max(p.valid_to) from connectors_past p
         where p.connector_id = j.connector_id and p.overdue_since is not null) end""",
         "case when j.health in ('stale', 'stalled') then j.freshness_deadline end",
+        f"case when j.health = 'stale' then {scheduled_since(sql, 'j')} end",
+        f"""case when j.health = 'stalled' then (
+        select max(q.valid_to) from connectors_past q
+        where q.connector_id = j.connector_id and q.schedule_type {sql.differs} 'manual') end""",
     )
     places = "".join(f"\n when '{rule.name}' then {rank(rule.name)}" for rule in RULES)
     return f"""
