@@ -163,6 +163,7 @@ _OF_THE_DATABASE = (
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOTADB,
 )
+_STEPS = 100_000  # of SQLite's machine, some milliseconds
 # What columns.UtcDateTime stores.
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00:00", re.ASCII)
 
@@ -177,6 +178,8 @@ def _on_sqlite(connection: Connection, sql: str) -> tuple[list[str], list[Any]]:
             rows = [tuple(map(_instant, row)) for row in cursor]
     except (sqlite3.Error, sqlite3.Warning, UnicodeError, ValueError) as error:
         kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if kind == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from error
         if kind in _OF_THE_DATABASE:
             raise
         raise _refused(str(error).rstrip(".")) from error
@@ -196,9 +199,12 @@ def _only_reading(driver: sqlite3.Connection) -> Iterator[None]:
         return sqlite3.SQLITE_OK if allowed or declaring else sqlite3.SQLITE_DENY
 
     driver.set_authorizer(authorize)
+    # Python hears of Ctrl-C only when it is called, and an error in what is called ends the query.
+    driver.set_progress_handler(lambda: None, _STEPS)
     try:
         yield
     finally:
+        driver.set_progress_handler(None, 0)
         driver.set_authorizer(None)
 
 

@@ -4,6 +4,10 @@ import csv
 import io
 import json
 import math
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -284,6 +288,16 @@ def test_refusal_says_what_the_database_says_of_the_query(held: Engine) -> None:
     assert "nowhere" in said
     assert "DECLARE" not in said
     assert said.count("\n") == 1
+
+
+def test_ctrl_c_ends_a_query_that_is_at_work(held: Engine) -> None:
+    counted = "with recursive x(n) as (select 1 union all select n + 1 from x limit {}) "
+    sqlite = f"{counted.format(300_000_000)} select count(*) from x"
+    begun = time.monotonic()
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    result = run("query", sqlite if database.is_sqlite(held) else "select pg_sleep(30)")
+    assert (result.exit_code, result.stdout, result.stderr.strip()) == (1, "", "Aborted!")
+    assert time.monotonic() - begun < 20
 
 
 def test_query_that_was_refused_leaves_the_connection_as_it_was(empty_url: str) -> None:
