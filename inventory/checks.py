@@ -68,13 +68,14 @@ def _about_data(runs: Rows, max_age: timedelta | None) -> Rows:
 
 def _about_account(run: Row, max_age: timedelta | None) -> Row | None:
     account, at = run["account_id"], run["observed_at"]
+    said = f"; the last attempt: {run['last_attempt_error']}" if run["last_attempt_error"] else ""
     if at is None:
-        return _stale("no_data", account, None, f"no run of account {account} was ever complete")
+        never = f"no run of account {account} was ever complete{said}"
+        return _stale("no_data", account, None, never)
     too_old = run["is_late"] if max_age is None else timedelta(minutes=run["age_minutes"]) > max_age
     if not too_old:
         return None
     age = moments.lasting(run["age_minutes"])
-    said = f"; the last attempt: {run['last_attempt_error']}" if run["last_attempt_error"] else ""
     return _stale(
         "old_data", account, at, f"the last complete run of account {account} is {age} old{said}"
     )

@@ -1,7 +1,10 @@
 """The newcomer's first minute: thirty days of an imaginary account, and what SQL says of them."""
 
 import contextlib
+import shlex
+import shutil
 import sqlite3
+import sys
 import threading
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -145,13 +148,20 @@ def _echo_ways_on(engine: Engine) -> None:
     longest_down = "select connector_id from incidents where ended_at is null order by started_at"
     [connector_id, *_] = (row["connector_id"] for row in query.ask(engine, longest_down).rows)
     click.echo(
-        f"\nIts time stands still at the last run. Ask on:\n\n"
+        f"\nIts time stands still at the last run. Ask on:\n\n{_way_to_us()}"
         f"export INVENTORY_DATABASE_URL=sqlite:///{FILE}\n"
         f"inventory status --down\n"
         f"inventory history {connector_id}\n"
         f'inventory query "select * from attention"\n\n'
         f"Try it by hand:  inventory demo --serve"
     )
+
+
+def _way_to_us() -> str:
+    """What a shell must be told first where it does not find `inventory`: nobody has activated."""
+    if shutil.which("inventory") is not None:
+        return ""
+    return f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"\n'
 
 
 def serve(*, seed: int, port: int) -> None:
@@ -166,6 +176,7 @@ def serve(*, seed: int, port: int) -> None:
     with stand_in as api:
         click.echo(
             "The stand-in is running; stop it with Ctrl-C. In another terminal:\n\n"
+            f"{_way_to_us()}"
             f"export FIVETRAN_API_URL={api.url}\n"
             f"export FIVETRAN_API_KEY={KEY} FIVETRAN_API_SECRET={SECRET}\n"
             "export INVENTORY_DATABASE_URL=sqlite:///inventory-try.db\n"

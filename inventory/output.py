@@ -162,6 +162,8 @@ class _Lines:
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, (float, Decimal)) and not math.isfinite(value):
+        return _json_number(value)  # or it would be told in Python's words
     if value is None or isinstance(value, (int, float, Decimal)):
         return value
     text = _text(value)

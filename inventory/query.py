@@ -88,9 +88,11 @@ def _on_postgresql(connection: Connection, sql: str) -> tuple[list[str], list[An
     try:
         if _TELLING.match(sql):
             with driver.cursor() as cursor:
+                _take_any_value(cursor.adapters)
                 rows = list(cursor.stream(sql))  # which sends one statement and no more
                 return [column.name for column in cursor.description], rows
         with driver.cursor("answer") as cursor:
+            _take_any_value(cursor.adapters)
             cursor.execute(sql)
             if not cursor.description:
                 raise _refused("it asks for nothing")
@@ -100,8 +102,39 @@ def _on_postgresql(connection: Connection, sql: str) -> tuple[list[str], list[An
         if state.startswith(_NOT_THE_QUERY) and state != _UNBOUND:
             raise
         raise _refused(_words(error)) from error
-    except UnicodeError as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, JSON too large or too deep for Python
         raise _refused(str(error)) from error
+
+
+_RANGED = ("int4", "int8", "num", "date", "ts", "tstz")
+# Kinds that Python has none for: its intervals know no months.
+_TEXTS = ("interval", *(f"{of}{kind}" for of in _RANGED for kind in ("range", "multirange")))
+# Kinds of which PostgreSQL has more values than Python: BC, infinity, 24:00.
+_WIDER = ("date", "time", "timetz", "timestamp", "timestamptz")
+
+
+def _take_any_value(adapters: Any) -> None:
+    """Let a cursor return as the server's own text what has no like in Python."""
+    import psycopg
+    from psycopg.types.string import TextLoader
+
+    class OrText(psycopg.adapt.Loader):
+        def __init__(self, oid: int, context: Any = None) -> None:
+            super().__init__(oid, context)
+            usual = psycopg.adapters.get_loader(oid, self.format)
+            assert usual is not None
+            self._load = usual(oid, context).load
+
+        def load(self, data: Any) -> Any:
+            try:
+                return self._load(data)
+            except psycopg.DataError:
+                return bytes(data).decode()
+
+    for kind in _TEXTS:
+        adapters.register_loader(kind, TextLoader)
+    for kind in _WIDER:
+        adapters.register_loader(kind, OrText)
 
 
 def _words(error: Any) -> str:
@@ -130,6 +163,7 @@ _OF_THE_DATABASE = (
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOTADB,
 )
+_STEPS = 100_000  # of SQLite's machine, some milliseconds
 # What columns.UtcDateTime stores.
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00:00", re.ASCII)
 
@@ -144,6 +178,8 @@ def _on_sqlite(connection: Connection, sql: str) -> tuple[list[str], list[Any]]:
             rows = [tuple(map(_instant, row)) for row in cursor]
     except (sqlite3.Error, sqlite3.Warning, UnicodeError, ValueError) as error:
         kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if kind == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from error
         if kind in _OF_THE_DATABASE:
             raise
         raise _refused(str(error).rstrip(".")) from error
@@ -163,9 +199,12 @@ def _only_reading(driver: sqlite3.Connection) -> Iterator[None]:
         return sqlite3.SQLITE_OK if allowed or declaring else sqlite3.SQLITE_DENY
 
     driver.set_authorizer(authorize)
+    # Python hears of Ctrl-C only when it is called, and an error in what is called ends the query.
+    driver.set_progress_handler(lambda: None, _STEPS)
     try:
         yield
     finally:
+        driver.set_progress_handler(None, 0)
         driver.set_authorizer(None)
 
 

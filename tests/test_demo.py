@@ -60,13 +60,20 @@ def test_demo_shows_the_answers_that_its_file_gives(monkeypatch: pytest.MonkeyPa
 
 
 def test_ways_on_that_the_demo_names_lead_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
     named = re.findall(r"^(?:export|inventory) .*", demo("--seed", "2").stdout, re.MULTILINE)
-    url, *commands = (shlex.split(line)[1:] for line in named)
+    path, url, *commands = (shlex.split(line)[1:] for line in named)
+    assert path == [f"PATH={Path(sys.executable).parent}:$PATH"]
     monkeypatch.setenv(*url[0].split("=", 1))
     assert [words[0] for words in commands] == ["status", "history", "query"]
     for words in commands:
         result = CliRunner().invoke(main, words)
         assert (result.exit_code, len(result.stdout.splitlines()) > 1) == (0, True)
+
+
+def test_demo_says_nothing_of_a_path_that_leads_to_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    assert "PATH" not in demo().stdout
 
 
 def test_demo_stands_still_at_its_last_run() -> None:

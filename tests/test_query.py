@@ -4,7 +4,12 @@ import csv
 import io
 import json
 import math
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +118,9 @@ def test_values_of_every_kind_leave_json_valid(held: Engine) -> None:
         expected = {
             "f": "NaN", "b": r"\x00ff", "g": "NaN", "n": 12.5, "i": 12, "h": 10**30,
             "d": "0.1234567890123456789", "day": "2026-11-20", "hour": "03:00:00",
-            "long": "1 day, 2:00:00", "u": "00000000-0000-0000-0000-000000000001",
+            "long": "1 day 02:00:00", "u": "00000000-0000-0000-0000-000000000001",
             "a": [1.5, "NaN"], "aa": [[True]], "j": {"k": [None]}, "r": ["1", "x"],
-            "ip": "10.0.0.1", "ran": "[1, 3)", "at": "2026-11-20T03:00:00+00:00",
+            "ip": "10.0.0.1", "ran": "[1,3)", "at": "2026-11-20T03:00:00+00:00",
             "naive": "2026-11-20T03:00:00",
         }  # fmt: skip
     [row] = answer(sql)
@@ -123,6 +128,39 @@ def test_values_of_every_kind_leave_json_valid(held: Engine) -> None:
     for form in ("table", "csv"):
         assert run("query", sql, "--format", form).exit_code == 0
     assert not any(isinstance(value, float) and math.isnan(value) for value in row.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("coalesce(null, 'infinity'::timestamptz)", "infinity"),
+        ("timestamptz '0044-03-15 BC'", "0044-03-15 00:00:00+00 BC"),
+        ("timestamp '12000-01-01'", "12000-01-01 00:00:00"),
+        ("date '-infinity'", "-infinity"),
+        ("time '24:00'", "24:00:00"),
+        ("timetz '24:00+05:45'", "24:00:00+05:45"),
+        ("interval '1 month 2 days'", "1 mon 2 days"),
+        ("interval '-1 s'", "-00:00:01"),
+        ("tstzrange('2026-11-20 03:00+00', null)", '["2026-11-20 03:00:00+00",)'),
+        ("int4multirange(int4range(1, 3))", "{[1,3)}"),
+        ("array['infinity'::date, '2026-11-20']", ["infinity", "2026-11-20"]),
+    ],
+)
+def test_what_python_has_no_value_for_is_told_in_the_servers_words(
+    postgres_url: str, value: str, told: object
+) -> None:
+    engine = connect(postgres_url)
+    [row] = query.ask(engine, f"select {value} as n, timestamptz '2026-11-20 03:00+00' as at").rows
+    assert json.loads(json.dumps(row["n"], default=str)) == told
+    assert row["at"] == datetime(2026, 11, 20, 3, tzinfo=UTC)
+
+
+def test_numbers_that_are_none_have_one_name_in_every_form(held: Engine) -> None:
+    infinite = "9e999" if database.is_sqlite(held) else "'Infinity'::float8"
+    sql = f"select {infinite} as more, -{infinite} as less"
+    assert answer(sql) == [{"more": "Infinity", "less": "-Infinity"}]
+    assert run("query", sql, "--format", "csv").stdout == "more,less\nInfinity,-Infinity\n"
+    assert run("query", sql).stdout.split() == ["more", "less", "Infinity", "-Infinity"]
 
 
 def test_times_are_shown_in_the_users_zone_and_are_utc_elsewhere(
@@ -210,7 +248,8 @@ REFUSED_BY = {
         "call nothing()",
         "select 1 / 0",
         "select $1",
-        "select 'infinity'::timestamptz",
+        "select ('1' || repeat('0', 5000))::jsonb",
+        "select (repeat('[', 5000) || repeat(']', 5000))::jsonb",
     ],
 }
 
@@ -249,6 +288,16 @@ def test_refusal_says_what_the_database_says_of_the_query(held: Engine) -> None:
     assert "nowhere" in said
     assert "DECLARE" not in said
     assert said.count("\n") == 1
+
+
+def test_ctrl_c_ends_a_query_that_is_at_work(held: Engine) -> None:
+    counted = "with recursive x(n) as (select 1 union all select n + 1 from x limit {}) "
+    sqlite = f"{counted.format(300_000_000)} select count(*) from x"
+    begun = time.monotonic()
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    result = run("query", sqlite if database.is_sqlite(held) else "select pg_sleep(30)")
+    assert (result.exit_code, result.stdout, result.stderr.strip()) == (1, "", "Aborted!")
+    assert time.monotonic() - begun < 20
 
 
 def test_query_that_was_refused_leaves_the_connection_as_it_was(empty_url: str) -> None:

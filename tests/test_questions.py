@@ -20,7 +20,7 @@ from worlds import DAY, KEY, SECRET, T0, Account, Calendar, api_settings, connec
 
 from inventory import database
 from inventory.cli import main
-from inventory.standin import StandIn
+from inventory.standin import Answer, StandIn
 from inventory.sync import sync
 
 NOW = T0 + 3 * DAY + timedelta(minutes=12)
@@ -520,6 +520,17 @@ def test_check_finds_that_no_run_came_although_time_passed(world: str, asked: st
         assert ("stale", "two") in found
     finally:
         stop_clock(engine, NOW)
+
+
+def test_check_says_why_no_run_was_ever_complete(
+    engine: Engine, environment: dict[str, str], api: StandIn
+) -> None:
+    api.intercept = lambda request: Answer.error(403, "Forbidden")
+    assert run("sync", "--account", "account_one").exit_code == 2
+    result = run("check")
+    assert result.exit_code == 3
+    assert result.stdout.startswith("no_data: no run of account account_one was ever complete; ")
+    assert "403" in result.stdout
 
 
 # --- which connector ------------------------------------------------------------------------
