@@ -187,7 +187,7 @@ STATE_CHANGES = View(
             TEXT, "The column; in JSON with the path, as in config.host; an alert's code"
         ),
         "old_value": Named(TEXT, "What it was; null = nothing, or not shown"),
-        "new_value": Named(TEXT, "What it became; of a removal, the reason"),
+        "new_value": Named(TEXT, "What it became; of the last removal, the reason"),
         "kind": Named(TEXT, "created, changed, removed, returned; of an alert: raised, cleared"),
     },
     _statement,
