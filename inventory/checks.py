@@ -1,6 +1,6 @@
 """What a monitoring system asks: is something down, and are the data fresh enough to say so."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -63,22 +63,25 @@ def _about_connectors(connection: Connection, lasting: timedelta, health: Collec
 def _about_data(runs: Rows, max_age: timedelta | None) -> Rows:
     if not runs:
         return [_stale("no_data", None, None, "no run was ever complete: run `inventory sync`")]
-    return [row for run in runs if (row := _about_account(run, max_age)) is not None]
+    return [finding for run in runs for finding in _about_account(run, max_age)]
 
 
-def _about_account(run: Row, max_age: timedelta | None) -> Row | None:
+def _about_account(run: Row, max_age: timedelta | None) -> Iterator[Row]:
     account, at = run["account_id"], run["observed_at"]
     said = f"; the last attempt: {run['last_attempt_error']}" if run["last_attempt_error"] else ""
     if at is None:
         never = f"no run of account {account} was ever complete{said}"
-        return _stale("no_data", account, None, never)
+        yield _stale("no_data", account, None, never)
+        return
     too_old = run["is_late"] if max_age is None else timedelta(minutes=run["age_minutes"]) > max_age
-    if not too_old:
-        return None
-    age = moments.lasting(run["age_minutes"])
-    return _stale(
-        "old_data", account, at, f"the last complete run of account {account} is {age} old{said}"
-    )
+    if too_old:
+        age = moments.lasting(run["age_minutes"])
+        old = f"the last complete run of account {account} is {age} old{said}"
+        yield _stale("old_data", account, at, old)
+    if run["withheld"]:
+        missing = f"{run['withheld']:,} connectors of account {account} are missing"
+        advice = "so many are not believed to be gone: see `inventory sync --accept-removals`"
+        yield _stale("withheld", account, run["withheld_since"], f"{missing}; {advice}")
 
 
 def _stale(kind: str, account: str | None, since: datetime | None, reason: str) -> Row:

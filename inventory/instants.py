@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import Connection, bindparam, func, select
 
 from inventory import questions
 from inventory.columns import UtcDateTime
@@ -16,15 +16,14 @@ COLUMNS = tuple(CONNECTOR_HEALTH_AT.columns)
 
 
 def at(connection: Connection, moment: datetime) -> questions.Rows:
-    """Return one row per connector that existed at an instant, with its health as of then."""
-    # The colons of its own are no parameters.
+    """Return one row per connector that existed at an instant, the worst health of then first."""
     sql = CONNECTOR_HEALTH_AT.statement(DIALECTS[connection.dialect.name], "\0")
-    statement = text(sql.replace(":", r"\:").replace("\0", ":moment")).bindparams(
+    statement = questions.asked(sql, "moment").bindparams(
         bindparam("moment", moment, UtcDateTime())
     )
     types = {name: column.type for name, column in CONNECTOR_HEALTH_AT.columns.items()}
     answer = connection.execute(statement.columns(**types))
-    return sorted((dict(row) for row in answer.mappings()), key=questions.place)
+    return sorted((dict(row) for row in answer.mappings()), key=questions.worst_first)
 
 
 def observed(connection: Connection) -> tuple[datetime, datetime] | None:

@@ -87,10 +87,10 @@ def status(
     wanted = select(*(health.c[name] for name in names))
     if connector_id is not None:
         wanted = wanted.where(health.c.connector_id == connector_id)
-    return sorted(_rows(connection, wanted), key=_worst_first)
+    return sorted(_rows(connection, wanted), key=worst_first)
 
 
-def _worst_first(row: Row) -> tuple[Any, ...]:
+def worst_first(row: Row) -> tuple[Any, ...]:
     # Sorted here, as the databases sort texts each in its own way.
     return -row["severity"], *place(row)
 
@@ -212,14 +212,14 @@ def _down(connection: Connection, now: bool, since: datetime | None) -> list[str
         return list(connection.scalars(select(health.connector_id).where(health.is_down)))
     if since is None:
         return None
-    statement = _asked(down_since(DIALECTS[connection.dialect.name], "\0"), "since")
+    statement = asked(down_since(DIALECTS[connection.dialect.name], "\0"), "since")
     return list(connection.scalars(statement.bindparams(bindparam("since", since, UtcDateTime()))))
 
 
 def _incidents_of(connection: Connection, ids: Sequence[str]) -> Iterator[Row]:
     """Read the past of these connectors alone, and not that of all."""
     view = VIEWS["incidents"]
-    statement = _asked(incidents_of(DIALECTS[connection.dialect.name], "\0"), "ids")
+    statement = asked(incidents_of(DIALECTS[connection.dialect.name], "\0"), "ids")
     statement = statement.bindparams(bindparam("ids", expanding=True))
     typed = statement.columns(**{name: column.type for name, column in view.columns.items()})
     for at in range(0, len(ids), _IDS_AT_A_TIME):
@@ -227,7 +227,7 @@ def _incidents_of(connection: Connection, ids: Sequence[str]) -> Iterator[Row]:
         yield from (dict(row) for row in part.mappings())
 
 
-def _asked(sql: str, parameter: str) -> TextClause:
+def asked(sql: str, parameter: str) -> TextClause:
     """Put a parameter where a NUL stands. The colons of the statement's own are none."""
     return text(sql.replace(":", r"\:").replace("\0", f":{parameter}"))
 

@@ -533,6 +533,18 @@ def test_check_says_why_no_run_was_ever_complete(
     assert "403" in result.stdout
 
 
+def test_check_finds_that_removals_are_withheld(
+    engine: Engine, environment: dict[str, str], api: StandIn, account: Account
+) -> None:
+    account.connectors = [item(f"c{number}", schedule_type="manual") for number in range(3)]
+    assert run("sync").exit_code == 0
+    account.connectors = []
+    assert run("sync").exit_code == 3
+    code, found = checked()
+    assert (code, found) == (3, [("withheld", None)])
+    assert "3 connectors of account account_one are missing" in run("check").stdout
+
+
 # --- which connector ------------------------------------------------------------------------
 
 

@@ -48,9 +48,10 @@ _ATTENTION = (
 @asked_format
 @frame.reported
 def status(connector: str | None, output_format: Any, **filters: Any) -> None:
-    """Show one line per connector, the worst first: its health, since when, and why.
+    """Show each connector's health, the worst first.
 
-    With CONNECTOR, an id or a name, show all that is known of that one. Filters may be repeated.
+    That is a line for each: its health, since when, and why. With CONNECTOR, an id or a name,
+    show all that is known of that one. Filters may be repeated.
     """
     from inventory import output, questions, summary
 
@@ -103,9 +104,10 @@ def changes(
     fields: tuple[str, ...],
     output_format: Any,
 ) -> None:
-    """Show what changed, oldest first, a line per field: settings, states, alerts, setup tests.
+    """Show what changed, oldest first, a line per field.
 
-    A change happened before changed_at, and after the complete run that came before.
+    Told are settings, states, alerts and setup tests. A change happened before changed_at,
+    and after the complete run that came before.
     """
     from inventory import output, questions
 
@@ -126,7 +128,10 @@ def changes(
 @asked_format
 @frame.reported
 def incidents(open_only: bool, since: datetime | timedelta | None, output_format: Any) -> None:
-    """Show outages, oldest first: when, how long, through which states, and how they ended."""
+    """Show outages, oldest first.
+
+    That is when, how long, through which states, and how they ended.
+    """
     from inventory import moments, output, questions
 
     with frame.asking() as connection:
@@ -144,8 +149,9 @@ def incidents(open_only: bool, since: datetime | timedelta | None, output_format
 @asked_format
 @frame.reported
 def at(moment: datetime | timedelta, output_format: Any) -> None:
-    """Show the account as it was at TIME: one line per connector that existed, as of then.
+    """Show the account as it was at TIME.
 
+    That is a line for each connector that was there, with its health then, the worst first.
     TIME is 2026-11-20, 2026-11-20T03:00 (in your zone), 2026-11-20T03:00Z, or as long ago as 7d.
     """
     from inventory import instants, output, summary
@@ -165,7 +171,10 @@ def at(moment: datetime | timedelta, output_format: Any) -> None:
 @asked_format
 @frame.reported
 def attention(output_format: Any) -> None:
-    """Show what somebody should look at some day: never finished, long paused, doubled, ..."""
+    """Show what somebody should look at some day.
+
+    That is what was never finished, is long paused, read twice, or has lost its creator.
+    """
     from inventory import output, questions
 
     with frame.asking() as connection:

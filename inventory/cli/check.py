@@ -29,9 +29,10 @@ def check(
     output_format: Any,
     **options: Any,
 ) -> None:
-    """Exit with 0 if all is well; with 3, and a line for each finding, if it is not.
+    """Exit with 3 if something is down or too old, else with 0.
 
-    Found is what is down, and an inventory that is too old to tell.
+    There is a line for each finding: what is down, and where the inventory is too old to tell or
+    withholds removals.
     """
     from inventory import checks, output, questions, summary
 

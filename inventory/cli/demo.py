@@ -14,10 +14,11 @@ from inventory.cli.sync import ending_on_sigterm
 )
 @frame.reported
 def demo(seed: int, serve: bool, port: int) -> None:
-    """See it at work without an account: 30 days of an imaginary one, in ./inventory-demo.db.
+    """See it at work without an account.
 
-    A stand-in for the API is started on localhost and walked once a day; no other address is
-    contacted. With --serve nothing is walked: the stand-in stays, and a day passes per walk.
+    It lives 30 days of an imaginary one, in ./inventory-demo.db. A stand-in for the API is started
+    on localhost and walked once a day; no other address is contacted. With --serve nothing is
+    walked: the stand-in stays, and a day passes per walk.
     """
     from inventory import demo as tour
 

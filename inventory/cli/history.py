@@ -13,8 +13,9 @@ from inventory.cli.options import WORDS, asked_format
 @asked_format
 @frame.reported
 def history(connector: str, output_format: Any) -> None:
-    """Show the life of CONNECTOR, an id or a name: its syncs, outages and changes, as a timeline.
+    """Show the life of CONNECTOR as a timeline.
 
+    CONNECTOR is an id or a name; told are its syncs, outages and changes.
     JSON has all of it, with every version; CSV has the timeline.
     """
     from inventory import output, questions, timeline

@@ -43,7 +43,7 @@ from inventory.errors import InventoryError
 @format_option("text", "json")
 @frame.reported
 def sync(dry_run: bool, skip_if_running: bool, output_format: str, **options: Any) -> None:
-    """Walk every page of the account's connectors and merge what they say into the database.
+    """Walk every page of the list and merge what it says.
 
     FIVETRAN_API_KEY and FIVETRAN_API_SECRET (or ..._FILE, a file that holds it) give access;
     INVENTORY_DATABASE_URL says where to, by default a SQLite file in the user's data directory;
