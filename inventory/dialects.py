@@ -59,6 +59,10 @@ class Dialect(ABC):
         """The first of some instants, none of them null."""
 
     @abstractmethod
+    def largest(self, *numbers: str) -> str:
+        """The largest of some numbers, none of them null."""
+
+    @abstractmethod
     def member(self, document: str, name: str) -> str:
         """A member of a JSON object as a text; null where there is none."""
 
@@ -118,6 +122,9 @@ class PostgreSQL(Dialect):
 
     def earliest(self, *instants: str) -> str:
         return f"least({', '.join(instants)})"
+
+    def largest(self, *numbers: str) -> str:
+        return f"greatest({', '.join(numbers)})"
 
     def member(self, document: str, name: str) -> str:
         return f"({document} ->> '{name}')"
@@ -195,6 +202,9 @@ class SQLite(Dialect):
 
     def earliest(self, *instants: str) -> str:
         return f"min({', '.join(instants)})"
+
+    def largest(self, *numbers: str) -> str:
+        return f"max({', '.join(numbers)})"
 
     def member(self, document: str, name: str) -> str:
         return f"json_extract({document}, '$.{name}')"

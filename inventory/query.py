@@ -6,7 +6,7 @@ driver has a way to refuse what a read-only transaction lets through.
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -73,6 +73,7 @@ def _refused(said: str) -> QueryRefused:
 _TELLING = re.compile(r"\s*(explain|show)\b", re.IGNORECASE)
 # The connection, its resources, and those who operate the server: the next attempt may succeed.
 _NOT_THE_QUERY = ("08", "53", "57")
+_DEEPEST = 200  # levels of JSON; each costs several of Python's own when it is written
 _UNBOUND = "08P01"  # but for what is said of $1
 
 
@@ -96,7 +97,7 @@ def _on_postgresql(connection: Connection, sql: str) -> tuple[list[str], list[An
             cursor.execute(sql)
             if not cursor.description:
                 raise _refused("it asks for nothing")
-            return [column.name for column in cursor.description], cursor.fetchall()
+            return [column.name for column in cursor.description], _writable(cursor.fetchall())
     except psycopg.Error as error:
         state = error.sqlstate or ""
         if state.startswith(_NOT_THE_QUERY) and state != _UNBOUND:
@@ -135,6 +136,20 @@ def _take_any_value(adapters: Any) -> None:
         adapters.register_loader(kind, TextLoader)
     for kind in _WIDER:
         adapters.register_loader(kind, OrText)
+
+
+def _writable(rows: list[Any]) -> list[Any]:
+    """Raise ValueError for JSON that is nested more deeply than all Pythons write it."""
+    nested = [cell for row in rows for cell in row if isinstance(cell, dict | list)]
+    for _ in range(_DEEPEST):
+        if not nested:
+            return rows
+        nested = [part for each in nested for part in _parts(each) if isinstance(part, dict | list)]
+    raise ValueError(f"its answer holds JSON of more than {_DEEPEST} levels")
+
+
+def _parts(of: Any) -> Iterable[Any]:
+    return of.values() if isinstance(of, dict) else of
 
 
 def _words(error: Any) -> str:

@@ -5,6 +5,8 @@ from inventory.models import SYNC_RUNS
 from inventory.views.view import NUMBER, TEXT, TIME, YES_NO, Named, View
 
 COMPLETE = "status in ('succeeded', 'withheld')"
+# Who runs it twice in a minute by hand has no schedule of seconds.
+SHORTEST = 300
 GAP = 3  # an interval between runs that is longer than so many usual ones is a gap
 
 CLOCK = View(
@@ -32,9 +34,12 @@ def intervals(sql: Dialect, days: int) -> str:
 
 
 def usual_seconds(sql: Dialect, days: int) -> str:
-    """Grain: one row per account: the lower median of its intervals in the last days."""
+    """Grain: one row per account: the lower median of its intervals in the last days.
+
+    It is five minutes at least.
+    """
     return f"""
-  select account_id, min(seconds) as seconds
+  select account_id, {sql.largest("min(seconds)", str(SHORTEST))} as seconds
   from (
     select account_id, seconds,
       row_number() over (partition by account_id order by seconds) as place,
