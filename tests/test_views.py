@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from scripted import PLACE, RUNS, at, play, utc
+from scripted import PLACE, RUNS, at, play, sent, utc
 from sqlalchemy import Connection, Engine, text
 from worlds import Account, Calendar, Item, api_settings, connect, item
 
@@ -168,6 +168,43 @@ def test_pause_is_one_whether_it_is_set_or_shown(
     day = [(1, item("one")), (2, is_set), (3, both), (4, item("one", **shown)), (5, is_set)]
     assert lived_by(engine, api, account, day) == ("paused 02", [])
     assert lived_by(engine, api, account, [(6, item("one")), (7, both)]) == ("paused 07", [])
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "health"),
+    [
+        # Only what waits for a person to start it can stall: this starts by itself.
+        ({"sync_state": "rescheduled", "rescheduled_for": "LATE"}, {}, "rescheduled"),
+        # What has a reason of its own for bringing nothing is not stale.
+        ({"sync_state": "syncing", "is_historical_sync": True}, {"late": True}, "historical_sync"),
+        ({"schema_status": "blocked_on_capture"}, {"late": True}, "blocked"),
+        ({"setup_state": "incomplete"}, {"late": True}, "incomplete"),
+        ({}, {"late": True}, "stale"),
+    ],
+)
+def test_time_makes_nothing_of_what_is_something_else(
+    engine: Engine,
+    api: StandIn,
+    account: Account,
+    status: dict[str, object],
+    fields: dict[str, bool],
+    health: str,
+) -> None:
+    clock = Calendar()
+    clock.now = datetime.now(UTC) - timedelta(hours=4)
+    ago = timedelta(hours=9 if fields.get("late") else -4)
+    said = {key: sent(clock.now) if value == "LATE" else value for key, value in status.items()}
+    account.connectors = [
+        item("one", sync_frequency=60, succeeded_at=sent(clock.now - ago), status=said)
+    ]
+    for _ in range(3):
+        clock.now += timedelta(hours=1)
+        sync(engine, api_settings(api), clock=clock)
+    with questions.asking(engine) as connection:
+        [judged] = questions.status(connection)
+        assert judged["health"] == health
+        assert bool(questions.incidents(connection, open_only=True)) == judged["is_down"]
+        assert bool(questions.incidents(connection)) == judged["is_down"]
 
 
 # --- plans ----------------------------------------------------------------------------------

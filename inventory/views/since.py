@@ -126,7 +126,6 @@ def since_when(sql: Dialect, judged: str) -> str:
     """Grain: one row per connector, of those that are judged."""
     parts = (
         "j.removed_at",
-        "j.there_at",
         _pause_since(sql),
         _last_other_states(),
         _stalled_until(sql),
@@ -150,12 +149,11 @@ def since_when(sql: Dialect, judged: str) -> str:
     return f"""
   select j.connector_id, max({sql.latest(*parts)}) as at
   from (
-    select h.*, case h.health {places} end as place, e.there_at, e.switched_at, e.first_success_at
+    select h.*, case h.health {places} end as place, e.switched_at, e.first_success_at
     from ({judged}) h
     join (
       -- since when it has been there, and been paused or not
       select connector_id,
-        max(case when begins then valid_from end) as there_at,
         max(case when begins or switches then valid_from end) as switched_at,
         {first_success("v")} as first_success_at
       from (
