@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from inventory import questions
 from inventory.columns import UtcDateTime
 from inventory.dialects import DIALECTS
-from inventory.models import SYNC_RUNS
+from inventory.models import COMPLETE, SYNC_RUNS
 from inventory.views.instants import CONNECTOR_HEALTH_AT
 
 _run = SYNC_RUNS.c
@@ -28,7 +28,7 @@ def at(connection: Connection, moment: datetime) -> questions.Rows:
 
 def observed(connection: Connection) -> tuple[datetime, datetime] | None:
     """Return when the first complete run saw the account and the last one; None = none did."""
-    complete = _run.status.in_(("succeeded", "withheld"))
+    complete = _run.status.in_(COMPLETE)
     ends = select(func.min(_run.observed_at), func.max(_run.observed_at)).where(complete)
     first, last = connection.execute(ends).one()
     return None if first is None else (first, last)

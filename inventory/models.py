@@ -263,6 +263,10 @@ class SetupTestPast(SetupTestKey, SetupTestFacts, PastVersion, Base):
 # --- runs and outcomes ----------------------------------------------------------------------
 
 
+# The statuses of runs whose walk was complete and whose snapshot was merged.
+COMPLETE = ("succeeded", "withheld")
+
+
 class SyncRun(Base):
     __tablename__ = "sync_runs"
     __table_args__ = (

@@ -27,9 +27,6 @@ from inventory.refusals import describe, named_errors
 
 Clock = Callable[[Connection], datetime]
 
-# The statuses of runs whose walk was complete and whose snapshot was merged.
-COMPLETE = ("succeeded", "withheld")
-
 _run = SYNC_RUNS.c
 
 

@@ -22,7 +22,7 @@ from inventory.errors import (
     TakenOver,
 )
 from inventory.items import MAX_ID, is_usable_id
-from inventory.models import CONNECTOR_STATUS, CONNECTORS, SYNC_RUNS
+from inventory.models import COMPLETE, CONNECTOR_STATUS, CONNECTORS, SYNC_RUNS
 from inventory.settings import ApiSettings, RemovalSettings
 from inventory.snapshot import Held, OnPage, Snapshot, take
 
@@ -121,7 +121,7 @@ class _Run:
             log.error("The run could not be marked as failed: %s", second)
             raise error from cause
         error.run = row
-        if row["status"] in runs.COMPLETE and not isinstance(error, TakenOver):
+        if row["status"] in COMPLETE and not isinstance(error, TakenOver):
             # The answer to the commit was lost, the commit was not.
             log.warning("%s But the run had been merged.", error)
             return row

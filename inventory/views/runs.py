@@ -1,10 +1,10 @@
 """The run log's answers: what time it is, and whether what the tables say can be trusted."""
 
 from inventory.dialects import Dialect
-from inventory.models import SYNC_RUNS
+from inventory.models import COMPLETE, SYNC_RUNS
 from inventory.views.view import NUMBER, TEXT, TIME, YES_NO, Named, View
 
-COMPLETE = "status in ('succeeded', 'withheld')"
+_IS_COMPLETE = f"status in {COMPLETE}"
 # Who runs it twice in a minute by hand has no schedule of seconds.
 SHORTEST = 300
 GAP = 3  # an interval between runs that is longer than so many usual ones is a gap
@@ -27,7 +27,7 @@ def intervals(sql: Dialect, days: int) -> str:
     select account_id, observed_at,
       lead(observed_at) over (partition by account_id order by observed_at) as next_at
     from sync_runs
-    where {COMPLETE}
+    where {_IS_COMPLETE}
   ) r
   cross join clock k
   where coalesce(r.next_at, k.now) > {sql.ago(days)}"""
@@ -92,7 +92,7 @@ select a.account_id, r.run_id, r.status, r.observed_at, {age} as age_minutes,
   ) as attempts_since
 from (
   select account_id, max(run_id) as last_id,
-    max(case when {COMPLETE} then observed_at end) as complete_at,
+    max(case when {_IS_COMPLETE} then observed_at end) as complete_at,
     max(case when status = 'succeeded' then observed_at end) as succeeded_at
   from sync_runs
   where account_id is not null
