@@ -18,7 +18,7 @@ from conftest import KINDS, new_database
 from sqlalchemy import Engine, text
 from worlds import DAY, KEY, SECRET, T0, Account, Calendar, api_settings, connect, item
 
-from inventory import database
+from inventory import database, views
 from inventory.cli import main
 from inventory.standin import Answer, StandIn
 from inventory.sync import sync
@@ -33,14 +33,8 @@ def run(*words: str) -> Result:
 
 
 def stop_clock(engine: Engine, now: datetime) -> None:
-    shown = now.strftime("%Y-%m-%d %H:%M:%S.%f+00:00")
-    on_sqlite = database.is_sqlite(engine)
-    instant = f"'{shown}'" if on_sqlite else f"timestamptz '{shown}'"
-    replace = "create" if on_sqlite else "create or replace"
     with database.transaction(engine) as connection:
-        if on_sqlite:
-            connection.exec_driver_sql("drop view clock")
-        connection.exec_driver_sql(f"{replace} view clock as select {instant} as now")
+        views.stop_clock(connection, now)
 
 
 # --- a small world --------------------------------------------------------------------------
