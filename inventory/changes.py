@@ -15,9 +15,9 @@ from sqlalchemy import (
     union_all,
 )
 
-from inventory.merge import NOW, Moment
 from inventory.models import CONNECTORS, VERSIONED
 from inventory.staging import STAGED, STAGED_REMOVALS
+from inventory.versions import NOW, Moment
 
 KINDS = ("added", "changed", "removed", "returned")
 

@@ -2,30 +2,21 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
+    Column,
     DateTime,
     Dialect,
+    ForeignKey,
     Integer,
     LargeBinary,
-    MetaData,
     Text,
     TypeDecorator,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.sqlite import DATETIME
-from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 from sqlalchemy.types import TypeEngine
-
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -40,6 +31,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "sqlite":
+            from sqlalchemy.dialects.sqlite import DATETIME
+
             text = (
                 "%(year)04d-%(month)02d-%(day)02d %(hour)02d:%(minute)02d:%(second)02d"
                 ".%(microsecond)06d+00:00"
@@ -72,6 +65,8 @@ class Json(TypeDecorator[Any]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import JSONB
+
             return dialect.type_descriptor(JSONB(none_as_null=True))
         return dialect.type_descriptor(Text())
 
@@ -86,26 +81,29 @@ class Json(TypeDecorator[Any]):
         return json.loads(value)
 
 
-BigSerial = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER counts up by itself there
+TEXT, NUMBER, SMALL_NUMBER, YES_NO = Text(), BigInteger(), Integer(), Boolean()
+INSTANT, JSON, BYTES = UtcDateTime(), Json(), LargeBinary()
+SERIAL = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER counts up by itself there
+
+Columns = list[Column[Any]]
 
 
-class Base(DeclarativeBase):
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        str: Text(),
-        int: BigInteger(),
-        datetime: UtcDateTime(),
-        dict[str, Any]: Json(),
-        bytes: LargeBinary(),
-    }
-
-
-def col(comment: str, **options: Any) -> MappedColumn[Any]:
+def col(name: str, kind: TypeEngine[Any], comment: str, **options: Any) -> Column[Any]:
     """A column with the comment that BI tools show."""
-    return mapped_column(comment=comment, **options)
+    return Column(name, kind, comment=comment, **options)
 
 
-def key(comment: str, *parts: Any, **options: Any) -> MappedColumn[Any]:
-    """A column of the primary key; `place` orders it among the others of the key."""
-    order = options.pop("place", 0) - 10
-    return mapped_column(*parts, primary_key=True, sort_order=order, comment=comment, **options)
+def key(name: str, kind: TypeEngine[Any], comment: str) -> Column[Any]:
+    """A column of the primary key that is always given, and never counted up."""
+    return Column(name, kind, primary_key=True, autoincrement=False, comment=comment)
+
+
+def of_connector() -> Column[Any]:
+    """The key, or its first part, of every table about connectors."""
+    return Column(
+        "connector_id",
+        TEXT,
+        ForeignKey("connectors.connector_id"),
+        primary_key=True,
+        comment="The connector's id, as the API gives it",
+    )

@@ -7,12 +7,10 @@ not change are not touched. All of it happens in the caller's transaction, at on
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     CompoundSelect,
     Connection,
@@ -21,10 +19,8 @@ from sqlalchemy import (
     Insert,
     Select,
     Table,
-    Text,
     Update,
     and_,
-    bindparam,
     case,
     delete,
     exists,
@@ -45,11 +41,7 @@ from inventory.health import late_at
 from inventory.items import LISTS
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, SYNC_OUTCOMES, VERSIONED, Versioned
 from inventory.staging import STAGED, STAGED_REMOVALS
-
-NOW = bindparam("now", type_=UtcDateTime())
-_BEFORE = bindparam("before", type_=UtcDateTime())
-_ACCOUNT: ColumnElement[str] = bindparam("account", type_=Text())
-_RUN: ColumnElement[int] = bindparam("run", type_=BigInteger())
+from inventory.versions import ACCOUNT, BEFORE, NOW, RUN, Moment
 
 # Columns that the API may leave untold, each with the flag that says it was told.
 _TOLD = {
@@ -58,25 +50,6 @@ _TOLD = {
     "connect_card_config": "connect_card_config_told",
     "source_sync_details": "source_sync_details_told",
 }
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The instant of a merge: when it is, the complete run before it, and whose it is."""
-
-    account_id: str
-    run_id: int
-    observed_at: datetime
-    previous_at: datetime | None
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "now": self.observed_at,
-            "before": self.previous_at,
-            "account": self.account_id,
-            "run": self.run_id,
-        }
 
 
 def merge(connection: Connection, moment: Moment) -> None:
@@ -98,7 +71,7 @@ def _late_at(element: _LateAt, compiler: SQLCompiler, **_: object) -> str:
 
 
 # The deadline of a connector that the last complete run before saw late.
-_OVERDUE = case((_LateAt() < _BEFORE, _LateAt()))
+_OVERDUE = case((_LateAt() < BEFORE, _LateAt()))
 
 
 # --- one versioned table --------------------------------------------------------------------
@@ -111,7 +84,7 @@ def _staged(versioned: Versioned) -> Table:
 def _incoming(versioned: Versioned, name: str) -> ColumnElement[Any]:
     """The value that a column is to have; what the API did not tell stays as it is."""
     if name == "account_id":
-        return _ACCOUNT
+        return ACCOUNT
     staged = _staged(versioned).c
     if versioned is CONNECTORS and name in _TOLD:
         return case((staged[_TOLD[name]], staged[name]), else_=versioned.current.c[name])
@@ -187,7 +160,7 @@ def _revise(versioned: Versioned) -> Update:
     current = versioned.current
     values = {
         name: _incoming(versioned, name) for name in (*versioned.tracked, *versioned.moving)
-    } | {"valid_from": NOW, "changed_after": _BEFORE}
+    } | {"valid_from": NOW, "changed_after": BEFORE}
     changed = _differs(versioned, versioned.tracked)
     if versioned is CONNECTORS:  # one that returns begins a version, whether it changed or not
         values |= {"removed_at": null(), "removed_reason": null()}
@@ -220,9 +193,9 @@ def _move(versioned: Versioned) -> Update:
 def _open(versioned: Versioned) -> Insert:
     staged = _staged(versioned)
     values: dict[str, ColumnElement[Any]] = {
-        name: _ACCOUNT if name == "account_id" else staged.c[name]
+        name: ACCOUNT if name == "account_id" else staged.c[name]
         for name in (*versioned.key, *versioned.tracked, *versioned.moving)
-    } | {"valid_from": NOW, "changed_after": _BEFORE}
+    } | {"valid_from": NOW, "changed_after": BEFORE}
     if versioned is CONNECTORS:
         values["first_seen_at"] = NOW
     known = versioned.current.c.connector_id
@@ -255,7 +228,7 @@ def _next_success() -> Insert:
         "connector_id": staged.connector_id,
         "outcome": literal("succeeded"),
         "finished_at": staged.succeeded_at,
-        "run_id": _RUN,
+        "run_id": RUN,
         "overdue_since": _OVERDUE,
     }
     same = and_(
@@ -284,7 +257,7 @@ def _outcome(outcome: str, column: str, *of_those: ColumnElement[bool]) -> Inser
         "connector_id": staged.connector_id,
         "outcome": literal(outcome),
         "finished_at": staged[column],
-        "run_id": _RUN,
+        "run_id": RUN,
     }
     same = and_(
         seen.connector_id == staged.connector_id,

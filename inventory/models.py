@@ -1,339 +1,41 @@
 """The tables, and which of their columns make history.
 
 A *current* table holds the open version of each row, its *past* table the superseded ones. What is
-the same in both stands once, in a mixin: `…Facts` are the tracked columns, a change of which opens
-a version. A current table's other columns move without making history.
+the same in both stands once, in functions: `…_facts` are the tracked columns, a change of which
+opens a version. A current table's other columns move without making history.
 """
 
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, Table
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table
 
-from inventory.columns import Base, BigSerial, Json, col, key
-from inventory.health import EVENTFUL
-from inventory.versions import (
-    OfConnector,
-    OpenVersion,
-    PastVersion,
-    beginnings,
-    only_where,
-    past_rules,
+from inventory.columns import (
+    BYTES,
+    INSTANT,
+    JSON,
+    NUMBER,
+    SERIAL,
+    SMALL_NUMBER,
+    TEXT,
+    YES_NO,
+    Columns,
+    col,
+    key,
+    of_connector,
 )
+from inventory.health import EVENTFUL
+from inventory.versions import beginnings, only_where, open_version, past_rules, past_version
 
-# --- connectors -----------------------------------------------------------------------------
-
-
-class ConnectorFacts:
-    """Tracked columns of `connectors`: what somebody has set."""
-
-    account_id: Mapped[str] = col("The Fivetran account the connector was seen in")
-    group_id: Mapped[str | None] = col("The group, which is the destination")
-    service: Mapped[str | None] = col("The connector type, e.g. google_sheets")
-    service_version: Mapped[int | None] = col("Version of the connector type")
-    schema_name: Mapped[str | None] = col("The connector's name (`schema` of the API); not unique")
-    connected_by: Mapped[str | None] = col(
-        "User who created it; null = a program did, or the user is gone"
-    )
-    created_at: Mapped[datetime | None] = col("When it was created (UTC)")
-    paused: Mapped[bool | None] = col("Whether it is paused")
-    pause_after_trial: Mapped[bool | None] = col("Whether it pauses when its free trial ends")
-    sync_frequency: Mapped[int | None] = col("Minutes between two syncs")
-    daily_sync_time: Mapped[str | None] = col("HH:MM of the sync, where sync_frequency is 1440")
-    schedule_type: Mapped[str | None] = col("auto = the vendor's schedule, manual = by API call")
-    schedule: Mapped[dict[str, Any] | None] = col("The newer schedule, as the API gives it")
-    data_delay_threshold: Mapped[int | None] = col("Minutes of delay that raise a notification")
-    data_delay_sensitivity: Mapped[str | None] = col("Sensitivity of the delay notification")
-    private_link_id: Mapped[str | None] = col("Private link in use")
-    proxy_agent_id: Mapped[str | None] = col("Proxy agent in use")
-    networking_method: Mapped[str | None] = col("How the source is reached, e.g. Directly")
-    hybrid_deployment_agent_id: Mapped[str | None] = col("Hybrid deployment agent in use")
-    local_processing_agent_id: Mapped[str | None] = col(
-        "Older name of the hybrid deployment agent; the API dropped it in 2025"
-    )
-    config: Mapped[dict[str, Any] | None] = col(
-        "Settings of the source, secrets masked; null = the API never told"
-    )
-    connect_card_config: Mapped[dict[str, Any] | None] = col(
-        "Settings of the connect card, never its token; null = the API never told"
-    )
-    extra: Mapped[dict[str, Any] | None] = col(
-        "Fields of the API without a column, and values that do not fit theirs, verbatim; "
-        "secrets masked"
-    )
-
-
-class Connector(ConnectorFacts, OpenVersion, Base):
-    __tablename__ = "connectors"
-    __table_args__ = (
-        CheckConstraint("(removed_at is null) = (removed_reason is null)", name="removed"),
-        CheckConstraint("removed_reason in ('deleted', 'not_visible')", name="removed_reason"),
-        Index("ix_connectors_account_id", "account_id"),
-        {"comment": "One row per connector ever seen. Removed ones keep their last version"},
-    )
-
-    connector_id: Mapped[str] = key("The connector's id, as the API gives it")
-    config_volatile: Mapped[dict[str, Any] | None] = col(
-        "Keys of config that move by themselves; not tracked", sort_order=80
-    )
-    source_sync_details: Mapped[dict[str, Any] | None] = col(
-        "Details of the last sync, where the API tells; not tracked", sort_order=80
-    )
-    first_seen_at: Mapped[datetime] = col("The first run that saw it (UTC)", sort_order=81)
-    removed_at: Mapped[datetime | None] = col(
-        "The run that found it gone (UTC); null = it exists", sort_order=82
-    )
-    removed_reason: Mapped[str | None] = col(
-        "deleted = the API says it is gone, not_visible = it is hidden from this key",
-        sort_order=83,
-    )
-
-
-class ConnectorPast(OfConnector, ConnectorFacts, PastVersion, Base):
-    __tablename__ = "connectors_past"
-    __table_args__ = (
-        *past_rules("connectors_past"),
-        beginnings("connectors_past"),
-        # Whether it was there and scheduled, without the wide rows.
-        Index(
-            "ix_connectors_past_phases",
-            *("connector_id", "valid_from", "valid_to", "paused", "schedule_type"),
-        ),
-        only_where("ix_connectors_past_overdue", "overdue_since is not null", "connector_id"),
-        {"comment": "One row per superseded version of a connector"},
-    )
-
-    overdue_since: Mapped[datetime | None] = col(
-        "The deadline that its next success had passed when this version ended (UTC), where a "
-        "complete run saw it late; null = it was in time",
-        sort_order=93,
-    )
-
-
-# --- connector_status -----------------------------------------------------------------------
-
-
-class ConnectorStatusFacts:
-    """Tracked columns of `connector_status`: the states."""
-
-    setup_state: Mapped[str | None] = col("incomplete, connected, broken, or as the API sends it")
-    sync_state: Mapped[str | None] = col(
-        "scheduled, syncing, paused, rescheduled, or as the API sends it"
-    )
-    update_state: Mapped[str | None] = col("on_schedule, delayed, or as the API sends it")
-    schema_status: Mapped[str | None] = col("ready, blocked_on_capture, or as the API sends it")
-    is_historical_sync: Mapped[bool | None] = col("Whether it syncs its history")
-    last_sync_failed: Mapped[bool] = col(
-        "Whether the last sync to end failed: failed_at >= succeeded_at, or failed and never "
-        "succeeded"
-    )
-    extra: Mapped[dict[str, Any] | None] = col(
-        "Fields of the API's status without a column, and values that do not fit theirs, verbatim"
-    )
-
-
-class ConnectorStatus(OfConnector, ConnectorStatusFacts, OpenVersion, Base):
-    __tablename__ = "connector_status"
-    __table_args__ = (
-        {"comment": "One row per connector that exists: its states and the times of its syncs"},
-    )
-
-    succeeded_at: Mapped[datetime | None] = col(
-        "End of the last successful sync (UTC); not tracked, see sync_outcomes", sort_order=80
-    )
-    failed_at: Mapped[datetime | None] = col(
-        "End of the last failed sync (UTC), not cleared by a success; not tracked", sort_order=80
-    )
-    rescheduled_for: Mapped[datetime | None] = col(
-        "When a rescheduled sync is due (UTC); not tracked", sort_order=80
-    )
-    fingerprints: Mapped[bytes] = col(
-        "What the API last said, as digests: an answer that matches is not read again",
-        sort_order=81,
-    )
-
-
-class ConnectorStatusPast(OfConnector, ConnectorStatusFacts, PastVersion, Base):
-    __tablename__ = "connector_status_past"
-    __table_args__ = (
-        *past_rules("connector_status_past"),
-        # With all that outages are made of: the rows themselves lie far apart.
-        only_where(
-            "ix_connector_status_past_eventful",
-            EVENTFUL,
-            *("connector_id", "valid_from", "valid_to", "setup_state", "sync_state"),
-            *("update_state", "schema_status", "is_historical_sync", "last_sync_failed"),
-        ),
-        only_where(
-            "ix_connector_status_past_rescheduled", "sync_state = 'rescheduled'", "connector_id"
-        ),
-        {"comment": "One row per superseded version of a connector's states"},
-    )
-
-    rescheduled_for: Mapped[datetime | None] = col(
-        "When a rescheduled sync was due, as last seen in this version (UTC)", sort_order=93
-    )
-
-
-# --- warnings, tasks ------------------------------------------------------------------------
-
-
-class AlertKey(OfConnector):
-    fingerprint: Mapped[str] = key("Digest of the alert's content; alerts have no id", place=1)
-    ordinal: Mapped[int] = key(
-        "0, 1, … among equal alerts of one connector", Integer, autoincrement=False, place=2
-    )
-
-
-class AlertFacts:
-    code: Mapped[str | None] = col("Kind of condition; may repeat within one connector")
-    message: Mapped[str | None] = col("The API's words")
-    details: Mapped[Any | None] = mapped_column(Json(), comment="Any JSON the API adds")
-    extra: Mapped[Any | None] = mapped_column(
-        Json, comment="Fields without a column, and values that do not fit theirs, verbatim"
-    )
-
-
-class OpenWarning(AlertKey, AlertFacts, OpenVersion, Base):
-    __tablename__ = "warnings"
-    __table_args__ = ({"comment": "One row per warning that is open now"},)
-
-
-class WarningPast(AlertKey, AlertFacts, PastVersion, Base):
-    __tablename__ = "warnings_past"
-    __table_args__ = (
-        *past_rules("warnings_past"),
-        beginnings("warnings_past"),
-        Index("ix_warnings_past_connector_id_valid_to", "connector_id", "valid_to"),
-        {"comment": "One row per time that a warning was open and is no more"},
-    )
-
-
-class OpenTask(AlertKey, AlertFacts, OpenVersion, Base):
-    __tablename__ = "tasks"
-    __table_args__ = ({"comment": "One row per task that is open now: what a person must do"},)
-
-
-class TaskPast(AlertKey, AlertFacts, PastVersion, Base):
-    __tablename__ = "tasks_past"
-    __table_args__ = (
-        *past_rules("tasks_past"),
-        beginnings("tasks_past"),
-        Index("ix_tasks_past_connector_id_valid_to", "connector_id", "valid_to"),
-        {"comment": "One row per time that a task was open and is no more"},
-    )
-
-
-# --- setup_tests ----------------------------------------------------------------------------
-
-
-class SetupTestKey(OfConnector):
-    title: Mapped[str] = key("The test's title; empty where the API sent none", place=1)
-    ordinal: Mapped[int] = key(
-        "0, 1, … among equal titles of one connector", Integer, autoincrement=False, place=2
-    )
-
-
-class SetupTestFacts:
-    status: Mapped[str | None] = col(
-        "PASSED, SKIPPED, WARNING, FAILED, JOB_FAILED, or as the API sends it"
-    )
-    message: Mapped[str | None] = col("The API's words")
-    details: Mapped[Any | None] = mapped_column(Json(), comment="Any JSON the API adds")
-    extra: Mapped[Any | None] = mapped_column(
-        Json, comment="Fields without a column, and values that do not fit theirs, verbatim"
-    )
-
-
-class SetupTest(SetupTestKey, SetupTestFacts, OpenVersion, Base):
-    __tablename__ = "setup_tests"
-    __table_args__ = ({"comment": "One row per setup test that the API last told of"},)
-
-
-class SetupTestPast(SetupTestKey, SetupTestFacts, PastVersion, Base):
-    __tablename__ = "setup_tests_past"
-    __table_args__ = (
-        *past_rules("setup_tests_past"),
-        beginnings("setup_tests_past"),
-        {"comment": "One row per superseded version of a setup test"},
-    )
-
-
-# --- runs and outcomes ----------------------------------------------------------------------
-
-
-# The statuses of runs whose walk was complete and whose snapshot was merged.
-COMPLETE = ("succeeded", "withheld")
-
-
-class SyncRun(Base):
-    __tablename__ = "sync_runs"
-    __table_args__ = (
-        CheckConstraint(
-            "status in ('running', 'succeeded', 'withheld', 'failed', 'crashed')", name="status"
-        ),
-        Index("ix_sync_runs_account_id_observed_at", "account_id", "observed_at"),
-        {"comment": "One row per attempted run. Only succeeded and withheld ones are complete"},
-    )
-
-    run_id: Mapped[int] = mapped_column(BigSerial, primary_key=True, comment="Counts up")
-    account_id: Mapped[str | None] = col("The account; null = the run ended before it was known")
-    status: Mapped[str] = col("running, succeeded, withheld, failed or crashed")
-    started_at: Mapped[datetime] = col("When it began (UTC)")
-    observed_at: Mapped[datetime | None] = col(
-        "The one timestamp of everything it changed (UTC); null = it merged nothing"
-    )
-    finished_at: Mapped[datetime | None] = col("When it ended (UTC)")
-    endpoint: Mapped[str | None] = col("Which list answered: connectors or connections")
-    pages: Mapped[int] = col("Pages read", default=0)
-    requests: Mapped[int] = col("Requests sent, retries included", default=0)
-    retries: Mapped[int] = col("Requests sent again after a failure", default=0)
-    connectors_seen: Mapped[int] = col("Connectors that the API showed", default=0)
-    duplicates: Mapped[int] = col("Connectors shown again; the later one counts", default=0)
-    added: Mapped[int] = col("Connectors never seen before", default=0)
-    changed: Mapped[int] = col("Connectors with a change in any tracked column", default=0)
-    removed: Mapped[int] = col("Connectors found gone", default=0)
-    returned: Mapped[int] = col("Connectors that had been removed and are back", default=0)
-    unconfirmed: Mapped[int] = col("Missing ones without a clear answer; left alone", default=0)
-    anomalies: Mapped[int] = col(
-        "Values that do not fit their column, and states not known, in what the API now shows",
-        default=0,
-    )
-    error_code: Mapped[str | None] = col("Kind of error; null = none")
-    error_message: Mapped[str | None] = col("What was tried, what came back, what to do next")
-    tool_version: Mapped[str] = col("Version of the tool")
-    walks: Mapped[int] = col(
-        "Times that the list was read from its first page; 2 = it had moved meanwhile",
-        default=0,
-        server_default="0",
-    )
-    withheld: Mapped[int] = col(
-        "Missing ones, too many to be believed gone; left alone", default=0, server_default="0"
-    )
-
-
-class SyncOutcome(OfConnector, Base):
-    __tablename__ = "sync_outcomes"
-    __table_args__ = (
-        CheckConstraint("outcome in ('succeeded', 'failed')", name="outcome"),
-        Index("ix_sync_outcomes_run_id", "run_id"),
-        only_where("ix_sync_outcomes_overdue", "overdue_since is not null", "connector_id"),
-        {"comment": "One row per end of a sync that was observed; syncs between two runs are not"},
-    )
-
-    outcome: Mapped[str] = key("succeeded or failed", place=1)
-    finished_at: Mapped[datetime] = key("When the sync ended (UTC)", place=2)
-    run_id: Mapped[int] = mapped_column(
-        BigInteger, ForeignKey("sync_runs.run_id"), comment="The run that first saw it"
-    )
-    overdue_since: Mapped[datetime | None] = col(
-        "The deadline that the success before it had passed (UTC), where a complete run saw it "
-        "late; null = it was in time"
-    )
-
-
-# --- what the merge and the views are driven by ---------------------------------------------
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
 
 
 class Versioned(NamedTuple):
@@ -352,39 +54,378 @@ class Versioned(NamedTuple):
 
 
 def _versioned(
-    history: str, current: type[Base], past: type[Base], facts: type, moving: tuple[str, ...] = ()
+    history: str,
+    facts: Callable[[], Columns],
+    current: Table,
+    past: Table,
+    moving: tuple[str, ...] = (),
 ) -> Versioned:
-    table = _table(current)
-    keys = tuple(column.name for column in table.primary_key)
-    kept = tuple(name for name in moving if name in _table(past).c)
-    return Versioned(history, table, _table(past), keys, tuple(facts.__annotations__), moving, kept)
+    return Versioned(
+        history,
+        current,
+        past,
+        key=tuple(column.name for column in current.primary_key),
+        tracked=tuple(column.name for column in facts()),
+        moving=moving,
+        kept=tuple(name for name in moving if name in past.c),
+    )
 
 
-def _table(model: type[Base]) -> Table:
-    table = model.__table__
-    assert isinstance(table, Table)
-    return table
+def _table(name: str, comment: str, *parts: Any) -> Table:
+    return Table(name, METADATA, *parts, comment=comment)
+
+
+# --- connectors -----------------------------------------------------------------------------
+
+
+def _connector_facts() -> Columns:
+    """What somebody has set."""
+    return [
+        col("account_id", TEXT, "The Fivetran account the connector was seen in", nullable=False),
+        col("group_id", TEXT, "The group, which is the destination"),
+        col("service", TEXT, "The connector type, e.g. google_sheets"),
+        col("service_version", NUMBER, "Version of the connector type"),
+        col("schema_name", TEXT, "The connector's name (`schema` of the API); not unique"),
+        col("connected_by", TEXT, "User who created it; null = a program did, or the user is gone"),
+        col("created_at", INSTANT, "When it was created (UTC)"),
+        col("paused", YES_NO, "Whether it is paused"),
+        col("pause_after_trial", YES_NO, "Whether it pauses when its free trial ends"),
+        col("sync_frequency", NUMBER, "Minutes between two syncs"),
+        col("daily_sync_time", TEXT, "HH:MM of the sync, where sync_frequency is 1440"),
+        col("schedule_type", TEXT, "auto = the vendor's schedule, manual = by API call"),
+        col("schedule", JSON, "The newer schedule, as the API gives it"),
+        col("data_delay_threshold", NUMBER, "Minutes of delay that raise a notification"),
+        col("data_delay_sensitivity", TEXT, "Sensitivity of the delay notification"),
+        col("private_link_id", TEXT, "Private link in use"),
+        col("proxy_agent_id", TEXT, "Proxy agent in use"),
+        col("networking_method", TEXT, "How the source is reached, e.g. Directly"),
+        col("hybrid_deployment_agent_id", TEXT, "Hybrid deployment agent in use"),
+        col(
+            "local_processing_agent_id",
+            TEXT,
+            "Older name of the hybrid deployment agent; the API dropped it in 2025",
+        ),
+        col("config", JSON, "Settings of the source, secrets masked; null = the API never told"),
+        col(
+            "connect_card_config",
+            JSON,
+            "Settings of the connect card, never its token; null = the API never told",
+        ),
+        col(
+            "extra",
+            JSON,
+            "Fields of the API without a column, and values that do not fit theirs, "
+            "verbatim; secrets masked",
+        ),
+    ]
 
 
 CONNECTORS = _versioned(
     "connector_history",
-    Connector,
-    ConnectorPast,
-    ConnectorFacts,
+    _connector_facts,
+    _table(
+        "connectors",
+        "One row per connector ever seen. Removed ones keep their last version",
+        key("connector_id", TEXT, "The connector's id, as the API gives it"),
+        *_connector_facts(),
+        col("config_volatile", JSON, "Keys of config that move by themselves; not tracked"),
+        col(
+            "source_sync_details",
+            JSON,
+            "Details of the last sync, where the API tells; not tracked",
+        ),
+        col("first_seen_at", INSTANT, "The first run that saw it (UTC)", nullable=False),
+        col("removed_at", INSTANT, "The run that found it gone (UTC); null = it exists"),
+        col(
+            "removed_reason",
+            TEXT,
+            "deleted = the API says it is gone, not_visible = it is hidden from this key",
+        ),
+        *open_version(),
+        CheckConstraint("(removed_at is null) = (removed_reason is null)", name="removed"),
+        CheckConstraint("removed_reason in ('deleted', 'not_visible')", name="removed_reason"),
+        Index("ix_connectors_account_id", "account_id"),
+    ),
+    _table(
+        "connectors_past",
+        "One row per superseded version of a connector",
+        of_connector(),
+        *_connector_facts(),
+        *past_version(),
+        col(
+            "overdue_since",
+            INSTANT,
+            "The deadline that its next success had passed when this version ended (UTC), "
+            "where a complete run saw it late; null = it was in time",
+        ),
+        *past_rules("connectors_past"),
+        beginnings("connectors_past"),
+        # Whether it was there and scheduled, without the wide rows.
+        Index(
+            "ix_connectors_past_phases",
+            *("connector_id", "valid_from", "valid_to", "paused", "schedule_type"),
+        ),
+        only_where("ix_connectors_past_overdue", "overdue_since is not null", "connector_id"),
+    ),
     moving=("config_volatile", "source_sync_details"),
 )
+
+
+# --- connector_status -----------------------------------------------------------------------
+
+
+def _status_facts() -> Columns:
+    """The states."""
+    return [
+        col("setup_state", TEXT, "incomplete, connected, broken, or as the API sends it"),
+        col("sync_state", TEXT, "scheduled, syncing, paused, rescheduled, or as the API sends it"),
+        col("update_state", TEXT, "on_schedule, delayed, or as the API sends it"),
+        col("schema_status", TEXT, "ready, blocked_on_capture, or as the API sends it"),
+        col("is_historical_sync", YES_NO, "Whether it syncs its history"),
+        col(
+            "last_sync_failed",
+            YES_NO,
+            "Whether the last sync to end failed: failed_at >= succeeded_at, or failed and "
+            "never succeeded",
+            nullable=False,
+        ),
+        col(
+            "extra",
+            JSON,
+            "Fields of the API's status without a column, and values that do not fit theirs, "
+            "verbatim",
+        ),
+    ]
+
+
 CONNECTOR_STATUS = _versioned(
     "connector_status_history",
-    ConnectorStatus,
-    ConnectorStatusPast,
-    ConnectorStatusFacts,
+    _status_facts,
+    _table(
+        "connector_status",
+        "One row per connector that exists: its states and the times of its syncs",
+        of_connector(),
+        *_status_facts(),
+        col(
+            "succeeded_at",
+            INSTANT,
+            "End of the last successful sync (UTC); not tracked, see sync_outcomes",
+        ),
+        col(
+            "failed_at",
+            INSTANT,
+            "End of the last failed sync (UTC), not cleared by a success; not tracked",
+        ),
+        col("rescheduled_for", INSTANT, "When a rescheduled sync is due (UTC); not tracked"),
+        col(
+            "fingerprints",
+            BYTES,
+            "What the API last said, as digests: an answer that matches is not read again",
+            nullable=False,
+        ),
+        *open_version(),
+    ),
+    _table(
+        "connector_status_past",
+        "One row per superseded version of a connector's states",
+        of_connector(),
+        *_status_facts(),
+        *past_version(),
+        col(
+            "rescheduled_for",
+            INSTANT,
+            "When a rescheduled sync was due, as last seen in this version (UTC)",
+        ),
+        *past_rules("connector_status_past"),
+        # With all that outages are made of: the rows themselves lie far apart.
+        only_where(
+            "ix_connector_status_past_eventful",
+            EVENTFUL,
+            *("connector_id", "valid_from", "valid_to", "setup_state", "sync_state"),
+            *("update_state", "schema_status", "is_historical_sync", "last_sync_failed"),
+        ),
+        only_where(
+            "ix_connector_status_past_rescheduled", "sync_state = 'rescheduled'", "connector_id"
+        ),
+    ),
     moving=("succeeded_at", "failed_at", "rescheduled_for", "fingerprints"),
 )
-WARNINGS = _versioned("warning_history", OpenWarning, WarningPast, AlertFacts)
-TASKS = _versioned("task_history", OpenTask, TaskPast, AlertFacts)
-SETUP_TESTS = _versioned("setup_test_history", SetupTest, SetupTestPast, SetupTestFacts)
+
+
+# --- warnings, tasks ------------------------------------------------------------------------
+
+
+def _alert_key() -> Columns:
+    return [
+        of_connector(),
+        key("fingerprint", TEXT, "Digest of the alert's content; alerts have no id"),
+        key("ordinal", SMALL_NUMBER, "0, 1, … among equal alerts of one connector"),
+    ]
+
+
+def _alert_facts() -> Columns:
+    return [
+        col("code", TEXT, "Kind of condition; may repeat within one connector"),
+        col("message", TEXT, "The API's words"),
+        col("details", JSON, "Any JSON the API adds"),
+        col("extra", JSON, "Fields without a column, and values that do not fit theirs, verbatim"),
+    ]
+
+
+def _alerts(history: str, name: str, comment: str, past_comment: str) -> Versioned:
+    past = f"{name}_past"
+    return _versioned(
+        history,
+        _alert_facts,
+        _table(name, comment, *_alert_key(), *_alert_facts(), *open_version()),
+        _table(
+            past,
+            past_comment,
+            *_alert_key(),
+            *_alert_facts(),
+            *past_version(),
+            *past_rules(past),
+            beginnings(past),
+            Index(f"ix_{past}_connector_id_valid_to", "connector_id", "valid_to"),
+        ),
+    )
+
+
+WARNINGS = _alerts(
+    "warning_history",
+    "warnings",
+    "One row per warning that is open now",
+    "One row per time that a warning was open and is no more",
+)
+TASKS = _alerts(
+    "task_history",
+    "tasks",
+    "One row per task that is open now: what a person must do",
+    "One row per time that a task was open and is no more",
+)
+
+
+# --- setup_tests ----------------------------------------------------------------------------
+
+
+def _setup_test_key() -> Columns:
+    return [
+        of_connector(),
+        key("title", TEXT, "The test's title; empty where the API sent none"),
+        key("ordinal", SMALL_NUMBER, "0, 1, … among equal titles of one connector"),
+    ]
+
+
+def _setup_test_facts() -> Columns:
+    return [
+        col("status", TEXT, "PASSED, SKIPPED, WARNING, FAILED, JOB_FAILED, or as the API sends it"),
+        col("message", TEXT, "The API's words"),
+        col("details", JSON, "Any JSON the API adds"),
+        col("extra", JSON, "Fields without a column, and values that do not fit theirs, verbatim"),
+    ]
+
+
+SETUP_TESTS = _versioned(
+    "setup_test_history",
+    _setup_test_facts,
+    _table(
+        "setup_tests",
+        "One row per setup test that the API last told of",
+        *_setup_test_key(),
+        *_setup_test_facts(),
+        *open_version(),
+    ),
+    _table(
+        "setup_tests_past",
+        "One row per superseded version of a setup test",
+        *_setup_test_key(),
+        *_setup_test_facts(),
+        *past_version(),
+        *past_rules("setup_tests_past"),
+        beginnings("setup_tests_past"),
+    ),
+)
 
 VERSIONED = (CONNECTORS, CONNECTOR_STATUS, WARNINGS, TASKS, SETUP_TESTS)
 
-SYNC_RUNS = _table(SyncRun)
-SYNC_OUTCOMES = _table(SyncOutcome)
+
+# --- runs and outcomes ----------------------------------------------------------------------
+
+# The statuses of runs whose walk was complete and whose snapshot was merged.
+COMPLETE = ("succeeded", "withheld")
+
+
+def _count(name: str, comment: str, **options: Any) -> Column[Any]:
+    return col(name, NUMBER, comment, nullable=False, default=0, **options)
+
+
+SYNC_RUNS = _table(
+    "sync_runs",
+    "One row per attempted run. Only succeeded and withheld ones are complete",
+    col("run_id", SERIAL, "Counts up", primary_key=True),
+    col("account_id", TEXT, "The account; null = the run ended before it was known"),
+    col("status", TEXT, "running, succeeded, withheld, failed or crashed", nullable=False),
+    col("started_at", INSTANT, "When it began (UTC)", nullable=False),
+    col(
+        "observed_at",
+        INSTANT,
+        "The one timestamp of everything it changed (UTC); null = it merged nothing",
+    ),
+    col("finished_at", INSTANT, "When it ended (UTC)"),
+    col("endpoint", TEXT, "Which list answered: connectors or connections"),
+    _count("pages", "Pages read"),
+    _count("requests", "Requests sent, retries included"),
+    _count("retries", "Requests sent again after a failure"),
+    _count("connectors_seen", "Connectors that the API showed"),
+    _count("duplicates", "Connectors shown again; the later one counts"),
+    _count("added", "Connectors never seen before"),
+    _count("changed", "Connectors with a change in any tracked column"),
+    _count("removed", "Connectors found gone"),
+    _count("returned", "Connectors that had been removed and are back"),
+    _count("unconfirmed", "Missing ones without a clear answer; left alone"),
+    _count(
+        "anomalies",
+        "Values that do not fit their column, and states not known, in what the API now shows",
+    ),
+    col("error_code", TEXT, "Kind of error; null = none"),
+    col("error_message", TEXT, "What was tried, what came back, what to do next"),
+    col("tool_version", TEXT, "Version of the tool", nullable=False),
+    _count(
+        "walks",
+        "Times that the list was read from its first page; 2 = it had moved meanwhile",
+        server_default="0",
+    ),
+    _count(
+        "withheld",
+        "Missing ones, too many to be believed gone; left alone",
+        server_default="0",
+    ),
+    CheckConstraint(
+        "status in ('running', 'succeeded', 'withheld', 'failed', 'crashed')", name="status"
+    ),
+    Index("ix_sync_runs_account_id_observed_at", "account_id", "observed_at"),
+)
+
+SYNC_OUTCOMES = _table(
+    "sync_outcomes",
+    "One row per end of a sync that was observed; syncs between two runs are not",
+    of_connector(),
+    key("outcome", TEXT, "succeeded or failed"),
+    key("finished_at", INSTANT, "When the sync ended (UTC)"),
+    Column(
+        "run_id",
+        NUMBER,
+        ForeignKey("sync_runs.run_id"),
+        nullable=False,
+        comment="The run that first saw it",
+    ),
+    col(
+        "overdue_since",
+        INSTANT,
+        "The deadline that the success before it had passed (UTC), where a complete run saw "
+        "it late; null = it was in time",
+    ),
+    CheckConstraint("outcome in ('succeeded', 'failed')", name="outcome"),
+    Index("ix_sync_outcomes_run_id", "run_id"),
+    only_where("ix_sync_outcomes_overdue", "overdue_since is not null", "connector_id"),
+)

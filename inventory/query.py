@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine
 
 from inventory import schema, views
-from inventory.columns import Base
 from inventory.database import is_sqlite, reading
 from inventory.errors import FixSettings
+from inventory.models import METADATA
 
 
 class Answer(NamedTuple):
@@ -45,7 +45,7 @@ def relations(engine: Engine) -> Answer:
     """List what can be asked for, views first: grain by grain."""
     schema.require_current(engine)
     readable = [(view.name, "view", view.comment) for view in views.VIEWS.values()]
-    for table in Base.metadata.tables.values():
+    for table in METADATA.tables.values():
         readable.append((table.name, "table", table.comment or ""))
     columns = ["name", "kind", "comment"]
     return Answer(columns, [dict(zip(columns, row, strict=True)) for row in readable])

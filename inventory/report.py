@@ -4,10 +4,12 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inventory import output
-from inventory.changes import Change
+
+if TYPE_CHECKING:
+    from inventory.changes import Change
 
 SHOWN = 50  # changes that a dry run lists by name
 
@@ -29,7 +31,7 @@ def progress(*, wanted: bool) -> Iterator[Callable[[int, int], None]]:
 
 def run(
     row: dict[str, Any],
-    changes: Sequence[Change] | None,
+    changes: "Sequence[Change] | None",
     *,
     where: str,
     output_format: str,
@@ -44,7 +46,7 @@ def run(
             output.write_line(line)
 
 
-def _summary(row: dict[str, Any], changes: Sequence[Change] | None, where: str) -> Iterator[str]:
+def _summary(row: dict[str, Any], changes: "Sequence[Change] | None", where: str) -> Iterator[str]:
     seen, pages = _counted(row["connectors_seen"], "connector"), _counted(row["pages"], "page")
     account = output.printable(row["account_id"])
     yield f"Saw {seen} of account {account} in {pages} of /v1/{row['endpoint']}."
@@ -77,7 +79,7 @@ def _oddities(row: dict[str, Any]) -> Iterator[str]:
             yield f"Note: {row[name]:,} {words}."
 
 
-def _listed(changes: Sequence[Change]) -> Iterator[str]:
+def _listed(changes: "Sequence[Change]") -> Iterator[str]:
     for change in changes[:SHOWN]:
         tables = ", ".join(change.tables)
         yield f"  {change.kind:8}  {output.printable(change.connector_id)}  ({tables})"

@@ -20,10 +20,10 @@ from inventory.errors import (
     InventoryError,
     TakenOver,
 )
-from inventory.merge import Moment
 from inventory.models import SYNC_RUNS
 from inventory.redaction import redacted
 from inventory.refusals import describe, named_errors
+from inventory.versions import Moment
 
 Clock = Callable[[Connection], datetime]
 

@@ -1,23 +1,12 @@
-"""Whether the tables are those of this version, and the way there.
+"""Whether the tables are those of this version of the tool."""
 
-An upgrade is one transaction: views dropped, tables altered, views made anew and their readers
-given back their rights. A revision that fails half-way leaves everything as it was.
-"""
-
-from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Set
 from enum import Enum
-from pathlib import Path
-from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, inspect, text
-from sqlalchemy.schema import CreateSchema
 
-from inventory import readers, views
-from inventory.columns import Base
-from inventory.database import file_of, is_sqlite, let_readers_go_on, reading, transaction
-from inventory.errors import LookAtIt, SchemaMismatch
-from inventory.models import VERSIONED
+from inventory.database import file_of, reading
+from inventory.errors import SchemaMismatch
 from inventory.refusals import describe, named_errors
 
 # The newest revision in migrations/versions; a test holds them together. It stands here as a word
@@ -25,8 +14,11 @@ from inventory.refusals import describe, named_errors
 HEAD = "0003"
 VERSION_TABLE = "inventory_version"
 
-# Taken while a schema is upgraded, so that two first runs at once do not both build it.
-_UPGRADE_LOCK = 0x1_4E5E_7081
+# Cheaper than SQLAlchemy's inspector, and asked by every command.
+_HAS_VERSION = {
+    "postgresql": f"select to_regclass('{VERSION_TABLE}') is not null",
+    "sqlite": f"select exists (select 1 from sqlite_schema where name = '{VERSION_TABLE}')",
+}
 
 
 class State(Enum):
@@ -46,19 +38,23 @@ def state_of(engine: Engine) -> State:
         if file is not None and not file.exists():
             return State.EMPTY  # looking would make the file
     with reading(engine) as connection:
-        return _state_in(connection)
+        return state_in(connection)
 
 
-def _state_in(connection: Connection) -> State:
-    revision = _revision(connection)
+def state_in(connection: Connection) -> State:
+    """Do as `state_of` does, within a transaction."""
+    revision = revision_of(connection)
     if revision is None:
-        _refuse_others(connection, {*Base.metadata.tables, *views.VIEWS})
+        from inventory.models import METADATA
+        from inventory.views import VIEWS
+
+        refuse_others(connection, {*METADATA.tables, *VIEWS})
         return State.EMPTY
     order = (revision > HEAD) - (revision < HEAD)
     return {-1: State.OLDER, 0: State.CURRENT, 1: State.NEWER}[order]
 
 
-def _refuse_others(connection: Connection, names: Set[str]) -> None:
+def refuse_others(connection: Connection, names: Set[str]) -> None:
     """Leave alone what has a name that we want, and was made by somebody else."""
     there = {*inspect(connection).get_table_names(), *inspect(connection).get_view_names()}
     if foreign := sorted(there & names):
@@ -68,8 +64,9 @@ def _refuse_others(connection: Connection, names: Set[str]) -> None:
         )
 
 
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table(VERSION_TABLE):
+def revision_of(connection: Connection) -> str | None:
+    """Return the revision that the tables are at; None where there are none of ours."""
+    if not connection.scalar(text(_HAS_VERSION[connection.dialect.name])):
         return None
     revision: str | None = connection.scalar(text(f"select version_num from {VERSION_TABLE}"))
     return revision
@@ -82,180 +79,23 @@ def require_current(engine: Engine) -> None:
         raise SchemaMismatch(
             f"{describe(engine)} holds no inventory yet: run `inventory sync` first."
         )
-    _refuse_other_versions(engine, state)
+    refuse_other_versions(engine, state)
 
 
-def prepare(engine: Engine) -> None:
-    """Build the tables in an empty database; raise SchemaMismatch for those of another version."""
-    state = state_of(engine)
-    if state is State.EMPTY:
-        upgrade(engine)
-    _refuse_other_versions(engine, state)
-    let_readers_go_on(engine)  # a run that was killed may have made the tables and not come to it
-
-
-def _refuse_other_versions(engine: Engine, state: State) -> None:
+def refuse_other_versions(engine: Engine, state: State) -> None:
+    """Raise SchemaMismatch, saying what to do, for tables of another version."""
     if state is State.OLDER:
         raise SchemaMismatch(
             f"{describe(engine)} has the tables of an older version of this tool: "
             "run `inventory db upgrade`."
         )
-    _refuse_newer(engine, state)
+    refuse_newer(engine, state)
 
 
-def _refuse_newer(engine: Engine, state: State) -> None:
+def refuse_newer(engine: Engine, state: State) -> None:
+    """Raise SchemaMismatch for tables of a newer version."""
     if state is State.NEWER:
         raise SchemaMismatch(
             f"{describe(engine)} has the tables of a newer version of this tool: upgrade the "
             "tool, as `pip install --upgrade` does."
         )
-
-
-def upgrade(engine: Engine) -> None:
-    """Bring the tables to HEAD and make the views anew. `alembic upgrade head` does the same.
-
-    Raises SchemaMismatch for tables of a newer version, or of somebody else.
-    """
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util import CommandError
-
-    config = Config()
-    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
-    config.attributes["engine"] = engine
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise SchemaMismatch(
-            f"{describe(engine)} has tables that this tool cannot bring to its version: {error}."
-        ) from error
-
-
-def grant_reader(engine: Engine, role: str) -> None:
-    """Let a PostgreSQL role read all of ours, now and after upgrades.
-
-    Raises SchemaMismatch for tables of another version, and FixSettings where it cannot be done.
-    """
-    require_current(engine)
-    with transaction(engine) as connection:
-        readers.grant(connection, role, _relations())
-
-
-def _relations() -> list[str]:
-    """All of ours that can be read; commands look at the version first."""
-    return [*Base.metadata.tables, *views.VIEWS, VERSION_TABLE]
-
-
-def _migrations() -> Path:
-    """Find the revisions: inside the package when installed, beside it in a checkout."""
-    package = Path(__file__).parent
-    installed = package / "migrations"
-    return installed if installed.is_dir() else package.parent / "migrations"
-
-
-# --- around the revisions -------------------------------------------------------------------
-
-
-class _Grant(NamedTuple):
-    """A right to a view, or to one column of it; grantee null = everybody."""
-
-    view: str
-    column: str | None
-    grantee: str | None
-    privilege: str
-    grantable: bool
-
-
-@contextmanager
-def rebuilding_views(connection: Connection, *, to: str | None) -> Iterator[None]:
-    """Alter tables inside, up or down to a revision: no view is in the way, and all come back.
-
-    At that revision already, nothing is touched: others may have made views on ours.
-
-    At any revision but HEAD the views are left out: their texts belong to HEAD. Raises
-    SchemaMismatch for tables of a newer version, or of somebody else.
-    """
-    _begin_upgrade(connection)
-    state = _state_in(connection)
-    _refuse_newer(connection.engine, state)
-    if _revision(connection) in views.ONLY_HISTORIES:
-        histories = {versioned.history for versioned in VERSIONED}
-        _refuse_others(connection, views.VIEWS.keys() - histories)
-    if _revision(connection) == to and views.are_there(connection):
-        yield
-        return
-    grants = [] if state is State.EMPTY else _grants(connection)
-    marked = [] if state is State.EMPTY else readers.holders(connection, VERSION_TABLE)
-    if state is not State.EMPTY:
-        views.drop(connection)
-    yield
-    _refuse_strays(connection)
-    if _revision(connection) == HEAD:
-        views.create(connection)
-        _give_back(connection, grants)
-        for role in marked:
-            readers.grant(connection, role, _relations())
-
-
-def _refuse_strays(connection: Connection) -> None:
-    """Find on SQLite what foreign keys, which were off meanwhile, would not have let through."""
-    if is_sqlite(connection):
-        strays = connection.execute(text("pragma foreign_key_check")).all()
-        if strays:
-            raise LookAtIt(
-                f"The upgrade left rows of {strays[0][0]} without what they refer to, and was "
-                "undone. Report it: this is a bug of this tool."
-            )
-
-
-def _begin_upgrade(connection: Connection) -> None:
-    """Take the lock, and on PostgreSQL make the schema, if one is named and missing."""
-    if is_sqlite(connection):
-        return  # `begin immediate` has locked the file
-    encoding = connection.scalar(text("show server_encoding"))
-    if encoding != "UTF8":
-        raise SchemaMismatch(
-            f"{describe(connection.engine)} is encoded in {encoding}, which cannot hold what the "
-            "API sends: name a database that is encoded in UTF8."
-        )
-    connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
-    wanted = connection.get_execution_options().get("schema")
-    if wanted is not None and not inspect(connection).has_schema(wanted):
-        connection.execute(CreateSchema(wanted))
-
-
-def _grants(connection: Connection) -> list[_Grant]:
-    if is_sqlite(connection):
-        return []
-    rows = connection.execute(
-        text(
-            """
-            with right_given as (
-                select c.oid, null as column_name, a.*
-                from pg_class c cross join lateral aclexplode(c.relacl) a
-                union all
-                select c.attrelid, c.attname, a.*
-                from pg_attribute c cross join lateral aclexplode(c.attacl) a
-            )
-            select c.relname, g.column_name, r.rolname, g.privilege_type, g.is_grantable
-            from right_given g
-            join pg_class c on c.oid = g.oid and c.relkind = 'v' and c.relowner <> g.grantee
-            join pg_namespace n on n.oid = c.relnamespace and n.nspname = current_schema()
-            left join pg_roles r on r.oid = g.grantee
-            """
-        )
-    )
-    return [_Grant(*row) for row in rows]
-
-
-def _give_back(connection: Connection, grants: list[_Grant]) -> None:
-    quote = connection.dialect.identifier_preparer.quote
-    names = {view.name for view in views.VIEWS.values()}
-    for grant in grants:
-        if grant.view in names:
-            column = f"({quote(grant.column)})" if grant.column else ""
-            grantee = quote(grant.grantee) if grant.grantee else "public"
-            option = " with grant option" if grant.grantable else ""
-            connection.exec_driver_sql(
-                f"grant {grant.privilege} {column} on {quote(grant.view)} to {grantee}{option}"
-            )

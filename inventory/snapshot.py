@@ -17,7 +17,7 @@ from inventory.payload import Reader
 from inventory.removals import doubt
 from inventory.runs import Lock
 from inventory.settings import RemovalSettings
-from inventory.staging import Spool
+from inventory.spool import Spool
 
 log = logging.getLogger(__name__)
 

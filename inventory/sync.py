@@ -5,11 +5,11 @@ import time
 from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, func, insert, select
 
-from inventory import __version__, changes, database, merge, runs, schema, staging
+from inventory import __version__, database, runs, schema
 from inventory.client import Client
 from inventory.client import Clock as HttpClock
 from inventory.errors import (
@@ -25,6 +25,10 @@ from inventory.items import MAX_ID, is_usable_id
 from inventory.models import COMPLETE, CONNECTOR_STATUS, CONNECTORS, SYNC_RUNS
 from inventory.settings import ApiSettings, RemovalSettings
 from inventory.snapshot import Held, OnPage, Snapshot, take
+from inventory.versions import Moment
+
+if TYPE_CHECKING:
+    from inventory.changes import Change
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +53,21 @@ def sync(
     Raises an InventoryError after marking the run as failed; nothing else is written then.
     """
     _check_account(settings.account)
-    schema.prepare(engine)
+    prepare(engine)
     with closing(Client(settings, http_clock)) as api:
         return _Run(engine, settings, removals, api, clock, on_page).execute()
+
+
+def prepare(engine: Engine) -> None:
+    """Build the tables in an empty database; raise SchemaMismatch for those of another version."""
+    state = schema.state_of(engine)
+    if state is schema.State.EMPTY:
+        from inventory import upgrades  # and alembic with it: only a first run pays for that
+
+        upgrades.upgrade(engine)
+    schema.refuse_other_versions(engine, state)
+    # A run that was killed may have made the tables and not come to it.
+    database.let_readers_go_on(engine)
 
 
 class _Run:
@@ -134,7 +150,7 @@ def preview(
     removals: RemovalSettings = _CAREFUL,
     *,
     on_page: OnPage = lambda seen, held: None,
-) -> tuple[RunRow, list[changes.Change]]:
+) -> "tuple[RunRow, list[Change]]":
     """Walk, and tell what a run would do now; write nothing.
 
     The merge itself is done and rolled back, so that the answer cannot differ from the run's. On
@@ -143,7 +159,7 @@ def preview(
     _check_account(settings.account)
     if schema.state_of(engine) is schema.State.EMPTY:
         with database.in_memory() as stand_in:
-            schema.prepare(stand_in)
+            prepare(stand_in)
             return _preview(stand_in, settings, removals, on_page)
     schema.require_current(engine)
     return _preview(engine, settings, removals, on_page)
@@ -151,7 +167,7 @@ def preview(
 
 def _preview(
     engine: Engine, settings: ApiSettings, removals: RemovalSettings, on_page: OnPage
-) -> tuple[RunRow, list[changes.Change]]:
+) -> "tuple[RunRow, list[Change]]":
     with closing(Client(settings)) as api:
         account_id = settings.account or api.account_id()
         with database.reading(engine) as connection:
@@ -168,7 +184,7 @@ def _previewed(
     previous: datetime | None,
     snapshot: Snapshot,
     traffic: RunRow,
-) -> tuple[RunRow, list[changes.Change]]:
+) -> "tuple[RunRow, list[Change]]":
     """Do the merge of a run that is numbered 0, so that not even the next number is used up."""
     started_at = database.now(connection)
     connection.execute(
@@ -182,9 +198,15 @@ def _previewed(
     )
     moment = runs.begin_merge(connection, 0, account_id, previous, database.now)
     facts = _merged(connection, moment, snapshot) | traffic
-    listed = [] if snapshot.changes_nothing else changes.listed(connection, moment)
+    listed = [] if snapshot.changes_nothing else _listed(connection, moment)
     runs.finish(connection, moment, database.now, **facts)
     return runs.get(connection, 0) | {"run_id": None, "status": "dry_run"}, listed
+
+
+def _listed(connection: Connection, moment: Moment) -> "list[Change]":
+    from inventory import changes
+
+    return changes.listed(connection, moment)
 
 
 def _check_account(name: str | None) -> None:
@@ -212,7 +234,7 @@ def _held(engine: Engine, connection: Connection, account_id: str) -> Held:
     return Held({row.connector_id: row.fingerprints for row in fingerprints}, groups)
 
 
-def _merged(connection: Connection, moment: merge.Moment, snapshot: Snapshot) -> RunRow:
+def _merged(connection: Connection, moment: Moment, snapshot: Snapshot) -> RunRow:
     """Merge a snapshot, and return what is to be said of it in the log."""
     facts: RunRow = {
         "status": "succeeded",
@@ -230,6 +252,8 @@ def _merged(connection: Connection, moment: merge.Moment, snapshot: Snapshot) ->
         }
     if snapshot.changes_nothing:
         return facts
+    from inventory import changes, merge, staging  # most runs by far find nothing new
+
     staging.stage(connection, snapshot.spool, snapshot.removals)
     _refuse_those_of_others(connection, moment.account_id)
     merge.merge(connection, moment)
@@ -238,6 +262,8 @@ def _merged(connection: Connection, moment: merge.Moment, snapshot: Snapshot) ->
 
 def _refuse_those_of_others(connection: Connection, account_id: str) -> None:
     """Two names for one account would take its connectors from each other, and guard none."""
+    from inventory import staging
+
     staged, connector = staging.STAGED["connectors"].c, CONNECTORS.current.c
     theirs = (
         select(connector.account_id, func.count())

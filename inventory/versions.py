@@ -1,43 +1,36 @@
-"""What tables of versions have in common: the life of a version, their key, ways in to them."""
+"""What tables of versions have in common: a version's life, ways in, the instant of a merge."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, Column, ColumnElement, Index, bindparam, text
 
-from inventory.columns import col, key
+from inventory.columns import INSTANT, NUMBER, TEXT, Columns, col
+
+_SINCE = "When this version began: observed_at of the run that first saw it (UTC)"
+_AFTER = (
+    "The last complete run before that one: the change happened after it (UTC); "
+    "null = there was none"
+)
+_UNTIL = "When this version ended: observed_at of the run that no longer saw it (UTC)"
 
 
-class OpenVersion:
+def open_version() -> Columns:
     """On the rows of current tables: since when they read as they do."""
-
-    valid_from: Mapped[datetime] = col(
-        "When this version began: observed_at of the run that first saw it (UTC)", sort_order=90
-    )
-    changed_after: Mapped[datetime | None] = col(
-        "The last complete run before that one: the change happened after it (UTC); "
-        "null = there was none",
-        sort_order=91,
-    )
+    return [
+        col("valid_from", INSTANT, _SINCE, nullable=False),
+        col("changed_after", INSTANT, _AFTER),
+    ]
 
 
-class PastVersion:
+def past_version() -> Columns:
     """On the rows of past tables: the half-open interval [valid_from, valid_to)."""
-
-    valid_from: Mapped[datetime] = mapped_column(
-        primary_key=True,
-        sort_order=90,
-        comment="When this version began: observed_at of the run that first saw it (UTC)",
-    )
-    changed_after: Mapped[datetime | None] = col(
-        "The last complete run before that one: the change happened after it (UTC); "
-        "null = there was none",
-        sort_order=91,
-    )
-    valid_to: Mapped[datetime] = col(
-        "When this version ended: observed_at of the run that no longer saw it (UTC)",
-        sort_order=92,
-    )
+    return [
+        Column("valid_from", INSTANT, primary_key=True, comment=_SINCE),
+        col("changed_after", INSTANT, _AFTER),
+        col("valid_to", INSTANT, _UNTIL, nullable=False),
+    ]
 
 
 def past_rules(table: str) -> tuple[CheckConstraint, Index]:
@@ -58,9 +51,29 @@ def only_where(name: str, condition: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
-class OfConnector:
-    """The key, or its first part, of every table about connectors."""
+# --- the instant of a merge -----------------------------------------------------------------
 
-    connector_id: Mapped[str] = key(
-        "The connector's id, as the API gives it", ForeignKey("connectors.connector_id")
-    )
+# What statements of a merge call the parts of their `Moment`.
+NOW: ColumnElement[datetime] = bindparam("now", type_=INSTANT)
+BEFORE: ColumnElement[datetime] = bindparam("before", type_=INSTANT)
+ACCOUNT: ColumnElement[str] = bindparam("account", type_=TEXT)
+RUN: ColumnElement[int] = bindparam("run", type_=NUMBER)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The instant of a merge: when it is, the complete run before it, and whose it is."""
+
+    account_id: str
+    run_id: int
+    observed_at: datetime
+    previous_at: datetime | None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "now": self.observed_at,
+            "before": self.previous_at,
+            "account": self.account_id,
+            "run": self.run_id,
+        }

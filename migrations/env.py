@@ -6,9 +6,9 @@ from alembic import command, context
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 
-from inventory import database, schema
+from inventory import database, schema, upgrades
 from inventory.errors import InventoryError
-from inventory.models import Base
+from inventory.models import METADATA
 from inventory.settings import database_settings
 
 
@@ -16,7 +16,7 @@ def around_revisions(connection: Connection) -> AbstractContextManager[None]:
     """Take the views out of the way, but not for the commands of alembic that only look."""
     options = context.config.cmd_opts
     if options is None or options.cmd[0] in (command.upgrade, command.downgrade):
-        return schema.rebuilding_views(connection, to=context.get_revision_argument())
+        return upgrades.rebuilding_views(connection, to=context.get_revision_argument())
     return nullcontext()
 
 
@@ -25,7 +25,7 @@ def migrate(engine: Engine) -> None:
     with database.transaction(rebuilding) as connection, around_revisions(connection):
         context.configure(
             connection=connection,
-            target_metadata=Base.metadata,
+            target_metadata=METADATA,
             version_table=schema.VERSION_TABLE,
             # SQLite rolls DDL back, too, once BEGIN is sent by hand, as database.py does.
             transactional_ddl=True,

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 from worlds import KEY, SECRET, Account, connect, variables
 
-from inventory import demo, schema
+from inventory import demo, upgrades
 from inventory.fleet import Fleet
 from inventory.standin import StandIn
 
@@ -92,7 +92,7 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("template") / "inventory.db"
-    schema.upgrade(connect(f"sqlite:///{file}"))
+    upgrades.upgrade(connect(f"sqlite:///{file}"))
     return file
 
 
@@ -100,7 +100,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres_template(postgres_server: str) -> Iterator[str]:
     """The name of a database that the migrations have built."""
     with new_database(postgres_server) as url:
-        schema.upgrade(connect(url))
+        upgrades.upgrade(connect(url))
         yield str(make_url(url).database)
 
 

@@ -141,14 +141,14 @@ def test_run_that_was_overtaken_writes_nothing(
 # Says that it found the database empty, and waits for a word before it builds the tables.
 SLOW_BUILDER = """
 import sys
-from inventory import schema
+from inventory import upgrades
 from inventory.cli import main
-upgrade = schema.upgrade
+upgrade = upgrades.upgrade
 def upgrade_when_told(engine):
     print("empty", flush=True)
     sys.stdin.readline()
     upgrade(engine)
-schema.upgrade = upgrade_when_told
+upgrades.upgrade = upgrade_when_told
 main()
 """
 

@@ -38,9 +38,9 @@ from worlds import (
     variables,
 )
 
-from inventory import database, schema, staging
+from inventory import database, schema, staging, upgrades
 from inventory.cli import main
-from inventory.models import VERSIONED, Base
+from inventory.models import METADATA, VERSIONED
 from inventory.standin import StandIn
 from inventory.sync import sync
 
@@ -132,7 +132,7 @@ def tables(engine: Engine) -> tuple[list[Row[Any]], dict[str, list[Row[Any]]]]:
     with database.reading(engine) as connection:
         held = {
             name: sorted(connection.execute(select(table)), key=repr)
-            for name, table in Base.metadata.tables.items()
+            for name, table in METADATA.tables.items()
         }
     return sorted(held.pop("sync_runs"), key=lambda run: run.run_id), held
 
@@ -330,7 +330,7 @@ def mortal() -> Iterator[servers.Postgres]:
 @pytest.fixture
 def mortal_url(mortal: servers.Postgres) -> Iterator[str]:
     with new_database(mortal.url) as url:
-        schema.upgrade(connect(url))
+        upgrades.upgrade(connect(url))
         yield url
 
 

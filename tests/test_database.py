@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, func, make_url, select, text
 from sqlalchemy.exc import StatementError
 from worlds import connect, everything
 
-from inventory import database, redaction, refusals, runs, schema
+from inventory import database, redaction, refusals, runs, schema, upgrades
 from inventory.columns import Json, UtcDateTime
 from inventory.errors import (
     AlreadyRunning,
@@ -27,6 +27,7 @@ from inventory.errors import (
     SchemaMismatch,
 )
 from inventory.models import SYNC_RUNS
+from inventory.sync import prepare
 
 PASSWORD = "hunter2-b64"
 CELLS = sa.Table(
@@ -220,7 +221,7 @@ def test_session_is_left_as_it_was(postgres_url: str) -> None:
 def test_file_and_directory_are_made_for_their_owner_only(tmp_path: Path) -> None:
     file = tmp_path / "not" / "yet" / "inventory.db"
     engine = connect(f"sqlite:///{file}")
-    schema.prepare(engine)
+    prepare(engine)
     with database.transaction(engine) as connection:
         connection.execute(text("create table more (x int)"))
         modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in file.parent.iterdir()}
@@ -235,10 +236,10 @@ def test_name_that_is_a_uri_is_a_file_like_any_other(
     here.mkdir()
     monkeypatch.chdir(here)
     with pytest.raises(FixSettings, match="unable to open database file"):
-        schema.upgrade(connect(f"sqlite:///file:{file}?mode=rw&uri=true"))
+        upgrades.upgrade(connect(f"sqlite:///file:{file}?mode=rw&uri=true"))
     assert not file.exists()
     engine = connect(f"sqlite:///file:{file}?mode=rwc&uri=true")
-    schema.upgrade(engine)
+    upgrades.upgrade(engine)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     also = runs.lock(connect(f"sqlite:///{file}"), "one")
     with runs.lock(engine, "one"), pytest.raises(AlreadyRunning), also:
@@ -260,7 +261,7 @@ def test_looking_at_a_file_of_others_changes_no_byte(tmp_path: Path) -> None:
         theirs.execute("create table tasks (theirs)")
     before = file.read_bytes()
     with pytest.raises(SchemaMismatch):
-        schema.prepare(connect(f"sqlite:///{file}"))
+        prepare(connect(f"sqlite:///{file}"))
     assert file.read_bytes() == before
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, inspect, make_url, text
 from worlds import Account, api_settings, connect, item
 
-from inventory import database, schema
+from inventory import database, schema, upgrades
 from inventory.cli import main
 from inventory.errors import FixSettings
 from inventory.standin import StandIn
@@ -116,7 +116,7 @@ def test_reader_may_call_our_functions(owner: Engine, role: str, tmp_path: Path)
         "alter default privileges revoke execute on functions from public",
     )
     reader, call = as_role(owner, role), text("select * from connectors_at(now())")
-    schema.grant_reader(owner, role)
+    upgrades.grant_reader(owner, role)
     for upgraded in (False, True):
         if upgraded:
             upgrade_to_next_version(tmp_path)
@@ -126,8 +126,8 @@ def test_reader_may_call_our_functions(owner: Engine, role: str, tmp_path: Path)
 
 def test_reader_of_a_schema_that_is_named(postgres_url: str, owner: Engine, role: str) -> None:
     named = connect(postgres_url, "50% Of It")
-    schema.upgrade(named)
-    schema.grant_reader(named, role)
+    upgrades.upgrade(named)
+    upgrades.grant_reader(named, role)
     assert readable(as_role(owner, role, "50% Of It"), relations(named)) == relations(named)
     assert readable(as_role(owner, role), relations(owner)) == set()
 
@@ -140,10 +140,10 @@ import sys
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Column, Integer, Table
-from inventory import database, schema, settings
-from inventory.columns import Base
+from inventory import database, schema, settings, upgrades
+from inventory.models import METADATA
 
-Table("more", Base.metadata, Column("x", Integer))
+Table("more", METADATA, Column("x", Integer))
 schema.HEAD = "9999"
 config = Config()
 config.set_main_option("script_location", sys.argv[1])
@@ -167,7 +167,7 @@ def upgrade_to_next_version(folder: Path) -> None:
 
 
 def test_reader_reads_all_after_an_upgrade_too(owner: Engine, role: str, tmp_path: Path) -> None:
-    schema.grant_reader(owner, role)
+    upgrades.grant_reader(owner, role)
     upgrade_to_next_version(tmp_path)
     names = relations(owner)
     assert "more" in names
@@ -198,12 +198,12 @@ def test_role_that_is_not_there_is_named(owner: Engine) -> None:
 
 def test_right_that_this_user_may_not_give_is_missed(owner: Engine, role: str) -> None:
     """PostgreSQL only warns of it where the user has any right to the table."""
-    schema.grant_reader(owner, role)
+    upgrades.grant_reader(owner, role)
     other = f"other of {owner.url.database}"
     execute(owner, f'create role "{other}" login')
     try:
         with pytest.raises(FixSettings, match="run it as their owner"):
-            schema.grant_reader(as_role(owner, role), other)
+            upgrades.grant_reader(as_role(owner, role), other)
         assert readable(as_role(owner, other), relations(owner)) == set()
     finally:
         execute(owner, f'drop owned by "{other}"', f'drop role "{other}"')

@@ -23,7 +23,7 @@ from worlds import Account, everything, item, measured, rows
 
 from inventory import database
 from inventory.cli import main
-from inventory.models import Base
+from inventory.models import METADATA
 from inventory.standin import Answer, Request, StandIn
 
 Run = Callable[..., Result]
@@ -193,7 +193,7 @@ def json_cells(engine: Engine) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     with database.reading(engine) as connection:
         for table, names in zip(TABLES, JSON_CELLS, strict=True):
-            columns = Base.metadata.tables[table].c
+            columns = METADATA.tables[table].c
             texts = [cast(columns[name], Text) for name in names]
             for connector_id, *cells in connection.execute(select(columns.connector_id, *texts)):
                 found.setdefault(connector_id, []).extend(exactly(cell or "null") for cell in cells)

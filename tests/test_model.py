@@ -45,7 +45,7 @@ from worlds import (
 
 from inventory import database
 from inventory.errors import InventoryError
-from inventory.models import VERSIONED, Base
+from inventory.models import METADATA, VERSIONED
 from inventory.settings import RemovalSettings
 from inventory.standin import Answer, StandIn
 from inventory.sync import sync
@@ -288,7 +288,7 @@ class Model(RuleBasedStateMachine):
         self.worlds = {name: World(name) for name in ("one", "two")}
         self.ledger, self.clock = Ledger("one"), Calendar()
         with database.transaction(engine) as connection:
-            for table in reversed(Base.metadata.sorted_tables):
+            for table in reversed(METADATA.sorted_tables):
                 connection.execute(table.delete())
         self.held = contents(engine)
 

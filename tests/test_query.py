@@ -18,9 +18,9 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, text
 from worlds import Account, api_settings, connect, everything, item
 
-from inventory import database, query, schema
+from inventory import database, query, upgrades
 from inventory.cli import main
-from inventory.columns import Base
+from inventory.models import METADATA
 from inventory.standin import StandIn
 from inventory.sync import sync
 from inventory.views import VIEWS
@@ -303,7 +303,7 @@ def test_ctrl_c_ends_a_query_that_is_at_work(held: Engine) -> None:
 def test_query_that_was_refused_leaves_the_connection_as_it_was(empty_url: str) -> None:
     """In a pool, as the in-memory database's, it is used again."""
     engine = connect(empty_url)
-    schema.upgrade(engine)
+    upgrades.upgrade(engine)
     for _ in range(2):
         with pytest.raises(query.QueryRefused):
             query.ask(engine, "delete from warnings")
@@ -315,7 +315,7 @@ def test_query_that_was_refused_leaves_the_connection_as_it_was(empty_url: str) 
 
 def test_query_without_sql_lists_every_view_and_table(held: Engine) -> None:
     listed = json.loads(run("query", "--format", "json").stdout)
-    for kind, names in {"view": set(VIEWS), "table": set(Base.metadata.tables)}.items():
+    for kind, names in {"view": set(VIEWS), "table": set(METADATA.tables)}.items():
         assert {row["name"] for row in listed if row["kind"] == kind} == names
     assert all(row["comment"] for row in listed)
     assert run("query").stdout.splitlines()[0].split() == ["name", "kind", "comment"]

@@ -18,7 +18,7 @@ from worlds import KEY, SECRET, Account, connect, item, variables
 from inventory import database, refusals
 from inventory.cli import main
 from inventory.health import RULES
-from inventory.models import VERSIONED, Base
+from inventory.models import METADATA, VERSIONED
 from inventory.standin import StandIn
 from inventory.views import VIEWS
 from inventory.views.instants import QUESTIONS
@@ -166,7 +166,7 @@ def test_every_command_is_in_the_readme_and_no_other() -> None:
 def test_every_table_and_view_is_in_the_readme_and_no_other() -> None:
     section = README.partition("## The tables")[2].partition("A connector has one health")[0]
     shown = re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`.*?) \|", section, re.M)))
-    assert sorted(shown) == sorted([*Base.metadata.tables, *VIEWS])
+    assert sorted(shown) == sorted([*METADATA.tables, *VIEWS])
     functions = re.findall(r"`(\w+)\(t\)`", section)
     assert functions == [question.name for question in QUESTIONS]
 

@@ -24,7 +24,7 @@ from inventory.errors import (
     HostTrouble,
     TakenOver,
 )
-from inventory.merge import Moment
+from inventory.versions import Moment
 
 ONE, TWO = "account_one", "account_two"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -19,16 +19,16 @@ from conftest import new_database
 from sqlalchemy import Connection, Engine, inspect, make_url, text
 from worlds import Account, api_settings, connect, everything, item
 
-from inventory import database, runs, schema, views
-from inventory.columns import Base
+from inventory import database, runs, schema, upgrades, views
 from inventory.errors import FixSettings, InventoryError, LookAtIt, SchemaMismatch
+from inventory.models import METADATA
 from inventory.schema import HEAD, VERSION_TABLE, State
 from inventory.standin import StandIn
-from inventory.sync import sync
+from inventory.sync import prepare, sync
 
 ROOT = Path(__file__).parent.parent
 MIGRATIONS = ROOT / "migrations"
-TABLES = set(Base.metadata.tables)
+TABLES = set(METADATA.tables)
 VIEWS = set(views.VIEWS)
 
 only_postgresql = pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
@@ -103,14 +103,14 @@ def python(*arguments: str, url: str) -> subprocess.Popen[str]:
 def test_migrations_build_what_the_models_say(empty_url: str) -> None:
     engine = connect(empty_url)
     with database.rolled_back(engine) as connection:
-        Base.metadata.create_all(connection)
+        METADATA.create_all(connection)
         modelled = tables(connection)
-    schema.upgrade(engine)
+    upgrades.upgrade(engine)
     assert (set(modelled), set(shape(engine)["views"])) == (TABLES, VIEWS)
     with database.reading(engine) as connection:
         assert tables(connection) == modelled
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-        assert compare_metadata(context, Base.metadata) == []
+        assert compare_metadata(context, METADATA) == []
 
 
 def test_every_constraint_has_a_name_of_ours(engine: Engine) -> None:
@@ -153,15 +153,15 @@ def test_down_to_base_leaves_nothing_and_up_again_all(engine: Engine) -> None:
     alembic(engine, command.downgrade, "base")
     assert shape(engine) == {"tables": {}, "views": {}, "at": []}
     assert schema.state_of(engine) is State.EMPTY
-    schema.upgrade(engine)
+    upgrades.upgrade(engine)
     assert shape(engine) == built
 
 
 def test_upgrade_twice_is_harmless(engine: Engine) -> None:
     add_run(engine)
     before = shape(engine), everything(engine)
-    schema.upgrade(engine)
-    schema.prepare(engine)
+    upgrades.upgrade(engine)
+    prepare(engine)
     assert (shape(engine), everything(engine)) == before
 
 
@@ -172,7 +172,7 @@ def test_alembic_from_a_shell_builds_the_same(empty_url: str) -> None:
     by_hand = shape(engine)
     assert (set(by_hand["tables"]), by_hand["at"]) == (TABLES, [HEAD])
     alembic(engine, command.downgrade, "base")
-    schema.upgrade(engine)
+    upgrades.upgrade(engine)
     assert shape(engine) == by_hand
 
 
@@ -192,7 +192,7 @@ def upgrade():
 def test_half_a_revision_leaves_nothing(empty_url: str, tmp_path: Path, built: bool) -> None:
     engine = connect(empty_url)
     if built:
-        schema.upgrade(engine)
+        upgrades.upgrade(engine)
         add_run(engine)
     before = shape(engine), built and everything(engine)
     scripts = shutil.copytree(MIGRATIONS, tmp_path / "scripts")
@@ -261,7 +261,7 @@ def test_upgrade_from_the_first_revision_keeps_every_row(
     first = raw(engine)
     with pytest.raises(SchemaMismatch, match="db upgrade"):
         sync(engine, api_settings(api))
-    schema.upgrade(engine)
+    upgrades.upgrade(engine)
     # Columns that later revisions added at the end of a table.
     added = {"sync_runs": 2, "connectors_past": 1, "connector_status_past": 1, "sync_outcomes": 1}
     assert {
@@ -277,7 +277,7 @@ def test_view_of_somebody_else_is_not_taken_for_one_of_ours(engine: Engine) -> N
     alembic(engine, command.downgrade, "0002")
     execute(engine, "create view incidents as select 1 as theirs")
     with pytest.raises(SchemaMismatch, match="holds incidents, made by somebody else"):
-        schema.upgrade(engine)
+        upgrades.upgrade(engine)
     with database.reading(engine) as connection:
         assert connection.execute(text("select theirs from incidents")).all() == [(1,)]
 
@@ -285,10 +285,10 @@ def test_view_of_somebody_else_is_not_taken_for_one_of_ours(engine: Engine) -> N
 def test_view_that_others_have_made_on_ours_is_named(postgres_url: str) -> None:
     engine = connect(postgres_url)
     execute(engine, "create view their_report as select * from task_history")
-    schema.upgrade(engine)  # which has nothing to do
+    upgrades.upgrade(engine)  # which has nothing to do
     execute(engine, "drop view warning_history")
     with pytest.raises(FixSettings, match=r"view their_report depends on view task_history"):
-        schema.upgrade(engine)
+        upgrades.upgrade(engine)
 
 
 @pytest.mark.parametrize("look", ["current", "history", "check"])
@@ -303,21 +303,21 @@ def test_alembic_that_only_looks_changes_nothing(engine: Engine, look: str) -> N
 def test_database_of_another_encoding_is_refused(postgres_server: str) -> None:
     latin = new_database(postgres_server, "template0 encoding 'LATIN1' locale 'C'")
     with latin as url, pytest.raises(SchemaMismatch, match="LATIN1"):
-        schema.prepare(connect(url))
+        prepare(connect(url))
 
 
 def test_revision_that_nobody_knows_is_no_bug(engine: Engine) -> None:
     execute(engine, f"update {VERSION_TABLE} set version_num = '0000'")
     with pytest.raises(SchemaMismatch, match="0000"):
-        schema.upgrade(engine)
+        upgrades.upgrade(engine)
 
 
 UPGRADE = """
 import alembic.command
-from inventory import database, schema, settings
+from inventory import database, schema, settings, upgrades
 engine = database.connect(settings.database_settings())
 input("ready\\n")
-schema.upgrade(engine)
+upgrades.upgrade(engine)
 """
 
 
@@ -336,8 +336,8 @@ def test_upgrades_at_once_all_succeed(empty_url: str) -> None:
 def test_tables_of_another_version_are_refused(engine: Engine, revision: str, advice: str) -> None:
     execute(engine, f"update {VERSION_TABLE} set version_num = '{revision}'")
     before = shape(engine)
-    newer = [schema.upgrade] if revision > HEAD else []
-    for attempt in (schema.require_current, schema.prepare, *newer):
+    newer = [upgrades.upgrade] if revision > HEAD else []
+    for attempt in (schema.require_current, prepare, *newer):
         with pytest.raises(SchemaMismatch, match=advice) as refused:
             attempt(engine)
         assert refused.value.exit_code == 2
@@ -349,7 +349,7 @@ def test_what_others_have_made_is_refused_and_left_alone(empty_url: str, theirs:
     engine = connect(empty_url)
     execute(engine, f"create {theirs} as select 1 as theirs")
     before = shape(engine)
-    attempts = [schema.state_of, schema.require_current, schema.prepare, schema.upgrade]
+    attempts = [schema.state_of, schema.require_current, prepare, upgrades.upgrade]
     for attempt in (*attempts, lambda engine: alembic(engine, command.upgrade, "head")):
         with pytest.raises(SchemaMismatch, match="Name another database"):
             attempt(engine)
@@ -360,8 +360,8 @@ def test_what_others_have_made_is_refused_and_left_alone(empty_url: str, theirs:
 @pytest.mark.parametrize("name", ["inventory", "Weird-Name", "select", "50%", 'say "hi"'])
 def test_all_is_in_the_schema_that_is_named(empty_url: str, name: str) -> None:
     engine, public = connect(empty_url, name), connect(empty_url)
-    schema.upgrade(engine)
-    schema.upgrade(engine)
+    upgrades.upgrade(engine)
+    upgrades.upgrade(engine)
     with database.reading(public) as connection:
         look = inspect(connection)
         places = set(look.get_schema_names()) - {"information_schema"}
@@ -373,9 +373,9 @@ def test_all_is_in_the_schema_that_is_named(empty_url: str, name: str) -> None:
 @only_postgresql
 def test_two_schemas_of_one_database_do_not_know_each_other(empty_url: str) -> None:
     one, two = connect(empty_url, "one"), connect(empty_url, "two")
-    schema.upgrade(one)
+    upgrades.upgrade(one)
     assert schema.state_of(two) is State.EMPTY
-    schema.upgrade(two)
+    upgrades.upgrade(two)
     built = shape(two)
     assert shape(one) == built
     add_run(one)
@@ -413,6 +413,6 @@ def test_grants_on_views_survive_an_upgrade(postgres_url: str, reader: str) -> N
 
     before = granted()
     execute(engine, "drop view connector_history_mode")  # or there would be nothing to do
-    schema.upgrade(engine)
+    upgrades.upgrade(engine)
     assert len({view for view, *_ in before}) == 4
     assert granted() == before

@@ -24,7 +24,7 @@ from worlds import (
 
 from inventory import database
 from inventory.errors import FixSettings
-from inventory.models import Base
+from inventory.models import METADATA
 from inventory.standin import StandIn
 from inventory.sync import sync
 
@@ -151,7 +151,7 @@ def physical_rows(engine: Engine) -> dict[str, dict[str, Any]]:
             ids = connection.execute(text(f"select connector_id, {place} as place from {table}"))
             found[table] = {row.connector_id: row.place for row in ids}
             if database.is_sqlite(engine):
-                content = connection.execute(select(Base.metadata.tables[table]))
+                content = connection.execute(select(METADATA.tables[table]))
                 found[table] = {row.connector_id: tuple(row) for row in content}
     return found
 
@@ -173,7 +173,7 @@ def test_version_tells_the_bounds_of_its_change(
             text(
                 "select paused, valid_from, changed_after, valid_to "
                 "from connector_history order by valid_from"
-            ).columns(*(Base.metadata.tables["connectors_past"].c[name] for name in VERSION))
+            ).columns(*(METADATA.tables["connectors_past"].c[name] for name in VERSION))
         )
         assert [tuple(row) for row in history] == [
             (False, T0, None, T0 + 2 * DAY),

@@ -11,7 +11,7 @@ from reference import Ledger, tracked
 from sqlalchemy import Engine, select
 
 from inventory import database
-from inventory.models import VERSIONED, Base, Versioned
+from inventory.models import METADATA, VERSIONED, Versioned
 from inventory.settings import ApiSettings, DatabaseSettings, Secret
 from inventory.standin import StandIn
 from inventory.views import VIEWS
@@ -149,7 +149,7 @@ def measured(*words: str) -> tuple[int, str, float]:
 
 def rows(engine: Engine, table: str, *columns: str) -> list[tuple[Any, ...]]:
     """The rows of a table, sorted; all columns, or those that are named."""
-    of = Base.metadata.tables[table]
+    of = METADATA.tables[table]
     wanted = [of.c[name] for name in columns] or list(of.c)
     with database.reading(engine) as connection:
         return sorted(map(tuple, connection.execute(select(*wanted))), key=repr)
@@ -157,13 +157,13 @@ def rows(engine: Engine, table: str, *columns: str) -> list[tuple[Any, ...]]:
 
 def everything(engine: Engine, *, but: tuple[str, ...] = ()) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all tables, but those that are named."""
-    return {name: rows(engine, name) for name in Base.metadata.tables if name not in but}
+    return {name: rows(engine, name) for name in METADATA.tables if name not in but}
 
 
 # --- the tables beside the reference --------------------------------------------------------
 
 
-READABLE = {**Base.metadata.tables, **{of.history: VIEWS[of.history].table for of in VERSIONED}}
+READABLE = {**METADATA.tables, **{of.history: VIEWS[of.history].table for of in VERSIONED}}
 
 # Rows of tables and views, by name.
 Contents = dict[str, list[dict[str, Any]]]

@@ -15,10 +15,10 @@ def db() -> None:
 @frame.reported
 def upgrade() -> None:
     """Bring the tables to this version of the tool, or make them. Rows and grants are kept."""
-    from inventory import refusals, schema
+    from inventory import refusals, schema, upgrades
 
     engine = frame.engine()
-    schema.upgrade(engine)
+    upgrades.upgrade(engine)
     if not frame.is_quiet():
         click.echo(f"{refusals.describe(engine)} is at revision {schema.HEAD}.")
 
@@ -32,9 +32,9 @@ def grant_reader(role: str) -> None:
     What it gets is SELECT, and no more. The role must be there; the right to log in, a password
     and the like are whatever they are.
     """
-    from inventory import schema
+    from inventory import upgrades
     from inventory.output import printable
 
-    schema.grant_reader(frame.engine(), role)
+    upgrades.grant_reader(frame.engine(), role)
     if not frame.is_quiet():
         click.echo(f"{printable(role)} may read all tables and views.")

@@ -1,0 +1,174 @@
+"""The way to the tables of this version, and who may read them.
+
+An upgrade is one transaction: views dropped, tables altered, views made anew and their readers
+given back their rights. A revision that fails half-way leaves everything as it was.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.schema import CreateSchema
+
+from inventory import readers, schema, views
+from inventory.database import is_sqlite, transaction
+from inventory.errors import LookAtIt, SchemaMismatch
+from inventory.models import METADATA, VERSIONED
+from inventory.refusals import describe
+
+# Taken while a schema is upgraded, so that two first runs at once do not both build it.
+_UPGRADE_LOCK = 0x1_4E5E_7081
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the tables to HEAD and make the views anew. `alembic upgrade head` does the same.
+
+    Raises SchemaMismatch for tables of a newer version, or of somebody else.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
+    config.attributes["engine"] = engine
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise SchemaMismatch(
+            f"{describe(engine)} has tables that this tool cannot bring to its version: {error}."
+        ) from error
+
+
+def grant_reader(engine: Engine, role: str) -> None:
+    """Let a PostgreSQL role read all of ours, now and after upgrades.
+
+    Raises SchemaMismatch for tables of another version, and FixSettings where it cannot be done.
+    """
+    schema.require_current(engine)
+    with transaction(engine) as connection:
+        readers.grant(connection, role, _relations())
+
+
+def _relations() -> list[str]:
+    """All of ours that can be read; commands look at the version first."""
+    return [*METADATA.tables, *views.VIEWS, schema.VERSION_TABLE]
+
+
+def _migrations() -> Path:
+    """Find the revisions: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+# --- around the revisions -------------------------------------------------------------------
+
+
+class _Grant(NamedTuple):
+    """A right to a view, or to one column of it; grantee null = everybody."""
+
+    view: str
+    column: str | None
+    grantee: str | None
+    privilege: str
+    grantable: bool
+
+
+@contextmanager
+def rebuilding_views(connection: Connection, *, to: str | None) -> Iterator[None]:
+    """Alter tables inside, up or down to a revision: no view is in the way, and all come back.
+
+    At that revision already, nothing is touched: others may have made views on ours.
+
+    At any revision but HEAD the views are left out: their texts belong to HEAD. Raises
+    SchemaMismatch for tables of a newer version, or of somebody else.
+    """
+    _begin_upgrade(connection)
+    state = schema.state_in(connection)
+    schema.refuse_newer(connection.engine, state)
+    if schema.revision_of(connection) in views.ONLY_HISTORIES:
+        histories = {versioned.history for versioned in VERSIONED}
+        schema.refuse_others(connection, views.VIEWS.keys() - histories)
+    if schema.revision_of(connection) == to and views.are_there(connection):
+        yield
+        return
+    grants: list[_Grant] = []
+    marked: list[str] = []
+    if state is not schema.State.EMPTY:
+        grants = _grants(connection)
+        marked = readers.holders(connection, schema.VERSION_TABLE)
+        views.drop(connection)
+    yield
+    _refuse_strays(connection)
+    if schema.revision_of(connection) == schema.HEAD:
+        views.create(connection)
+        _give_back(connection, grants)
+        for role in marked:
+            readers.grant(connection, role, _relations())
+
+
+def _refuse_strays(connection: Connection) -> None:
+    """Find on SQLite what foreign keys, which were off meanwhile, would not have let through."""
+    if is_sqlite(connection):
+        strays = connection.execute(text("pragma foreign_key_check")).all()
+        if strays:
+            raise LookAtIt(
+                f"The upgrade left rows of {strays[0][0]} without what they refer to, and was "
+                "undone. Report it: this is a bug of this tool."
+            )
+
+
+def _begin_upgrade(connection: Connection) -> None:
+    """Take the lock, and on PostgreSQL make the schema, if one is named and missing."""
+    if is_sqlite(connection):
+        return  # `begin immediate` has locked the file
+    encoding = connection.scalar(text("show server_encoding"))
+    if encoding != "UTF8":
+        raise SchemaMismatch(
+            f"{describe(connection.engine)} is encoded in {encoding}, which cannot hold what the "
+            "API sends: name a database that is encoded in UTF8."
+        )
+    connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
+    wanted = connection.get_execution_options().get("schema")
+    if wanted is not None and not inspect(connection).has_schema(wanted):
+        connection.execute(CreateSchema(wanted))
+
+
+def _grants(connection: Connection) -> list[_Grant]:
+    if is_sqlite(connection):
+        return []
+    rows = connection.execute(
+        text(
+            """
+            with right_given as (
+                select c.oid, null as column_name, a.*
+                from pg_class c cross join lateral aclexplode(c.relacl) a
+                union all
+                select c.attrelid, c.attname, a.*
+                from pg_attribute c cross join lateral aclexplode(c.attacl) a
+            )
+            select c.relname, g.column_name, r.rolname, g.privilege_type, g.is_grantable
+            from right_given g
+            join pg_class c on c.oid = g.oid and c.relkind = 'v' and c.relowner <> g.grantee
+            join pg_namespace n on n.oid = c.relnamespace and n.nspname = current_schema()
+            left join pg_roles r on r.oid = g.grantee
+            """
+        )
+    )
+    return [_Grant(*row) for row in rows]
+
+
+def _give_back(connection: Connection, grants: list[_Grant]) -> None:
+    quote = connection.dialect.identifier_preparer.quote
+    names = {view.name for view in views.VIEWS.values()}
+    for grant in grants:
+        if grant.view in names:
+            column = f"({quote(grant.column)})" if grant.column else ""
+            grantee = quote(grant.grantee) if grant.grantee else "public"
+            option = " with grant option" if grant.grantable else ""
+            connection.exec_driver_sql(
+                f"grant {grant.privilege} {column} on {quote(grant.view)} to {grantee}{option}"
+            )
