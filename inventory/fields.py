@@ -6,10 +6,9 @@ the API never stops the inventory.
 
 import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -47,7 +46,7 @@ _NO_CHARACTER = re.compile(
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F][0-9a-fA-F]{2})"
 )
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
-_UNFIT: Any = object()
+UNFIT_CELL: Any = object()
 
 # A field's name and what is odd about it, never its value.
 Oddity = tuple[str, str]
@@ -78,7 +77,12 @@ def _number(text: str) -> Any:
     return number if abs(number.adjusted()) < MAX_EXPONENT else text
 
 
-decode: Callable[[Any], Any] = msgspec.json.Decoder(float_hook=_number).decode
+def decoder(of: Any = Any) -> Callable[[Any], Any]:
+    """Make what decodes JSON to a type."""
+    return msgspec.json.Decoder(of, float_hook=_number).decode
+
+
+decode = decoder()
 
 
 def json_text(value: Any) -> str | None:
@@ -89,54 +93,52 @@ def json_text(value: Any) -> str | None:
     return None if value is None else _encode(mask(value)).decode()
 
 
-def _text(value: Any) -> Any:
-    return value if isinstance(value, str) else _UNFIT
+def as_text(value: Any) -> Any:
+    return value if isinstance(value, str) else UNFIT_CELL
 
 
-def _title(value: Any) -> Any:
-    return value if isinstance(value, str) and len(value) <= MAX_TITLE else _UNFIT
+def as_title(value: Any) -> Any:
+    return value if isinstance(value, str) and len(value) <= MAX_TITLE else UNFIT_CELL
 
 
-def _integer(value: Any) -> Any:
+def as_integer(value: Any) -> Any:
     """Take an int, and what can only mean one: 360.0 and "360"."""
     if isinstance(value, str):
-        value = int(value) if _INTEGER.fullmatch(value) else _UNFIT
+        value = int(value) if _INTEGER.fullmatch(value) else UNFIT_CELL
     elif isinstance(value, Decimal):
-        value = int(value) if value.adjusted() < 19 and value == value.to_integral() else _UNFIT
+        value = int(value) if value.adjusted() < 19 and value == value.to_integral() else UNFIT_CELL
     fits = isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
-    return value if fits else _UNFIT
+    return value if fits else UNFIT_CELL
 
 
-def _boolean(value: Any) -> Any:
-    return value if isinstance(value, bool) else _UNFIT
+def as_boolean(value: Any) -> Any:
+    return value if isinstance(value, bool) else UNFIT_CELL
 
 
-def _instant(value: Any) -> Any:
-    # What is remembered must be short, and no time is longer.
-    return _utc(value) if isinstance(value, str) and len(value) < 50 else _UNFIT
-
-
-@lru_cache(maxsize=4096)
-def _utc(text: str) -> Any:
-    """Return an RFC 3339 time as the UTC text that both databases take and that sorts as time.
+def as_instant(value: Any) -> Any:
+    """Make an RFC 3339 time the UTC text that both databases take and that sorts as time.
 
     Fractions of 0, 3 and 6 digits have been seen, so the API's own text must never be compared.
     """
+    if not isinstance(value, str):
+        return UNFIT_CELL
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            return _UNFIT
-        return moment.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not UTC:
+            if moment.tzinfo is None:
+                return UNFIT_CELL
+            moment = moment.astimezone(UTC)
+        return moment.isoformat(" ", "microseconds")
     except (ValueError, OverflowError):
-        return _UNFIT
+        return UNFIT_CELL
 
 
-def _object(value: Any) -> Any:
-    return json_text(value) if isinstance(value, dict) else _UNFIT
+def as_object(value: Any) -> Any:
+    return json_text(value) if isinstance(value, dict) else UNFIT_CELL
 
 
 class Field(NamedTuple):
-    """One field of the API and its column. `fit` returns the cell, or _UNFIT."""
+    """One field of the API and its column. `fit` returns the cell, or UNFIT_CELL."""
 
     name: str
     column: str
@@ -148,28 +150,28 @@ def _fields(fit: Callable[[Any], Any], names: str) -> list[Field]:
 
 
 CONNECTOR_FIELDS = (
-    Field("schema", "schema_name", _text),
-    *_fields(_text, "group_id service connected_by daily_sync_time schedule_type"),
-    *_fields(_text, "data_delay_sensitivity private_link_id proxy_agent_id networking_method"),
-    *_fields(_text, "hybrid_deployment_agent_id local_processing_agent_id"),
-    *_fields(_integer, "service_version sync_frequency data_delay_threshold"),
-    *_fields(_boolean, "paused pause_after_trial"),
-    *_fields(_instant, "created_at"),
-    *_fields(_object, "schedule"),
+    Field("schema", "schema_name", as_text),
+    *_fields(as_text, "group_id service connected_by daily_sync_time schedule_type"),
+    *_fields(as_text, "data_delay_sensitivity private_link_id proxy_agent_id networking_method"),
+    *_fields(as_text, "hybrid_deployment_agent_id local_processing_agent_id"),
+    *_fields(as_integer, "service_version sync_frequency data_delay_threshold"),
+    *_fields(as_boolean, "paused pause_after_trial"),
+    *_fields(as_instant, "created_at"),
+    *_fields(as_object, "schedule"),
 )
 # Three-valued: absent or null means "not told", and what is stored stays.
-TOLD_FIELDS = (*_fields(_object, "config connect_card_config source_sync_details"),)
+TOLD_FIELDS = (*_fields(as_object, "config connect_card_config source_sync_details"),)
 STATUS_FIELDS = (
-    *_fields(_text, "setup_state sync_state update_state schema_status"),
-    *_fields(_boolean, "is_historical_sync"),
-    *_fields(_instant, "rescheduled_for"),
+    *_fields(as_text, "setup_state sync_state update_state schema_status"),
+    *_fields(as_boolean, "is_historical_sync"),
+    *_fields(as_instant, "rescheduled_for"),
 )
 # Of the item, not of its status; but they move with every sync, and belong with the narrow row.
-SYNC_TIMES = (*_fields(_instant, "succeeded_at failed_at"),)
-ALERT_FIELDS = (*_fields(_text, "code message"), Field("details", "details", json_text))
+SYNC_TIMES = (*_fields(as_instant, "succeeded_at failed_at"),)
+ALERT_FIELDS = (*_fields(as_text, "code message"), Field("details", "details", json_text))
 SETUP_TEST_FIELDS = (
-    Field("title", "title", _title),
-    *_fields(_text, "status message"),
+    Field("title", "title", as_title),
+    *_fields(as_text, "status message"),
     Field("details", "details", json_text),
 )
 
@@ -185,7 +187,7 @@ def _opened(value: Any) -> Any:
 class Fitted(NamedTuple):
     """An object's cells in the order of its fields, what found no column, and what was odd."""
 
-    cells: tuple[Any, ...]
+    cells: Sequence[Any]
     extra: dict[str, Any]
     oddities: list[Oddity]
 
@@ -200,7 +202,7 @@ def fit(
     for field in fields:
         value = values.pop(field.name, None)
         cell = None if value is None else field.fit(value)
-        if cell is _UNFIT:
+        if cell is UNFIT_CELL:
             cell, misfits[field.name] = None, _opened(value)
             oddities.append((field.name, UNFIT))
         elif cell is not None and field.name in states and cell not in states[field.name]:

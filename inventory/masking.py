@@ -5,6 +5,7 @@ that says secret never reaches a table, whatever the API sends.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 MASK = "******"
@@ -68,6 +69,7 @@ _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 
 
+@lru_cache(maxsize=10_000)  # an account has thousands of connectors, and some hundred names
 def is_secret_name(name: str) -> bool:
     """Say whether a field of this name may hold a secret: api_key, apiKey, API-Key, key1."""
     snake = _NO_WORD.sub("_", _HUMPS.sub("_", name).lower())

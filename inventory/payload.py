@@ -5,7 +5,7 @@ fingerprint is known is only counted as seen.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from functools import partial
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -27,12 +27,14 @@ from inventory.fields import (
     UNFIT,
     VOLATILE_CONFIG,
     Field,
+    Fitted,
     Oddity,
     decode,
     fit,
     json_text,
 )
-from inventory.items import ADVICE, LISTS, UNREADABLE, Item, cut, without_card
+from inventory.items import ADVICE, LISTS, UNREADABLE, Item, cut, glance, without_card
+from inventory.shapes import Shape
 
 # Told of every oddity: the section, the field, what is odd about it. Never a value.
 OnOddity = Callable[[str, str, str], None]
@@ -69,6 +71,11 @@ _encode = msgspec.json.encode
 
 # --- a section, read ------------------------------------------------------------------------
 
+_CONNECTOR = Shape(CONNECTOR_FIELDS + TOLD_FIELDS, KNOWN_STATES)
+_STATES = Shape(STATUS_FIELDS, KNOWN_STATES)
+_ALERTS = Shape(ALERT_FIELDS, closed=True)
+_SETUP_TESTS = Shape(SETUP_TEST_FIELDS, KNOWN_TEST_STATES, closed=True)
+
 
 class Reading(NamedTuple):
     """The cells of a section's rows, without the connector's id; None = it was not told."""
@@ -78,26 +85,49 @@ class Reading(NamedTuple):
 
 
 def _read_connector(item: Item) -> Reading:
-    values = _decoded(item.connector)
-    config = values.get("config")
-    volatile = None
-    if isinstance(config, dict):
-        volatile = {name: config.pop(name) for name in VOLATILE_CONFIG if name in config}
-    told = [values.get(field.name) is not None for field in TOLD_FIELDS]
-    fitted = fit(values, CONNECTOR_FIELDS + TOLD_FIELDS, KNOWN_STATES)
+    fields = item.connector
+    misfits = _misfits(fields, "status", "setup_tests")
+    usual = None if misfits else _CONNECTOR.decode(item.raw)
+    volatile = _split_off_volatile(usual.config) if usual else None
+    fitted = _CONNECTOR.lay_out(usual) if usual else None
+    if fitted is None:
+        values = _decoded(fields)
+        volatile = _split_off_volatile(values.get("config"))
+        told = [values.get(field.name) is not None for field in TOLD_FIELDS]
+        fitted = fit(values, CONNECTOR_FIELDS + TOLD_FIELDS, KNOWN_STATES)
+    else:
+        told = [cell is not None for cell in fitted.cells[-len(TOLD_FIELDS) :]]
+        fitted.extra.update(_decoded(fields, but=_CONNECTOR.names))
     row = (*fitted.cells, *told, json_text(volatile or None), json_text(fitted.extra or None))
-    return Reading([row], fitted.oddities + _misfits(item.connector, "status", "setup_tests"))
+    return Reading([row], fitted.oddities + misfits)
+
+
+def _split_off_volatile(config: Any) -> dict[str, Any] | None:
+    if not isinstance(config, dict):
+        return None
+    return {name: config.pop(name) for name in VOLATILE_CONFIG if name in config}
 
 
 def _read_status(item: Item) -> Reading:
-    states = fit(_decoded(item.status), STATUS_FIELDS, KNOWN_STATES)
+    misfits = _misfits(item.status, "warnings", "tasks")
+    states = None if misfits else _read_states(item)
+    if states is None:
+        states = fit(_decoded(item.status), STATUS_FIELDS, KNOWN_STATES)
     times = fit(_decoded(item.sync_times), SYNC_TIMES, {})
     succeeded_at, failed_at = times.cells
     last_sync_failed = failed_at is not None and (succeeded_at is None or failed_at >= succeeded_at)
     extra = json_text(states.extra | times.extra or None)
     row = (*states.cells, *times.cells, last_sync_failed, extra)
-    misfits = _misfits(item.status, "warnings", "tasks")
     return Reading([row], states.oddities + times.oddities + misfits)
+
+
+def _read_states(item: Item) -> Fitted | None:
+    """Read the states, where they are of the usual shape."""
+    usual = _STATES.decode(item.raw_status)
+    fitted = _STATES.lay_out(usual) if usual else None
+    if fitted is not None:
+        fitted.extra.update(_decoded(item.status, but=_STATES.names))
+    return fitted
 
 
 def _misfits(fields: dict[str, Raw], *names: str) -> list[Oddity]:
@@ -107,12 +137,14 @@ def _misfits(fields: dict[str, Raw], *names: str) -> list[Oddity]:
 
 def _read_list(item: Item, name: str, read: Callable[[Raw], Reading]) -> Reading:
     raw = item.lists[name]
-    return Reading(None, []) if raw is None else read(raw)
+    if raw is None:
+        return Reading(None, [])
+    return Reading([], []) if bytes(raw) == b"[]" else read(raw)
 
 
 def _read_alerts(raw: Raw) -> Reading:
     """Read warnings or tasks. Their order means nothing, so equal ones are only counted."""
-    contents, oddities = _read_elements(raw, ALERT_FIELDS, {})
+    contents, oddities = _read_elements(raw, _ALERTS, ALERT_FIELDS, {})
     equals: Counter[str] = Counter()
     rows: list[Row] = []
     for content in contents:
@@ -124,7 +156,7 @@ def _read_alerts(raw: Raw) -> Reading:
 
 def _read_setup_tests(raw: Raw) -> Reading:
     """Read setup tests. Those of one title are sorted, so that a new order is no change."""
-    contents, oddities = _read_elements(raw, SETUP_TEST_FIELDS, KNOWN_TEST_STATES)
+    contents, oddities = _read_elements(raw, _SETUP_TESTS, SETUP_TEST_FIELDS, KNOWN_TEST_STATES)
     equals: Counter[str] = Counter()
     rows: list[Row] = []
     for title, *content in sorted(contents, key=_encode):
@@ -134,11 +166,17 @@ def _read_setup_tests(raw: Raw) -> Reading:
 
 
 def _read_elements(
-    raw: Raw, fields: tuple[Field, ...], states: Mapping[str, frozenset[str]]
+    raw: Raw, shape: Shape, fields: tuple[Field, ...], states: Mapping[str, frozenset[str]]
 ) -> tuple[list[Row], list[Oddity]]:
     """Return the cells and extra of each element. One that is no object is all extra."""
     rows: list[Row] = []
     oddities: list[Oddity] = []
+    usual = shape.lay_out_all(raw)
+    if usual is not None:
+        for fitted in usual:
+            rows.append((*fitted.cells, None))
+            oddities += fitted.oddities
+        return rows, oddities
     for element in decode(raw):
         if isinstance(element, dict):
             fitted = fit(element, fields, states)
@@ -150,8 +188,8 @@ def _read_elements(
     return rows, oddities
 
 
-def _decoded(fields: dict[str, Raw]) -> dict[str, Any]:
-    return {name: decode(raw) for name, raw in fields.items()}
+def _decoded(fields: dict[str, Raw], but: Set[str] = frozenset()) -> dict[str, Any]:
+    return {name: decode(raw) for name, raw in fields.items() if name not in but}
 
 
 _READERS: dict[str, Callable[[Item], Reading]] = {
@@ -195,42 +233,57 @@ class Reader:
 
         Raises PayloadUnusable for an item without a usable id, or one that no parser can read.
         """
-        items = [cut(raw) for raw in page]
+        connector_ids: list[str] = []
+        last: dict[str, tuple[bytes, Item | None]] = {}
+        for raw in page:
+            connector_id, of_whole, item = self._looked_at(raw)
+            connector_ids.append(connector_id)
+            last[connector_id] = of_whole, item
         rows: dict[str, list[Row]] = {section: [] for section in SECTIONS}
-        for item in {item.connector_id: item for item in items}.values():
-            try:
-                odd = self._read_item(item, rows)
-            except UNREADABLE as error:
-                raise PayloadUnusable(
-                    f"What the API says of connector {item.connector_id} cannot be read: "
-                    f"{type(error).__name__}. {ADVICE}"
-                ) from None
-            self._odd.pop(item.connector_id, None)
+        for connector_id, (of_whole, item) in last.items():
+            if item is None:
+                odd = fingerprints.oddities_in(self._known[connector_id])
+            else:
+                odd = self._read_item(item, of_whole, rows)
             if odd:
-                self._odd[item.connector_id] = odd
-        return Batch([item.connector_id for item in items], rows)
+                self._odd[connector_id] = odd
+            elif self._odd:
+                self._odd.pop(connector_id, None)
+        return Batch(connector_ids, rows)
 
-    def _read_item(self, item: Item, rows: dict[str, list[Row]]) -> int:
+    def _looked_at(self, raw: Raw) -> tuple[str, bytes, Item | None]:
+        """Return an item's id and its fingerprint, and its sections unless it is known."""
+        connector_id, said = glance(raw)
+        of_whole = fingerprints.whole(said)
+        if fingerprints.knows(self._known.get(connector_id, b""), of_whole):
+            return connector_id, of_whole, None
+        return connector_id, of_whole, cut(raw)
+
+    def _read_item(self, item: Item, of_whole: bytes, rows: dict[str, list[Row]]) -> int:
         """Add rows for the sections that are not known; return the count of oddities in all."""
+        try:
+            return self._read_sections(item, of_whole, rows)
+        except UNREADABLE as error:
+            raise PayloadUnusable(
+                f"What the API says of connector {item.connector_id} cannot be read: "
+                f"{type(error).__name__}. {ADVICE}"
+            ) from None
+
+    def _read_sections(self, item: Item, of_whole: bytes, rows: dict[str, list[Row]]) -> int:
         stored = fingerprints.stored(self._known.get(item.connector_id, b""))
         digests = fingerprints.digests(item)
-        counts = [count for _, count in stored]
-        fresh = [digest != known for digest, (known, _) in zip(digests, stored, strict=True)]
-        if not any(fresh):
-            return sum(counts)
+        counts = list(stored.oddities)
         item = without_card(item) if item.card else item
-        fresh[_STATUS] = True  # the narrow row carries the fingerprints of all sections
-        told = dict.fromkeys(SECTIONS, False)
+        told = dict.fromkeys(LISTS, False)
         for n, section in enumerate(SECTIONS):
-            if fresh[n]:
+            # The narrow row carries the fingerprints of all sections.
+            if n == _STATUS or digests[n] != stored.digests[n]:
                 reading = _READERS[section](item)
-                told[section] = reading.rows is not None
                 rows[section] += [(item.connector_id, *cells) for cells in reading.rows or ()]
+                told[section] = reading.rows is not None
                 counts[n] = len(reading.oddities)
                 for field, what in reading.oddities:
                     self._on_oddity(section, field, what)
-        rows["connector_status"][-1] += (
-            *(told[name] for name in LISTS),
-            fingerprints.joined(digests, counts),
-        )
+        joined = fingerprints.joined(of_whole, digests, counts)
+        rows["connector_status"][-1] += (*(told[name] for name in LISTS), joined)
         return sum(counts)
