@@ -178,7 +178,8 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
         def _send(self, answer: Answer) -> None:
             headers = {"Content-Type": "application/json;charset=utf-8"} | answer.headers
             body = answer.body
-            if "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 1000:
+            takes_gzip = "gzip" in self.headers.get("Accept-Encoding", "")
+            if takes_gzip and len(body) > 1000 and "Content-Encoding" not in headers:
                 body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
             self.send_response(answer.status)
             for name, text in headers.items():

@@ -161,8 +161,10 @@ def test_key_for_localhost_is_not_shown_to_a_proxy(
 
 
 def test_gzip_body_is_decoded(api: StandIn, client: Client) -> None:
-    api.intercept = always(Answer(200, gzip.compress(page("a").body), {"Content-Encoding": "gzip"}))
-    assert walk(client) == [["a"]]
+    ids = [f"connector_{number}" for number in range(1000)]
+    body = gzip.compress(page(*ids).body)
+    api.intercept = always(Answer(200, body, {"Content-Encoding": "gzip"}))
+    assert walk(client) == [ids]
 
 
 # --- the endpoint ---------------------------------------------------------------------------
