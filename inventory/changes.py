@@ -12,11 +12,11 @@ from sqlalchemy import (
     literal,
     select,
     union,
-    union_all,
 )
 
+from inventory.merge import Written
 from inventory.models import CONNECTORS, VERSIONED
-from inventory.staging import STAGED, STAGED_REMOVALS
+from inventory.staging import STAGED
 from inventory.versions import NOW, Moment
 
 KINDS = ("added", "changed", "removed", "returned")
@@ -30,35 +30,62 @@ class Change(NamedTuple):
     tables: list[str]
 
 
-def count(connection: Connection, moment: Moment) -> dict[str, int]:
+def count(connection: Connection, moment: Moment, written: Written) -> dict[str, int]:
     """Count the connectors that the merge added, changed, removed and found returned."""
-    counts = connection.execute(_COUNTS, moment.parameters)
-    return dict.fromkeys(KINDS, 0) | {row.kind: row.connectors for row in counts}
+    counts = dict.fromkeys(KINDS, 0)
+    touched = _touched(written)
+    if touched is None:
+        return counts
+    if _all_are_new(connection, written):
+        return counts | {"added": written.of(CONNECTORS).opened}
+    kinds = (
+        select(_kind().label("kind"))
+        .where(CONNECTORS.current.c.connector_id.in_(select(touched.c.connector_id)))
+        .subquery("kinds")
+    )
+    by_kind = select(kinds.c.kind, func.count().label("connectors")).group_by(kinds.c.kind)
+    found = connection.execute(by_kind, moment.parameters)
+    return counts | {row.kind: row.connectors for row in found}
 
 
-def listed(connection: Connection, moment: Moment) -> list[Change]:
+def listed(connection: Connection, moment: Moment, written: Written) -> list[Change]:
     """List the connectors that the merge touched, by id."""
+    touched = _touched(written)
+    if touched is None:
+        return []
+    changes = (
+        select(touched.c.connector_id, _kind(), touched.c.changed_table)
+        .join(CONNECTORS.current, CONNECTORS.current.c.connector_id == touched.c.connector_id)
+        .order_by(touched.c.connector_id, touched.c.changed_table)
+    )
     found: dict[str, Change] = {}
-    for connector_id, kind, table in connection.execute(_CHANGES, moment.parameters):
+    for connector_id, kind, table in connection.execute(changes, moment.parameters):
         found.setdefault(connector_id, Change(connector_id, kind, [])).tables.append(table)
     return list(found.values())
 
 
-def _touched() -> Subquery:
-    """One row per connector and table in which a version began or ended now."""
-    concerned = union_all(
-        select(STAGED["connector_status"].c.connector_id), select(STAGED_REMOVALS.c.connector_id)
-    )
+def _all_are_new(connection: Connection, written: Written) -> bool:
+    """Say whether it need not be asked how each was touched: as after the first run of all."""
+    if any(rows.closed or rows.revised for rows in written.tables.values()):
+        return False
+    staged = select(func.count()).select_from(STAGED["connector_status"])
+    return connection.scalar(staged) == written.of(CONNECTORS).opened
+
+
+def _touched(written: Written) -> Subquery | None:
+    """One row per connector and table in which a version began or ended now; None = there is none.
+
+    Only what was written to is looked through: no index tells which versions began when.
+    """
     sides = []
     for versioned in VERSIONED:
         table = literal(versioned.current.name).label("changed_table")
-        for side, instant in ((versioned.current, "valid_from"), (versioned.past, "valid_to")):
-            sides.append(
-                select(side.c.connector_id, table).where(
-                    side.c[instant] == NOW, side.c.connector_id.in_(concerned)
-                )
-            )
-    return union(*sides).subquery("touched")
+        current, past, rows = versioned.current.c, versioned.past.c, written.of(versioned)
+        if rows.revised or rows.opened:
+            sides.append(select(current.connector_id, table).where(current.valid_from == NOW))
+        if rows.closed:
+            sides.append(select(past.connector_id, table).where(past.valid_to == NOW))
+    return union(*sides).subquery("touched") if sides else None
 
 
 def _kind() -> ColumnElement[str]:
@@ -71,17 +98,3 @@ def _kind() -> ColumnElement[str]:
         (and_(connector.valid_from == NOW, ~ended), "returned"),
         else_="changed",
     )
-
-
-_touched_rows = _touched()
-_CHANGES = (
-    select(_touched_rows.c.connector_id, _kind(), _touched_rows.c.changed_table)
-    .join(CONNECTORS.current, CONNECTORS.current.c.connector_id == _touched_rows.c.connector_id)
-    .order_by(_touched_rows.c.connector_id, _touched_rows.c.changed_table)
-)
-_kinds = (
-    select(_kind().label("kind"))
-    .where(CONNECTORS.current.c.connector_id.in_(select(_touched_rows.c.connector_id)))
-    .subquery("kinds")
-)
-_COUNTS = select(_kinds.c.kind, func.count().label("connectors")).group_by(_kinds.c.kind)

@@ -3,16 +3,16 @@
 For each versioned table, in this order: *close* (copy what is superseded, vanished or removed into
 the past), *revise* (rewrite what changed, as the open version), *drop* (what is gone), *move*
 (columns without history), *open* (what is new). Ends of syncs are added around that. Rows that did
-not change are not touched. All of it happens in the caller's transaction, at one instant.
+not change are not touched, and of tables for which nothing is staged no row is looked at. All of it
+happens in the caller's transaction, at one instant.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Connection,
     Delete,
     Executable,
@@ -29,7 +29,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    union_all,
     update,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -40,8 +39,26 @@ from inventory.dialects import DIALECTS
 from inventory.health import late_at
 from inventory.items import LISTS
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, SYNC_OUTCOMES, VERSIONED, Versioned
-from inventory.staging import STAGED, STAGED_REMOVALS
+from inventory.staging import STAGED, STAGED_REMOVALS, Staged
 from inventory.versions import ACCOUNT, BEFORE, NOW, RUN, Moment
+
+
+class Rows(NamedTuple):
+    """How many rows of a versioned table a merge has closed, revised and opened."""
+
+    closed: int = 0
+    revised: int = 0
+    opened: int = 0
+
+
+class Written(NamedTuple):
+    """What a merge has written, by current table; those that are not in it were not touched."""
+
+    tables: dict[str, Rows]
+
+    def of(self, versioned: Versioned) -> Rows:
+        return self.tables.get(versioned.current.name, Rows())
+
 
 # Columns that the API may leave untold, each with the flag that says it was told.
 _TOLD = {
@@ -52,10 +69,47 @@ _TOLD = {
 }
 
 
-def merge(connection: Connection, moment: Moment) -> None:
+def merge(connection: Connection, moment: Moment, staged: Staged) -> Written:
     """Merge what is staged, in the caller's transaction, which the caller commits or rolls back."""
-    for statement in _MERGE:
-        connection.execute(statement, moment.parameters)
+
+    def run(statement: Executable) -> int:
+        """Return how many rows it has written."""
+        options = {"preserve_rowcount": True}
+        result = connection.execute(statement, moment.parameters, execution_options=options)
+        return result.rowcount
+
+    run(_next_success())
+    written = Written(
+        {
+            versioned.current.name: _merge_table(versioned, staged, run)
+            for versioned in VERSIONED
+            if staged.removals or versioned.current.name in staged.tables
+        }
+    )
+    if written.of(CONNECTOR_STATUS).opened:
+        run(_outcome("succeeded", "succeeded_at", _new()))
+    run(_outcome("failed", "failed_at"))
+    return written
+
+
+def _merge_table(versioned: Versioned, staged: Staged, run: Callable[[Executable], int]) -> Rows:
+    closed = gone = revised = opened = 0
+    is_staged = versioned.current.name in staged.tables
+    if is_staged:
+        closed = run(_superseded(versioned))
+    if is_staged and versioned.current.name in LISTS:
+        gone = run(_vanished(versioned))
+    if staged.removals:
+        gone += run(_removed(versioned))
+    if closed or (is_staged and versioned is CONNECTORS):  # some may return as they were
+        revised = run(_revise(versioned))
+    if gone:
+        run(_mark_removed() if versioned is CONNECTORS else _drop(versioned))
+    if is_staged and versioned.moving:
+        run(_move(versioned))
+    if is_staged:
+        opened = run(_open(versioned))
+    return Rows(closed + gone, revised, opened)
 
 
 class _LateAt(ColumnElement[datetime]):
@@ -171,15 +225,8 @@ def _revise(versioned: Versioned) -> Update:
 def _drop(versioned: Versioned) -> Delete:
     """Rows whose version now stands in the past: `revise` has given the others a new one."""
     current, past = versioned.current.c, versioned.past.c
-    concerned: Select[Any] | CompoundSelect[Any] = select(STAGED_REMOVALS.c.connector_id)
-    if versioned.current.name in LISTS:
-        status = STAGED["connector_status"].c
-        told = select(status.connector_id).where(status[f"{versioned.current.name}_told"])
-        concerned = union_all(concerned, told)
     same_version = (past[name] == current[name] for name in (*versioned.key, "valid_from"))
-    return delete(versioned.current).where(
-        current.connector_id.in_(concerned), exists().where(*same_version)
-    )
+    return delete(versioned.current).where(exists().where(*same_version, past.valid_to == NOW))
 
 
 def _move(versioned: Versioned) -> Update:
@@ -279,23 +326,3 @@ def _new() -> ColumnElement[bool]:
         status.connector_id == staged.connector_id,
         status.valid_from == NOW,
     )
-
-
-def _statements(versioned: Versioned) -> Iterator[Executable]:
-    yield _superseded(versioned)
-    if versioned.current.name in LISTS:
-        yield _vanished(versioned)
-    yield _removed(versioned)
-    yield _revise(versioned)
-    yield _mark_removed() if versioned is CONNECTORS else _drop(versioned)
-    if versioned.moving:
-        yield _move(versioned)
-    yield _open(versioned)
-
-
-_MERGE = (
-    _next_success(),
-    *(statement for versioned in VERSIONED for statement in _statements(versioned)),
-    _outcome("succeeded", "succeeded_at", _new()),
-    _outcome("failed", "failed_at"),
-)

@@ -65,6 +65,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 SECTIONS = tuple(COLUMNS)
 _STATUS = SECTIONS.index("connector_status")
+_TOLD_AT = {name: COLUMNS["connector_status"].index(f"{name}_told") for name in LISTS}
 
 _encode = msgspec.json.encode
 
@@ -205,10 +206,14 @@ _READERS: dict[str, Callable[[Item], Reading]] = {
 
 
 class Batch(NamedTuple):
-    """What a page comes to: the ids in it as they stood, and rows for what was not known."""
+    """What a page comes to: the ids in it as they stood, and rows for what was not known.
+
+    `told` are the lists that are not as they were: also one that was emptied, and has no rows.
+    """
 
     connector_ids: list[str]
     rows: dict[str, list[Row]]
+    told: Set[str]
 
 
 class Reader:
@@ -249,7 +254,9 @@ class Reader:
                 self._odd[connector_id] = odd
             elif self._odd:
                 self._odd.pop(connector_id, None)
-        return Batch(connector_ids, rows)
+        narrow = rows["connector_status"]
+        told = {name for name, at in _TOLD_AT.items() if any(row[at] for row in narrow)}
+        return Batch(connector_ids, rows, told)
 
     def _looked_at(self, raw: Raw) -> tuple[str, bytes, Item | None]:
         """Return an item's id and its fingerprint, and its sections unless it is known."""

@@ -53,7 +53,7 @@ class Snapshot:
 
     @property
     def changes_nothing(self) -> bool:
-        return not self.spool.has_rows and not self.removals
+        return not self.spool.tables and not self.removals
 
     @property
     def list_moved(self) -> bool:

@@ -35,6 +35,7 @@ class Spool:
         self._chunks: dict[str, list[_Chunk]] = {table: [] for table in SECTIONS}
         self._page_of: dict[str, int] = {}
         self._replaced: defaultdict[int, set[str]] = defaultdict(set)
+        self._told: set[str] = set()
         self._pages = 0
 
     @property
@@ -43,8 +44,9 @@ class Spool:
         return self._page_of.keys()
 
     @property
-    def has_rows(self) -> bool:
-        return any(self._chunks.values())
+    def tables(self) -> Set[str]:
+        """Those of which anything was told that was not known: none, where nothing has changed."""
+        return self._told | {table for table, chunks in self._chunks.items() if chunks}
 
     def __len__(self) -> int:
         return len(self._page_of)
@@ -58,6 +60,7 @@ class Spool:
                 if earlier != self._pages:  # within a page the reader has seen to it
                     self._replaced[earlier].add(connector_id)
             self._page_of[connector_id] = self._pages
+        self._told |= batch.told
         for table, rows in batch.rows.items():
             if rows:
                 start, chunk = self._file.tell(), _encode(rows)

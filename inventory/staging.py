@@ -1,12 +1,13 @@
 """What a walk has spooled, in temporary tables: there the merge compares it with what is held."""
 
-from typing import Any
+from collections.abc import Iterator, Set
+from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, Column, Connection, MetaData, Table, Text, text
+from sqlalchemy import Boolean, Column, Connection, MetaData, Table, Text
 
 from inventory.database import fill, is_sqlite
 from inventory.models import VERSIONED
-from inventory.payload import COLUMNS
+from inventory.payload import COLUMNS, SECTIONS, Row
 from inventory.spool import Spool
 
 _metadata = MetaData()
@@ -33,21 +34,36 @@ STAGED_REMOVALS = _temporary(
 )
 
 
-def stage(connection: Connection, spool: Spool, removals: dict[str, str]) -> None:
+class Staged(NamedTuple):
+    """What there is to merge: the tables of which something is staged, and whether any is removed.
+
+    Tables that are not among them have no rows to compare with, and no temporary table either.
+    """
+
+    tables: Set[str]
+    removals: bool
+
+
+def stage(connection: Connection, spool: Spool, removals: dict[str, str]) -> Staged:
     """Put a walk's rows and removals (connector id to reason) into temporary tables.
 
     They live in this transaction only.
     """
-    for name, table in STAGED.items():
+    filled: dict[Table, Iterator[Row]] = {
+        STAGED[name]: spool.rows(name) for name in SECTIONS if name in spool.tables
+    }
+    # By these every table is entered.
+    filled.setdefault(STAGED["connector_status"], iter(()))
+    filled[STAGED_REMOVALS] = iter(removals.items())
+    for table, rows in filled.items():
         _create(connection, table)
-        fill(connection, table, spool.rows(name))
-    _create(connection, STAGED_REMOVALS)
-    fill(connection, STAGED_REMOVALS, removals.items())
+        fill(connection, table, rows)
     if not is_sqlite(connection):
         # Without it the planner takes a table that has just been made for a small one.
-        connection.execute(text("set local default_statistics_target = 1"))
-        for table in (*STAGED.values(), STAGED_REMOVALS):
-            connection.exec_driver_sql(f"analyze {table.name} (connector_id)")
+        connection.exec_driver_sql("set local default_statistics_target = 1")
+        listed = ", ".join(f"{table.name} (connector_id)" for table in filled)
+        connection.exec_driver_sql(f"analyze {listed}")
+    return Staged(spool.tables, bool(removals))
 
 
 def _create(connection: Connection, table: Table) -> None:

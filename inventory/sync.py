@@ -197,16 +197,10 @@ def _previewed(
         )
     )
     moment = runs.begin_merge(connection, 0, account_id, previous, database.now)
-    facts = _merged(connection, moment, snapshot) | traffic
-    listed = [] if snapshot.changes_nothing else _listed(connection, moment)
+    listed: list[Change] = []
+    facts = _merged(connection, moment, snapshot, listed) | traffic
     runs.finish(connection, moment, database.now, **facts)
     return runs.get(connection, 0) | {"run_id": None, "status": "dry_run"}, listed
-
-
-def _listed(connection: Connection, moment: Moment) -> "list[Change]":
-    from inventory import changes
-
-    return changes.listed(connection, moment)
 
 
 def _check_account(name: str | None) -> None:
@@ -231,11 +225,19 @@ def _held(engine: Engine, connection: Connection, account_id: str) -> Held:
             wanted = select(connector.connector_id, connector.group_id).where(*live)
             return {row.connector_id: row.group_id for row in another.execute(wanted)}
 
-    return Held({row.connector_id: row.fingerprints for row in fingerprints}, groups)
+    return Held({connector_id: known for connector_id, known in fingerprints}, groups)
 
 
-def _merged(connection: Connection, moment: Moment, snapshot: Snapshot) -> RunRow:
-    """Merge a snapshot, and return what is to be said of it in the log."""
+def _merged(
+    connection: Connection,
+    moment: Moment,
+    snapshot: Snapshot,
+    listed: "list[Change] | None" = None,
+) -> RunRow:
+    """Merge a snapshot, and return what is to be said of it in the log.
+
+    Every change is added to `listed`, if that is given.
+    """
     facts: RunRow = {
         "status": "succeeded",
         "connectors_seen": len(snapshot.spool),
@@ -254,10 +256,13 @@ def _merged(connection: Connection, moment: Moment, snapshot: Snapshot) -> RunRo
         return facts
     from inventory import changes, merge, staging  # most runs by far find nothing new
 
-    staging.stage(connection, snapshot.spool, snapshot.removals)
-    _refuse_those_of_others(connection, moment.account_id)
-    merge.merge(connection, moment)
-    return facts | changes.count(connection, moment)
+    staged = staging.stage(connection, snapshot.spool, snapshot.removals)
+    if "connectors" in staged.tables:  # none but those that are held for this account so far
+        _refuse_those_of_others(connection, moment.account_id)
+    written = merge.merge(connection, moment, staged)
+    if listed is not None:
+        listed += changes.listed(connection, moment, written)
+    return facts | changes.count(connection, moment, written)
 
 
 def _refuse_those_of_others(connection: Connection, account_id: str) -> None:

@@ -25,6 +25,8 @@ from inventory.columns import Json, UtcDateTime
 from inventory.errors import InventoryError
 from inventory.models import VERSIONED
 from inventory.payload import COLUMNS, SECTIONS, Batch, Reader
+from inventory.spool import Spool
+from inventory.versions import Moment
 
 Item = dict[str, Any]
 FEW = settings.default.max_examples // 10  # for examples that take ten times as long
@@ -336,15 +338,15 @@ def test_both_databases_hold_what_was_read(engines, listed):
     batch = read(page_of(*(item | {"id": f"c{number}"} for number, item in enumerate(listed))))
     wanted = expected(batch)
     for engine in engines:
-        with closing(staging.Spool()) as spool, database.rolled_back(engine) as connection:
+        with closing(Spool()) as spool, database.rolled_back(engine) as connection:
             spool.add(batch)
             run_id = runs.start(connection, "account_one", lambda _: T0)
-            staging.stage(connection, spool, {})
-            merge.merge(connection, merge.Moment("account_one", run_id, T0, None))
+            staged = staging.stage(connection, spool, {})
+            merge.merge(connection, Moment("account_one", run_id, T0, None), staged)
             assert stored(connection) == wanted
-            later = merge.Moment("account_one", run_id, T0 + timedelta(days=1), T0)
-            merge.merge(connection, later)  # the same again, which must change nothing
-            assert set(changes.count(connection, later).values()) == {0}
+            later = Moment("account_one", run_id, T0 + timedelta(days=1), T0)
+            written = merge.merge(connection, later, staged)  # the same again: changes nothing
+            assert set(changes.count(connection, later, written).values()) == {0}
 
 
 Tables = dict[str, dict[tuple[Any, ...], Item]]

@@ -41,7 +41,7 @@ def read(*page: Any, known: dict[str, bytes] | None = None) -> Read:
     """Read a page of items, each given as an object or as its bytes."""
     oddities: list[tuple[str, str, str]] = []
     reader = payload.Reader(known=known or {}, on_oddity=lambda *odd: oddities.append(odd))
-    ids, cells = reader.read(Raw(it if type(it) is bytes else encode(it)) for it in page)
+    ids, cells, _ = reader.read(Raw(it if type(it) is bytes else encode(it)) for it in page)
     rows = {s: [dict(zip(COLUMNS[s], row, strict=True)) for row in cells[s]] for s in SECTIONS}
     prints = {row["connector_id"]: row.pop("fingerprints") for row in rows["connector_status"]}
     return Read(rows, oddities, reader.anomalies, ids, prints)
