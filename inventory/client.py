@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
@@ -34,6 +35,7 @@ from inventory.answers import (
 )
 from inventory.errors import AccessRefused, ApiUnavailable, FixSettings, PayloadUnusable
 from inventory.settings import ApiSettings
+from inventory.underway import UnderWay
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -106,19 +108,19 @@ class Client:
     def pages(self) -> Iterator[list[Raw]]:
         """Walk the list from its first page to its last; yield the items of each page, undecoded.
 
+        While the caller works on a page, the next one is on its way.
         A walk is never resumed: the cursor may be an offset into a list that has moved since.
         Raises ApiUnavailable, AccessRefused, FixSettings or PayloadUnusable; a walk that raised
         has told nothing.
         """
-        cursor: str | None = None
         used: set[str] = set()
         self.traffic.walks += 1
+        page = self._first_page()
         for number in count(1):
-            page = self._page(cursor)
             self.traffic.pages += 1
-            yield page.items
             cursor = next_cursor(page)
             if cursor is None:
+                yield page.items
                 return
             if cursor in used:
                 raise PayloadUnusable(
@@ -127,6 +129,10 @@ class Client:
                     "support."
                 )
             used.add(cursor)
+            path, params = f"/v1/{self.traffic.endpoint}", self._paging() | {"cursor": cursor}
+            under_way = UnderWay(self._sender(path, params))
+            yield page.items
+            page = self._ask(path, params, list_page, under_way)
 
     def connector(self, connector_id: str) -> Verdict:
         """Ask for one connector by its id, at the endpoint that the walk used.
@@ -150,26 +156,22 @@ class Client:
 
     # --- one page ---------------------------------------------------------------------------
 
-    def _page(self, cursor: str | None) -> Page:
-        params = {"limit": str(self._settings.page_size)}
-        if cursor is not None:
-            params["cursor"] = cursor
-        if self.traffic.endpoint is not None:
-            return self._ask(f"/v1/{self.traffic.endpoint}", params, list_page)
-        if self._settings.endpoint == "auto":
-            return self._first_page(params)
-        page = self._ask(f"/v1/{self._settings.endpoint}", params, list_page)
-        self.traffic.endpoint = self._settings.endpoint
-        return page
+    def _paging(self) -> dict[str, str]:
+        return {"limit": str(self._settings.page_size)}
 
-    def _first_page(self, params: dict[str, str]) -> Page:
-        """Find the name the list is served under: it was renamed in 2025."""
+    def _first_page(self) -> Page:
+        """Ask for the first page; find the name the list is served under: it changed in 2025."""
+        endpoint = self.traffic.endpoint or self._settings.endpoint
+        if endpoint != "auto":
+            page = self._ask(f"/v1/{endpoint}", self._paging(), list_page)
+            self.traffic.endpoint = endpoint
+            return page
         for endpoint in ("connectors", "connections"):
-            page = self._ask(f"/v1/{endpoint}", params, unless(404, read=list_page))
-            if isinstance(page, Page):
+            answer = self._ask(f"/v1/{endpoint}", self._paging(), unless(404, read=list_page))
+            if isinstance(answer, Page):
                 self.traffic.endpoint = endpoint
-                return page
-            log.info("GET %s %s", page.path, answered(page))
+                return answer
+            log.info("GET %s %s", answer.path, answered(answer))
         raise FixSettings(
             f"GET {self._settings.url}/v1/connectors and /v1/connections both answered 404: the "
             "base URL is wrong or the list has moved. That is not an empty account. "
@@ -178,20 +180,31 @@ class Client:
 
     # --- one answer -------------------------------------------------------------------------
 
-    def _ask(self, path: str, params: dict[str, str], read: Callable[[Answer], T]) -> T:
-        """Ask until `read` takes the answer.
+    def _ask(
+        self,
+        path: str,
+        params: dict[str, str],
+        read: Callable[[Answer], T],
+        under_way: UnderWay[Answer] | None = None,
+    ) -> T:
+        """Ask until `read` takes the answer; the first attempt may be `under_way` already.
 
         Bounded by attempts and by the deadline: a wait that would pass the deadline is not begun.
         """
         for attempt in range(1, self._settings.attempts + 1):
             try:
-                return read(self._send(path, params))
+                if under_way is None or attempt > 1:
+                    return read(self._sender(path, params)())
+                return read(under_way.result())
             except Unusable as failure:
                 self._wait_or_give_up(path, attempt, failure)
         raise AssertionError("the last attempt gives up")
 
-    def _send(self, path: str, params: dict[str, str]) -> Answer:
-        """Send one request and read its answer to the end."""
+    def _sender(self, path: str, params: dict[str, str]) -> Callable[[], Answer]:
+        """Count a request that is about to be sent, maybe by another thread.
+
+        Raises ApiUnavailable where the deadline has passed.
+        """
         remaining = self._ends_at - self._clock.monotonic()
         if remaining <= 0:
             raise ApiUnavailable(
@@ -203,13 +216,13 @@ class Client:
             min(self._settings.read_timeout, remaining),
         )
         self.traffic.requests += 1
+        return partial(self._send, path, params, timeouts)
+
+    def _send(self, path: str, params: dict[str, str], timeouts: tuple[float, float]) -> Answer:
+        """Send one request and read its answer to the end."""
+        url = self._settings.url + path
         try:
-            with self._session.get(
-                self._settings.url + path,
-                params=params,
-                timeout=timeouts,
-                stream=True,
-            ) as response:
+            with self._session.get(url, params=params, timeout=timeouts, stream=True) as response:
                 wait = seconds_to_wait(response.headers.get("Retry-After"), self._clock.time())
                 return Answer(path, response.status_code, self._body(response), wait)
         except (requests.RequestException, HTTPError, OSError) as error:

@@ -4,8 +4,7 @@ A section whose fingerprint is known needs no reading, nor does an item that is 
 That is sound because to read the same bytes again changes nothing.
 """
 
-from hashlib import blake2b, sha256
-from typing import Any, NamedTuple
+from hashlib import sha256
 
 from inventory.items import LISTS, Item
 
@@ -16,18 +15,9 @@ _DIGEST = 8  # bytes, compared one to one, never searched: 64 bits leave nothing
 _COUNT = 2  # bytes that count oddities
 _WIDTH = _DIGEST + _COUNT
 _MOST = (1 << 8 * _COUNT) - 1
+_HEAD = 1 + _WIDTH  # the normalizer, and the item as a whole
 _SECTIONS = 2 + len(LISTS)
-_LENGTH = 1 + _WIDTH * (1 + _SECTIONS)
-
-
-class Stored(NamedTuple):
-    """What is stored with a connector: a digest of each section, and its count of oddities."""
-
-    digests: list[bytes]
-    oddities: list[int]
-
-
-_NOTHING = Stored([b""] * _SECTIONS, [0] * _SECTIONS)
+_LENGTH = _HEAD + _WIDTH * _SECTIONS
 
 
 def whole(said: bytes) -> bytes:
@@ -40,13 +30,9 @@ def knows(stored: bytes, of_whole: bytes) -> bool:
     return stored.startswith(of_whole) and len(stored) == _LENGTH
 
 
-def oddities_in(fingerprints: bytes) -> int:
-    """Return the count of oddities in all sections, as it was stored."""
-    return int.from_bytes(fingerprints[1 + _DIGEST : 1 + _WIDTH], "big")
-
-
-def _digest(*parts: Any) -> bytes:
-    return blake2b(b"\0".join(parts), digest_size=_DIGEST).digest()
+def oddities_in(stored: bytes) -> int:
+    """Return how many oddities the item had whose fingerprints these are."""
+    return _count_of(stored[1:_HEAD])
 
 
 def digests(item: Item) -> list[bytes]:
@@ -54,31 +40,34 @@ def digests(item: Item) -> list[bytes]:
     connector, status, times = item.connector, item.status, item.sync_times
     # A name within the status is not the same field as that name beside it.
     names = "\0".join((*status, "/", *times))
-    return [
-        _digest("\0".join(connector).encode(), *connector.values()),
-        _digest(names.encode(), *status.values(), *times.values()),
-        *(_digest(b"null" if raw is None else raw) for raw in item.lists.values()),
-    ]
-
-
-def stored(fingerprints: bytes) -> Stored:
-    """Take apart what is stored with a connector; what is not of this kind knows no section."""
-    if len(fingerprints) != _LENGTH or fingerprints[0] != NORMALIZER:
-        return _NOTHING
-    starts = range(1 + _WIDTH, _LENGTH, _WIDTH)
-    return Stored(
-        [fingerprints[at : at + _DIGEST] for at in starts],
-        [int.from_bytes(fingerprints[at + _DIGEST : at + _WIDTH], "big") for at in starts],
+    parts: tuple[bytes, ...] = (
+        b"\0".join(("\0".join(connector).encode(), *connector.values())),
+        b"\0".join((names.encode(), *status.values(), *times.values())),
+        *(b"null" if raw is None else raw for raw in item.lists.values()),
     )
+    return [sha256(part).digest()[:_DIGEST] for part in parts]
 
 
-def joined(of_whole: bytes, digests: list[bytes], oddities: list[int]) -> bytes:
-    """Return what is stored with the connector, for `stored` to take apart."""
-    parts: list[bytes] = [of_whole, _counted(sum(oddities))]
-    for digest, count in zip(digests, oddities, strict=True):
-        parts += (digest, _counted(count))
-    return b"".join(parts)
+def sections(stored: bytes) -> list[bytes]:
+    """Take apart what is stored with a connector, in the order of the tables.
+
+    Each begins with the section's digest, unless it is not known.
+    """
+    if len(stored) != _LENGTH or stored[0] != NORMALIZER:
+        return [b""] * _SECTIONS
+    return [stored[at : at + _WIDTH] for at in range(_HEAD, _LENGTH, _WIDTH)]
 
 
-def _counted(oddities: int) -> bytes:
-    return min(oddities, _MOST).to_bytes(_COUNT, "big")
+def section(digest: bytes, oddities: int) -> bytes:
+    """Return what is stored for a section that has been read."""
+    return digest + min(oddities, _MOST).to_bytes(_COUNT, "big")
+
+
+def joined(of_whole: bytes, sections: list[bytes]) -> bytes:
+    """Return what is stored with the connector."""
+    oddities = min(sum(map(_count_of, sections)), _MOST)
+    return b"".join((of_whole, oddities.to_bytes(_COUNT, "big"), *sections))
+
+
+def _count_of(section: bytes) -> int:
+    return int.from_bytes(section[_DIGEST:], "big")

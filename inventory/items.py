@@ -100,15 +100,7 @@ def cut(raw: Raw) -> Item:
 
 def without_card(item: Item) -> Item:
     """Return the item with what its connect card holds taken out wherever it is repeated."""
-    try:
-        told = decode(item.card or _NULL)
-    except UNREADABLE:
-        told = None
-    secrets = [
-        json.dumps(value, ensure_ascii=False)[1:-1].encode()
-        for value in (told.values() if isinstance(told, dict) else ())
-        if isinstance(value, str) and len(value) >= _CARD_SECRET
-    ]
+    secrets = _secrets_of(item.card or _NOTHING)
     text, card = bytes(item.raw), bytes(item.card or _NULL)
     # Looked for by their ends: Python takes its time with a long text to look for.
     ends = [secret[-_PREFIX:] for secret in secrets]
@@ -117,6 +109,23 @@ def without_card(item: Item) -> Item:
     for secret in secrets:
         text = text.replace(secret, REDACTED.encode())
     return cut(Raw(text))._replace(connector_id=item.connector_id)
+
+
+def _secrets_of(card: Raw) -> list[bytes]:
+    """Return the texts in a card, as they would be written elsewhere."""
+    try:
+        told = [bytes(raw) for raw in _split(card).values()]
+        texts = [text for text in told if text.startswith(b'"') and len(text) >= _CARD_SECRET + 2]
+        return [_plain(text)[1:-1] for text in texts]
+    except UNREADABLE:
+        return []
+
+
+def _plain(text: bytes) -> bytes:
+    """Write a text of JSON without escapes that it can do without."""
+    if b"\\" not in text:
+        return text
+    return json.dumps(decode(text), ensure_ascii=False).encode()
 
 
 def _usable_id(raw: Raw | None) -> str:

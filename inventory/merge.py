@@ -60,6 +60,9 @@ class Written(NamedTuple):
         return self.tables.get(versioned.current.name, Rows())
 
 
+# The ends of syncs, each with the column that tells of the last one.
+_ENDS = {"succeeded": "succeeded_at", "failed": "failed_at"}
+
 # Columns that the API may leave untold, each with the flag that says it was told.
 _TOLD = {
     "config": "config_told",
@@ -78,7 +81,8 @@ def merge(connection: Connection, moment: Moment, staged: Staged) -> Written:
         result = connection.execute(statement, moment.parameters, execution_options=options)
         return result.rowcount
 
-    run(_next_success())
+    for outcome in _ENDS:
+        run(_next_outcome(outcome))
     written = Written(
         {
             versioned.current.name: _merge_table(versioned, staged, run)
@@ -87,8 +91,8 @@ def merge(connection: Connection, moment: Moment, staged: Staged) -> Written:
         }
     )
     if written.of(CONNECTOR_STATUS).opened:
-        run(_outcome("succeeded", "succeeded_at", _new()))
-    run(_outcome("failed", "failed_at"))
+        for outcome in _ENDS:
+            run(_first_outcome(outcome))
     return written
 
 
@@ -263,64 +267,52 @@ def _mark_removed() -> Update:
     )
 
 
-def _next_success() -> Insert:
-    """A success of a connector that was known, and whether it was overdue when last looked at.
-
-    This comes before everything else, while the tables still say how the connector was scheduled
-    and when it last succeeded.
-    """
-    connector, status = CONNECTORS.current.c, CONNECTOR_STATUS.current.c
-    staged, seen = STAGED["connector_status"].c, SYNC_OUTCOMES.c
+def _outcome(outcome: str, of_those: Select[Any], more: dict[str, ColumnElement[Any]]) -> Insert:
+    """An end of a sync that no run had seen; `of_those` selects from the staged states."""
+    ended, seen = STAGED["connector_status"].c[_ENDS[outcome]], SYNC_OUTCOMES.c
+    connector_id = STAGED["connector_status"].c.connector_id
     values: dict[str, ColumnElement[Any]] = {
-        "connector_id": staged.connector_id,
-        "outcome": literal("succeeded"),
-        "finished_at": staged.succeeded_at,
-        "run_id": RUN,
-        "overdue_since": _OVERDUE,
-    }
-    same = and_(
-        seen.connector_id == staged.connector_id,
-        seen.outcome == "succeeded",
-        seen.finished_at == staged.succeeded_at,
-    )
-    new = (
-        select(*values.values())
-        .join(CONNECTOR_STATUS.current, status.connector_id == staged.connector_id)
-        .join(CONNECTORS.current, connector.connector_id == staged.connector_id)
-        .outerjoin(SYNC_OUTCOMES, same)
-        .where(
-            staged.succeeded_at.is_distinct_from(status.succeeded_at),
-            staged.succeeded_at.is_not(None),
-            seen.connector_id.is_(None),
-        )
-    )
-    return insert(SYNC_OUTCOMES).from_select(list(values), new)
-
-
-def _outcome(outcome: str, column: str, *of_those: ColumnElement[bool]) -> Insert:
-    """An end of a sync that no run had seen."""
-    staged, seen = STAGED["connector_status"].c, SYNC_OUTCOMES.c
-    values: dict[str, ColumnElement[Any]] = {
-        "connector_id": staged.connector_id,
+        "connector_id": connector_id,
         "outcome": literal(outcome),
-        "finished_at": staged[column],
+        "finished_at": ended,
         "run_id": RUN,
+        **more,
     }
     same = and_(
-        seen.connector_id == staged.connector_id,
-        seen.outcome == outcome,
-        seen.finished_at == staged[column],
+        seen.connector_id == connector_id, seen.outcome == outcome, seen.finished_at == ended
     )
     new = (
-        select(*values.values())
-        .select_from(STAGED["connector_status"].outerjoin(SYNC_OUTCOMES, same))
-        .where(staged[column].is_not(None), seen.connector_id.is_(None), *of_those)
+        of_those.with_only_columns(*values.values())
+        .outerjoin(SYNC_OUTCOMES, same)
+        .where(ended.is_not(None), seen.connector_id.is_(None))
     )
     return insert(SYNC_OUTCOMES).from_select(list(values), new)
+
+
+def _next_outcome(outcome: str) -> Insert:
+    """An end of a sync of a connector that was known.
+
+    This comes before everything else, while the tables still say when its syncs had ended, and how
+    it was scheduled: for a success is told whether it was overdue when last looked at.
+    """
+    staged, status = STAGED["connector_status"], CONNECTOR_STATUS.current
+    known = select(staged).join(status, status.c.connector_id == staged.c.connector_id)
+    ended = _ENDS[outcome]
+    others = known.where(staged.c[ended].is_distinct_from(status.c[ended]))
+    if outcome == "failed":
+        return _outcome(outcome, others, {})
+    connectors = CONNECTORS.current
+    scheduled = others.join(connectors, connectors.c.connector_id == staged.c.connector_id)
+    return _outcome(outcome, scheduled, {"overdue_since": _OVERDUE})
+
+
+def _first_outcome(outcome: str) -> Insert:
+    """An end of a sync of a connector that came with this run, or came back."""
+    return _outcome(outcome, select(STAGED["connector_status"]).where(_new()), {})
 
 
 def _new() -> ColumnElement[bool]:
-    """Whether the connector came with this run, or came back: of the others all is seen to."""
+    """Whether the connector came with this run, or came back."""
     status, staged = CONNECTOR_STATUS.current.c, STAGED["connector_status"].c
     return exists().where(
         status.connector_id == staged.connector_id,

@@ -190,6 +190,8 @@ def _read_elements(
 
 
 def _decoded(fields: dict[str, Raw], but: Set[str] = frozenset()) -> dict[str, Any]:
+    if fields.keys() <= but:
+        return {}
     return {name: decode(raw) for name, raw in fields.items() if name not in but}
 
 
@@ -277,20 +279,20 @@ class Reader:
             ) from None
 
     def _read_sections(self, item: Item, of_whole: bytes, rows: dict[str, list[Row]]) -> int:
-        stored = fingerprints.stored(self._known.get(item.connector_id, b""))
+        connector_id = item.connector_id
+        known = fingerprints.sections(self._known.get(connector_id, b""))
         digests = fingerprints.digests(item)
-        counts = list(stored.oddities)
         item = without_card(item) if item.card else item
         told = dict.fromkeys(LISTS, False)
         for n, section in enumerate(SECTIONS):
             # The narrow row carries the fingerprints of all sections.
-            if n == _STATUS or digests[n] != stored.digests[n]:
+            if n == _STATUS or not known[n].startswith(digests[n]):
                 reading = _READERS[section](item)
-                rows[section] += [(item.connector_id, *cells) for cells in reading.rows or ()]
+                rows[section] += [(connector_id, *cells) for cells in reading.rows or ()]
                 told[section] = reading.rows is not None
-                counts[n] = len(reading.oddities)
+                known[n] = fingerprints.section(digests[n], len(reading.oddities))
                 for field, what in reading.oddities:
                     self._on_oddity(section, field, what)
-        joined = fingerprints.joined(of_whole, digests, counts)
-        rows["connector_status"][-1] += (*(told[name] for name in LISTS), joined)
-        return sum(counts)
+        joined = fingerprints.joined(of_whole, known)
+        rows["connector_status"][-1] += (*map(told.__getitem__, LISTS), joined)
+        return fingerprints.oddities_in(joined)

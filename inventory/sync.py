@@ -225,7 +225,7 @@ def _held(engine: Engine, connection: Connection, account_id: str) -> Held:
             wanted = select(connector.connector_id, connector.group_id).where(*live)
             return {row.connector_id: row.group_id for row in another.execute(wanted)}
 
-    return Held({connector_id: known for connector_id, known in fingerprints}, groups)
+    return Held(dict(fingerprints.all()), groups)
 
 
 def _merged(

@@ -21,7 +21,7 @@ from inventory import errors
 from inventory.client import Client, Traffic
 from inventory.errors import AccessRefused, ApiUnavailable, FixSettings, PayloadUnusable
 from inventory.settings import Secret
-from inventory.standin import Answer, Interceptor, StandIn
+from inventory.standin import Answer, Interceptor, Request, StandIn
 
 NewClient = Callable[..., Client]
 Error = type[errors.InventoryError]
@@ -403,14 +403,32 @@ def test_deadline_bounds_the_walk(
     assert client.traffic == Traffic("connectors", 1, pages=2, requests=3, retries=0)
 
 
-def test_nothing_is_asked_after_the_deadline(api: StandIn, clock: Patience, client: Client) -> None:
-    api.intercept = always(page("a", next_cursor="2"))
+def test_next_page_is_on_its_way_while_one_is_worked_on(api: StandIn, client: Client) -> None:
+    asked = Event()
+
+    def intercept(request: Request) -> Answer:
+        if "cursor" not in request.query:
+            return page("a", next_cursor="2")
+        asked.set()
+        return page("b")
+
+    api.intercept = intercept
     pages = client.pages()
     next(pages)
+    assert asked.wait(20)
+    assert len([*pages]) == 1
+    assert client.traffic.requests == 2
+
+
+def test_nothing_is_asked_after_the_deadline(api: StandIn, clock: Patience, client: Client) -> None:
+    api.intercept = in_turn(page("a", next_cursor="2"), page("b", next_cursor="3"))
+    pages = client.pages()
+    next(pages)  # and the second page is on its way
     clock.sleep(900)
     with pytest.raises(ApiUnavailable, match=r"was not sent.*900 seconds are over.*--deadline"):
         next(pages)
-    assert len(api.requests) == 1
+    assert client.traffic.requests == 2
+    assert [request.query.get("cursor") for request in api.requests] == [None, "2"]
 
 
 @pytest.mark.parametrize("limit", ["read_timeout", "deadline"])
