@@ -4,7 +4,6 @@ Each section's bytes are fingerprinted before anything in them is decoded; a sec
 fingerprint is known is only counted as seen.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
 from functools import partial
 from hashlib import blake2b
@@ -25,10 +24,12 @@ from inventory.fields import (
     SYNC_TIMES,
     TOLD_FIELDS,
     UNFIT,
+    UNFIT_CELL,
     VOLATILE_CONFIG,
     Field,
     Fitted,
     Oddity,
+    as_instant,
     decode,
     fit,
     json_text,
@@ -114,12 +115,21 @@ def _read_status(item: Item) -> Reading:
     states = None if misfits else _read_states(item)
     if states is None:
         states = fit(_decoded(item.status), STATUS_FIELDS, KNOWN_STATES)
-    times = fit(_decoded(item.sync_times), SYNC_TIMES, {})
+    times = _read_times(item)
     succeeded_at, failed_at = times.cells
     last_sync_failed = failed_at is not None and (succeeded_at is None or failed_at >= succeeded_at)
     extra = json_text(states.extra | times.extra or None)
     row = (*states.cells, *times.cells, last_sync_failed, extra)
     return Reading([row], states.oddities + times.oddities + misfits)
+
+
+def _read_times(item: Item) -> Fitted:
+    """Read the times of syncs, which of all fields change most."""
+    told = [item.sync_times.get(field.name) for field in SYNC_TIMES]
+    cells = [None if raw is None else as_instant(decode(raw)) for raw in told]
+    if UNFIT_CELL in cells:
+        return fit(_decoded(item.sync_times), SYNC_TIMES, {})
+    return Fitted(cells, {}, [])
 
 
 def _read_states(item: Item) -> Fitted | None:
@@ -146,23 +156,25 @@ def _read_list(item: Item, name: str, read: Callable[[Raw], Reading]) -> Reading
 def _read_alerts(raw: Raw) -> Reading:
     """Read warnings or tasks. Their order means nothing, so equal ones are only counted."""
     contents, oddities = _read_elements(raw, _ALERTS, ALERT_FIELDS, {})
-    equals: Counter[str] = Counter()
+    equals: dict[str, int] = {}
     rows: list[Row] = []
     for content in contents:
         fingerprint = blake2b(_encode(content), digest_size=16).hexdigest()
-        rows.append((fingerprint, equals[fingerprint], *content))
-        equals[fingerprint] += 1
+        ordinal = equals.get(fingerprint, 0)
+        rows.append((fingerprint, ordinal, *content))
+        equals[fingerprint] = ordinal + 1
     return Reading(rows, oddities)
 
 
 def _read_setup_tests(raw: Raw) -> Reading:
     """Read setup tests. Those of one title are sorted, so that a new order is no change."""
     contents, oddities = _read_elements(raw, _SETUP_TESTS, SETUP_TEST_FIELDS, KNOWN_TEST_STATES)
-    equals: Counter[str] = Counter()
+    equals: dict[str, int] = {}
     rows: list[Row] = []
     for title, *content in sorted(contents, key=_encode):
-        rows.append((title or "", equals[title or ""], *content))
-        equals[title or ""] += 1
+        ordinal = equals.get(title or "", 0)
+        rows.append((title or "", ordinal, *content))
+        equals[title or ""] = ordinal + 1
     return Reading(rows, oddities)
 
 
@@ -218,6 +230,14 @@ class Batch(NamedTuple):
     told: Set[str]
 
 
+class _News(NamedTuple):
+    """An item that is not known as a whole: its fingerprint, what it says but for its card."""
+
+    of_whole: bytes
+    said: bytes
+    item: Item
+
+
 class Reader:
     """Reads the items of one walk into rows, and keeps count of what was odd.
 
@@ -241,17 +261,19 @@ class Reader:
         Raises PayloadUnusable for an item without a usable id, or one that no parser can read.
         """
         connector_ids: list[str] = []
-        last: dict[str, tuple[bytes, Item | None]] = {}
+        last: dict[str, _News | None] = {}
         for raw in page:
-            connector_id, of_whole, item = self._looked_at(raw)
+            connector_id, said = glance(raw)
+            of_whole = fingerprints.whole(said)
+            known = fingerprints.knows(self._known.get(connector_id, b""), of_whole)
             connector_ids.append(connector_id)
-            last[connector_id] = of_whole, item
+            last[connector_id] = None if known else _News(of_whole, said, cut(raw))
         rows: dict[str, list[Row]] = {section: [] for section in SECTIONS}
-        for connector_id, (of_whole, item) in last.items():
-            if item is None:
+        for connector_id, news in last.items():
+            if news is None:
                 odd = fingerprints.oddities_in(self._known[connector_id])
             else:
-                odd = self._read_item(item, of_whole, rows)
+                odd = self._read_item(news, rows)
             if odd:
                 self._odd[connector_id] = odd
             elif self._odd:
@@ -260,29 +282,21 @@ class Reader:
         told = {name for name, at in _TOLD_AT.items() if any(row[at] for row in narrow)}
         return Batch(connector_ids, rows, told)
 
-    def _looked_at(self, raw: Raw) -> tuple[str, bytes, Item | None]:
-        """Return an item's id and its fingerprint, and its sections unless it is known."""
-        connector_id, said = glance(raw)
-        of_whole = fingerprints.whole(said)
-        if fingerprints.knows(self._known.get(connector_id, b""), of_whole):
-            return connector_id, of_whole, None
-        return connector_id, of_whole, cut(raw)
-
-    def _read_item(self, item: Item, of_whole: bytes, rows: dict[str, list[Row]]) -> int:
+    def _read_item(self, news: _News, rows: dict[str, list[Row]]) -> int:
         """Add rows for the sections that are not known; return the count of oddities in all."""
         try:
-            return self._read_sections(item, of_whole, rows)
+            return self._read_sections(news, rows)
         except UNREADABLE as error:
             raise PayloadUnusable(
-                f"What the API says of connector {item.connector_id} cannot be read: "
+                f"What the API says of connector {news.item.connector_id} cannot be read: "
                 f"{type(error).__name__}. {ADVICE}"
             ) from None
 
-    def _read_sections(self, item: Item, of_whole: bytes, rows: dict[str, list[Row]]) -> int:
-        connector_id = item.connector_id
+    def _read_sections(self, news: _News, rows: dict[str, list[Row]]) -> int:
+        connector_id = news.item.connector_id
         known = fingerprints.sections(self._known.get(connector_id, b""))
-        digests = fingerprints.digests(item)
-        item = without_card(item) if item.card else item
+        digests = fingerprints.digests(news.item)
+        item = without_card(news.item, news.said) if news.item.card else news.item
         told = dict.fromkeys(LISTS, False)
         for n, section in enumerate(SECTIONS):
             # The narrow row carries the fingerprints of all sections.
@@ -293,6 +307,6 @@ class Reader:
                 known[n] = fingerprints.section(digests[n], len(reading.oddities))
                 for field, what in reading.oddities:
                     self._on_oddity(section, field, what)
-        joined = fingerprints.joined(of_whole, known)
+        joined = fingerprints.joined(news.of_whole, known)
         rows["connector_status"][-1] += (*map(told.__getitem__, LISTS), joined)
         return fingerprints.oddities_in(joined)

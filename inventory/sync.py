@@ -254,12 +254,13 @@ def _merged(
         }
     if snapshot.changes_nothing:
         return facts
-    from inventory import changes, merge, staging  # most runs by far find nothing new
+    from inventory import changes, firstfill, merge, staging  # most runs by far find nothing new
 
     staged = staging.stage(connection, snapshot.spool, snapshot.removals)
     if "connectors" in staged.tables:  # none but those that are held for this account so far
         _refuse_those_of_others(connection, moment.account_id)
-    written = merge.merge(connection, moment, staged)
+    with firstfill.keys_afterwards(connection):
+        written = merge.merge(connection, moment, staged)
     if listed is not None:
         listed += changes.listed(connection, moment, written)
     return facts | changes.count(connection, moment, written)
