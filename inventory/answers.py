@@ -50,7 +50,7 @@ class Answer(NamedTuple):
 
     path: str
     status: int
-    body: bytes
+    body: bytes | bytearray
     retry_after: float | None
 
 
@@ -95,7 +95,7 @@ def success(answer: Answer) -> Envelope:
     return envelope
 
 
-def _values_in(body: bytes) -> int:
+def _values_in(body: bytes | bytearray) -> int:
     """Bound the number of values from above; an answer that is too small for many is not read."""
     return 0 if len(body) < MAX_VALUES else sum(map(body.count, (b",", b"[", b"{")))
 

@@ -235,7 +235,7 @@ class Client:
                 ) from None
             raise Unusable(f"failed: {_reason(cause)}") from None
 
-    def _body(self, response: requests.Response) -> bytes:
+    def _body(self, response: requests.Response) -> bytearray:
         limit = self._settings.max_response_mb << 20
         body = bytearray()
         # read() would wait for a full chunk, for ever if the bytes only drip.
@@ -248,7 +248,7 @@ class Client:
                 )
             if self._clock.monotonic() > self._ends_at:
                 raise Unusable("did not end before the run's deadline")
-        return self._purged(bytes(body))
+        return self._purged(body)
 
     def _wait_or_give_up(self, path: str, attempt: int, failure: Unusable) -> None:
         remaining = self._ends_at - self._clock.monotonic()

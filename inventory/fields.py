@@ -54,7 +54,7 @@ UNFIT = "does not fit its column"
 UNKNOWN_STATE = "is a state not known"
 
 
-def mended(body: bytes) -> bytes:
+def mended(body: bytes | bytearray) -> bytes | bytearray:
     """Put U+FFFD in the place of escapes that are no characters: it is not worth failing for.
 
     PostgreSQL takes no NUL, in text or jsonb. Half a surrogate pair is what is left where a

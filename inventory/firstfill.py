@@ -5,10 +5,10 @@ To look each row of a first load up in the table that it refers to takes longer 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Constraint, exists, func, select
+from sqlalchemy import Connection, exists, func, select, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from inventory.database import is_sqlite
 from inventory.models import CONNECTORS, SYNC_OUTCOMES, VERSIONED
@@ -18,6 +18,14 @@ from inventory.staging import STAGED
 _WORTH_IT = 3_000
 
 
+class _Key(NamedTuple):
+    """A primary or foreign key, and the words that make it anew."""
+
+    table: str
+    name: str
+    definition: str
+
+
 @contextmanager
 def keys_afterwards(connection: Connection) -> Iterator[None]:
     """Leave the keys of empty tables out while they are filled inside; they are all there after it.
@@ -25,10 +33,13 @@ def keys_afterwards(connection: Connection) -> Iterator[None]:
     Where that cannot be done at once, because another role owns the tables or somebody reads them,
     they are filled as ever.
     """
-    left_out = _KEYS if _is_worth_it(connection) and _drop(connection) else ()
+    keys = _keys(connection) if _is_worth_it(connection) else []
+    left_out = keys if keys and _drop(connection, keys) else []
     yield
     for key in left_out:
-        connection.execute(AddConstraint(key, isolate_from_table=False))
+        connection.exec_driver_sql(
+            f"alter table {key.table} add constraint {key.name} {key.definition}"
+        )
 
 
 def _is_worth_it(connection: Connection) -> bool:
@@ -39,25 +50,28 @@ def _is_worth_it(connection: Connection) -> bool:
     return (staged or 0) >= _WORTH_IT and not connection.scalar(filled)
 
 
-def _drop(connection: Connection) -> bool:
+def _keys(connection: Connection) -> list[_Key]:
+    """The keys of what a first load fills, but for the one that all foreign keys refer to."""
+    filled = [versioned.current.name for versioned in VERSIONED[1:]] + [SYNC_OUTCOMES.name]
+    found = connection.execute(
+        text(
+            "select conrelid::regclass, quote_ident(conname), pg_get_constraintdef(oid) "
+            "from pg_constraint where contype in ('p', 'f') "
+            "and conrelid = any(cast(:tables as regclass[])) order by contype desc, conname"
+        ),
+        {"tables": filled},
+    )
+    return [_Key(*row) for row in found]
+
+
+def _drop(connection: Connection, keys: list[_Key]) -> bool:
     """Say whether it was done; if not, nothing was."""
     try:
         with connection.begin_nested():
             connection.exec_driver_sql("set local lock_timeout = '1s'")
-            for key in reversed(_KEYS):
-                connection.execute(DropConstraint(key, isolate_from_table=False))
+            for key in reversed(keys):
+                connection.exec_driver_sql(f"alter table {key.table} drop constraint {key.name}")
             connection.exec_driver_sql("set local lock_timeout to default")
     except DBAPIError:
         return False
     return True
-
-
-def _keys() -> Iterator[Constraint]:
-    """The keys of what a first load fills, but for the one that all foreign keys refer to."""
-    filled = (*(versioned.current for versioned in VERSIONED[1:]), SYNC_OUTCOMES)
-    for table in filled:
-        yield table.primary_key
-        yield from sorted(table.foreign_key_constraints, key=lambda key: str(key.name))
-
-
-_KEYS = tuple(_keys())

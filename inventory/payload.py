@@ -235,7 +235,7 @@ class _News(NamedTuple):
 
     of_whole: bytes
     said: bytes
-    item: Item
+    raw: Raw
 
 
 class Reader:
@@ -267,13 +267,13 @@ class Reader:
             of_whole = fingerprints.whole(said)
             known = fingerprints.knows(self._known.get(connector_id, b""), of_whole)
             connector_ids.append(connector_id)
-            last[connector_id] = None if known else _News(of_whole, said, cut(raw))
+            last[connector_id] = None if known else _News(of_whole, said, raw)
         rows: dict[str, list[Row]] = {section: [] for section in SECTIONS}
         for connector_id, news in last.items():
             if news is None:
                 odd = fingerprints.oddities_in(self._known[connector_id])
             else:
-                odd = self._read_item(news, rows)
+                odd = self._read_item(connector_id, news, rows)
             if odd:
                 self._odd[connector_id] = odd
             elif self._odd:
@@ -282,21 +282,21 @@ class Reader:
         told = {name for name, at in _TOLD_AT.items() if any(row[at] for row in narrow)}
         return Batch(connector_ids, rows, told)
 
-    def _read_item(self, news: _News, rows: dict[str, list[Row]]) -> int:
+    def _read_item(self, connector_id: str, news: _News, rows: dict[str, list[Row]]) -> int:
         """Add rows for the sections that are not known; return the count of oddities in all."""
         try:
-            return self._read_sections(news, rows)
+            return self._read_sections(cut(news.raw), news, rows)
         except UNREADABLE as error:
             raise PayloadUnusable(
-                f"What the API says of connector {news.item.connector_id} cannot be read: "
+                f"What the API says of connector {connector_id} cannot be read: "
                 f"{type(error).__name__}. {ADVICE}"
             ) from None
 
-    def _read_sections(self, news: _News, rows: dict[str, list[Row]]) -> int:
-        connector_id = news.item.connector_id
+    def _read_sections(self, item: Item, news: _News, rows: dict[str, list[Row]]) -> int:
+        connector_id = item.connector_id
         known = fingerprints.sections(self._known.get(connector_id, b""))
-        digests = fingerprints.digests(news.item)
-        item = without_card(news.item, news.said) if news.item.card else news.item
+        digests = fingerprints.digests(item)
+        item = without_card(item, news.said) if item.card else item
         told = dict.fromkeys(LISTS, False)
         for n, section in enumerate(SECTIONS):
             # The narrow row carries the fingerprints of all sections.

@@ -21,6 +21,8 @@ from inventory.spool import Spool
 
 log = logging.getLogger(__name__)
 
+_AT_ONCE = 200  # items: the rows of a large page would take more memory than all else
+
 # Told after each page: connectors read so far, and connectors held before the run.
 OnPage = Callable[[int, int], object]
 
@@ -87,7 +89,8 @@ def _walk(api: Client, held: Held, lock: Lock, on_page: OnPage) -> Snapshot:
     try:
         for page in api.pages():
             lock.check()
-            snapshot.spool.add(snapshot.reader.read(page))
+            for begin in range(0, len(page), _AT_ONCE):
+                snapshot.spool.add(snapshot.reader.read(page[begin : begin + _AT_ONCE]))
             on_page(len(snapshot.spool), len(held.fingerprints))
     except BaseException:
         snapshot.spool.close()

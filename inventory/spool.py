@@ -13,7 +13,7 @@ import msgspec
 
 from inventory.payload import SECTIONS, Batch, Row
 
-_IN_MEMORY = 8 << 20  # bytes; some 4,000 connectors seen for the first time
+_IN_MEMORY = 1 << 20  # bytes; some 500 connectors seen for the first time
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[Any, ...]]).decode
 

@@ -62,9 +62,9 @@ def prepare(engine: Engine) -> None:
     """Build the tables in an empty database; raise SchemaMismatch for those of another version."""
     state = schema.state_of(engine)
     if state is schema.State.EMPTY:
-        from inventory import upgrades  # and alembic with it: only a first run pays for that
+        from inventory import upgrades  # only a first run pays for the views
 
-        upgrades.upgrade(engine)
+        upgrades.build(engine)
     schema.refuse_other_versions(engine, state)
     # A run that was killed may have made the tables and not come to it.
     database.let_readers_go_on(engine)

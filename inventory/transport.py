@@ -49,15 +49,16 @@ def session(settings: ApiSettings) -> requests.Session:
     return made
 
 
-def purger(settings: ApiSettings) -> Callable[[bytes], bytes]:
+def purger(settings: ApiSettings) -> Callable[[bytearray], bytearray]:
     """Make what takes key and secret out of an answer: an API may quote them, in any field."""
     key, secret = settings.key.reveal(), settings.secret.reveal()
     texts = (key, secret, b64encode(f"{key}:{secret}".encode()).decode())
     secrets = [text.encode() for text in texts if len(text) >= _CREDENTIAL]
 
-    def purged(body: bytes) -> bytes:
+    def purged(body: bytearray) -> bytearray:
         for each in secrets:
-            body = body.replace(each, REDACTED.encode())
+            if each in body:  # or a copy would be made of what is large
+                body = body.replace(each, REDACTED.encode())
         return body
 
     return purged

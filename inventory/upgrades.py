@@ -9,8 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, inspect, text
-from sqlalchemy.schema import CreateSchema
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    text,
+)
+from sqlalchemy.schema import CreateSchema, CreateTable
 
 from inventory import readers, schema, views
 from inventory.database import is_sqlite, transaction
@@ -20,6 +31,26 @@ from inventory.refusals import describe
 
 # Taken while a schema is upgraded, so that two first runs at once do not both build it.
 _UPGRADE_LOCK = 0x1_4E5E_7081
+
+# As alembic makes it.
+_VERSION = Table(
+    schema.VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{schema.VERSION_TABLE}_pkc"),
+)
+
+
+def build(engine: Engine) -> None:
+    """Make the tables of HEAD in an empty database, just as all revisions together would.
+
+    A first run need not load alembic for that. One that comes too late finds them made.
+    """
+    with transaction(engine) as connection, rebuilding_views(connection, to=schema.HEAD):
+        if schema.state_in(connection) is schema.State.EMPTY:
+            METADATA.create_all(connection, checkfirst=False)
+            connection.execute(CreateTable(_VERSION))
+            connection.execute(insert(_VERSION).values(version_num=schema.HEAD))
 
 
 def upgrade(engine: Engine) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -335,28 +336,59 @@ try:
     main(sys.argv[1:])
 except SystemExit as end:
     assert not end.code, end.code
-print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+print(*sys.modules, file=sys.stderr)
 """
 
 
 def loaded_by(*words: str) -> set[str]:
+    """The modules that are loaded when a command has ended, but for the standard library's."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, check=True
     )
-    return set(done.stderr.splitlines()[-1].split())
+    loaded = done.stderr.splitlines()[-1].split()
+    library = sys.stdlib_module_names
+    return {name for name in loaded if name.partition(".")[0] not in library and name[0] != "_"}
+
+
+def libraries(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
 
 
 def test_help_loads_nothing_but_click() -> None:
-    foreign = loaded_by("--help") - set(sys.stdlib_module_names)
-    assert {name for name in foreign if not name.startswith("_")} == {"click", "inventory"}
+    assert libraries(loaded_by("--help")) == {"click", "inventory"}
 
 
-def test_sync_on_a_current_schema_loads_no_alembic(
-    environment: dict[str, str], account: Account
+# What a run needs, and what that needs in turn.
+NEEDED = {
+    *("click", "inventory", "msgspec", "sqlalchemy", "typing_extensions"),
+    *("requests", "certifi", "charset_normalizer", "idna", "urllib3"),
+}
+DRIVER = {"psycopg", "psycopg_binary"}
+# Of ours, what only some runs need: the first of all; those that find something new.
+FIRST_RUN = {"inventory.upgrades", "inventory.readers", "inventory.views", "inventory.views.view"}
+NEWS = {f"inventory.{name}" for name in ("changes", "firstfill", "merge", "staging")}
+
+
+def test_sync_loads_only_what_it_uses(
+    empty_url: str, api: StandIn, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded = loaded_by("sync")
-    assert not loaded & {"alembic", "rich", "mako"}
-    assert "sqlalchemy" in loaded
+    account.connectors = [item()]
+    for name, value in variables(api, empty_url).items():
+        monkeypatch.setenv(name, value)
+    first, nothing_new = loaded_by("sync"), loaded_by("sync")
+    account.connectors = [item(paused=True)]
+    something_new = loaded_by("sync")
+    driver = DRIVER if empty_url.startswith("postgresql") else set()
+    for loaded in (first, nothing_new, something_new):
+        # What compilers of Python leave behind is no library.
+        compiled = {name for name in libraries(loaded) if re.search("mypyc|cython", name)}
+        assert libraries(loaded) - compiled <= NEEDED | driver
+        assert driver <= loaded
+        assert not {name for name in loaded if name.startswith("sqlalchemy.orm")}
+    assert first >= FIRST_RUN | NEWS
+    assert not (FIRST_RUN | NEWS) & nothing_new
+    assert something_new >= NEWS
+    assert not FIRST_RUN & something_new
 
 
 def test_console_script_is_the_module(environment: dict[str, str]) -> None:
