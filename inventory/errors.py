@@ -73,7 +73,7 @@ class TakenOver(TryAgain):
 
 
 class Interrupted(TryAgain):
-    """Ctrl-C or SIGTERM: ended on request, nothing was merged."""
+    """Ctrl-C or SIGTERM: ended on request. Of a run nothing is merged, a prune keeps what is done."""
 
     code = "interrupted"
 
