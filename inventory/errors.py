@@ -73,7 +73,7 @@ class TakenOver(TryAgain):
 
 
 class Interrupted(TryAgain):
-    """Ctrl-C or SIGTERM: ended on request. Of a run nothing is merged, a prune keeps what is done."""
+    """Ctrl-C or SIGTERM: ended on request. A run has merged nothing, a prune keeps what it did."""
 
     code = "interrupted"
 

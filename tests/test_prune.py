@@ -325,28 +325,80 @@ def test_run_of_long_ago_that_was_the_last_stays_with_what_followed(
 ) -> None:
     """Of an account that nobody has asked for since, too."""
     account.connectors = [item("one")]
-    for _ in range(3):
+    for _ in range(5):
         sync(engine, api_settings(api), clock=clock)
         clock.pass_a_day()
+    attempt = """
+insert into sync_runs (account_id, status, started_at, tool_version, pages, requests, retries,
+  connectors_seen, duplicates, added, changed, removed, returned, unconfirmed, anomalies)
+select {}, 'failed', finished_at, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+from sync_runs where run_id = 5"""
     with database.transaction(engine) as connection:
-        attempts = "insert into sync_runs (account_id, status, started_at, tool_version, pages,"
-        attempts += " requests, retries, connectors_seen, duplicates, added, changed, removed,"
-        attempts += " returned, unconfirmed, anomalies) select account_id, '{}', finished_at,"
-        attempts += " '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 from sync_runs where run_id = 3"
-        for status in ("failed", "running"):
-            connection.execute(text(attempts.format(status)))
-        connection.execute(
-            text(attempts.format("failed").replace("select account_id", "select null"))
-        )
+        for statement in (
+            attempt.format("account_id"),
+            attempt.format("null"),
+            "update sync_runs set status = 'running' where run_id = 2",
+            "update sync_runs set status = 'withheld' where run_id in (4, 5)",
+        ):
+            connection.execute(text(statement))
     [latest] = told(stopped(engine, clock.now + 2 * LEAST))["latest_run"]
     prune(engine, LEAST)
     assert rows(engine, "sync_runs", "run_id", "status") == [
-        (1, "succeeded"),  # the end of a sync was first seen by it
+        (1, "succeeded"),  # it was the first to see an end of a sync
+        (2, "running"),
         (3, "succeeded"),
-        (4, "failed"),
-        (5, "running"),
+        (4, "withheld"),
+        (5, "withheld"),
+        (6, "failed"),
     ]
     assert told(engine)["latest_run"] == [latest]
+
+
+# Connector to the runs by their days, each with the day that it says it last succeeded.
+SUCCESSES = {
+    "usual": {day: day - 0.1 for day in range(1, 14)},
+    "seen_late": {1: 0.9, 2: 1.9, 3: 2.9, 11: 9.5},
+    "goes_back": {1: 0.9, 5: 4.9, 6: 5.9, 7: 4.9},
+    "goes_back_late": {1: 0.9, 8: 7.9, 9: 8.9, 11: 6.9, 12: 11.9},
+    "was_late": {1: 0.9, 3: 2.9} | {day: day - 0.1 for day in range(4, 14)},
+    "is_gone": {1: 0.9, 2: 1.9, 3: 2.9, 4: None},
+}
+# What is left of them, where the horizon is the run of the tenth day.
+LEFT = {
+    "usual": [0.9, 8.9, 9.9, 10.9, 11.9, 12.9],
+    "seen_late": [0.9, 2.9, 9.5],  # on the tenth day nobody knew of the last one
+    "goes_back": [0.9, 4.9, 5.9],  # the second is what it still says
+    "goes_back_late": [0.9, 6.9, 8.9, 11.9],  # the second was seen on the eleventh day
+    "was_late": [0.9, 2.9, 8.9, 9.9, 10.9, 11.9, 12.9],  # the second came late, and none after it
+    "is_gone": [0.9, 2.9],  # it may come back with the last one
+}
+
+
+def test_ends_of_syncs_stay_that_answers_and_runs_need(
+    engine: Engine, api: StandIn, account: Account, clock: Calendar
+) -> None:
+    begun, says = clock.now, dict.fromkeys(SUCCESSES, 0.0)
+    for day in range(1, 14):
+        clock.pass_a_day()
+        says |= {one: days[day] for one, days in SUCCESSES.items() if day in days}
+        account.connectors = [
+            item(one, succeeded_at=(begun + timedelta(days=at)).isoformat())
+            for one, at in says.items()
+            if at is not None
+        ]
+        sync(engine, api_settings(api), clock=clock)
+    prune(stopped(engine, begun + timedelta(days=10) + LEAST), LEAST)
+    left: dict[str, list[float]] = {one: [] for one in SUCCESSES}
+    for one, ended in sorted(rows(engine, "sync_outcomes", "connector_id", "finished_at")):
+        left[one].append(round((ended - begun) / timedelta(days=1), 1))
+    assert left == LEFT
+    account.connectors.append(
+        item("is_gone", succeeded_at=(begun + timedelta(days=2.9)).isoformat())
+    )
+    before = rows(engine, "sync_outcomes")
+    clock.pass_a_day()
+    assert sync(engine, api_settings(api), clock=clock)["returned"] == 1
+    assert rows(engine, "sync_outcomes") == before
 
 
 # --- a page at a time -----------------------------------------------------------------------
