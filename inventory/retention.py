@@ -156,7 +156,7 @@ _VERSION_GOES: dict[str, Callable[[NamedFromClause, NamedFromClause], ColumnElem
 
 
 def _end_goes(p: NamedFromClause) -> ColumnElement[bool]:
-    """Whether it was seen before the horizon, as was a later one, and no answer is made of it.
+    """Whether a later one was over and seen before the horizon, and no answer is made of it.
 
     The last one of each kind stays: it is what had been seen at the horizon, and what the API goes
     on to tell, also of a connector that returns, is not to be taken for new. So does whatever
@@ -164,9 +164,7 @@ def _end_goes(p: NamedFromClause) -> ColumnElement[bool]:
     that was late, since when none is.
     """
     s, n, seen = CONNECTOR_STATUS.current.c, SYNC_OUTCOMES.alias("n").c, SYNC_RUNS.alias("seen")
-    own = SYNC_RUNS.alias("own").c
     of_it = n.connector_id == p.c.connector_id
-    seen_at = select(own.observed_at).where(own.run_id == p.c.run_id)
     later = (
         select(n.finished_at)
         .join(seen, seen.c.run_id == n.run_id)
@@ -188,7 +186,6 @@ def _end_goes(p: NamedFromClause) -> ColumnElement[bool]:
     # That it ended before the horizon itself is said by the later one. Said once more, it would
     # lead PostgreSQL through an index that holds all there are.
     return and_(
-        asked(seen_at) < HORIZON,
         asked(later).is_not(None),
         or_(p.c.outcome != "succeeded", p.c.finished_at > asked(first)),
         or_(p.c.overdue_since.is_(None), p.c.finished_at < asked(last_late)),

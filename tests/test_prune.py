@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -382,7 +383,11 @@ def test_ends_of_syncs_stay_that_answers_and_runs_need(
         clock.pass_a_day()
         says |= {one: days[day] for one, days in SUCCESSES.items() if day in days}
         account.connectors = [
-            item(one, succeeded_at=(begun + timedelta(days=at)).isoformat())
+            item(
+                one,
+                succeeded_at=(begun + timedelta(days=at)).isoformat(),
+                schedule_type="auto" if one == "was_late" else "manual",
+            )
             for one, at in says.items()
             if at is not None
         ]
@@ -609,6 +614,20 @@ def test_run_gets_in_between_two_pages_on_sqlite(
         with after_each_delete(engine, begin):
             prune(engine, LEAST, page=9)
     assert 1 <= merged_at[0] < len(pages)
+
+
+def test_file_is_left_alone_between_two_pages(lived_file: Path, tmp_path: Path) -> None:
+    """For longer than SQLite sleeps before it looks again, or large pages would starve a run."""
+    file = tmp_path / "inventory.db"
+    shutil.copyfile(lived_file, file)
+    engine = stopped(connect(f"sqlite:///{file}"), utc(NOW))
+    commits, pauses = list[float](), list[float]()
+    event.listen(engine, "commit", lambda _: commits.append(time.monotonic()))
+    event.listen(
+        engine, "begin", lambda _: pauses.extend(time.monotonic() - over for over in commits[-1:])
+    )
+    prune(engine, LEAST, page=30)
+    assert sum(pause > 0.1 for pause in pauses) == len(commits) - len(CLEARED) > 2
 
 
 # --- the command ----------------------------------------------------------------------------
