@@ -73,7 +73,7 @@ class TakenOver(TryAgain):
 
 
 class Interrupted(TryAgain):
-    """Ctrl-C or SIGTERM: ended on request, nothing was merged."""
+    """Ctrl-C or SIGTERM: ended on request. A run has merged nothing, a prune keeps what it did."""
 
     code = "interrupted"
 

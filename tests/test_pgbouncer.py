@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from sqlalchemy.pool import NullPool
 from worlds import (
     KEY,
     SECRET,
+    T0,
     Account,
     Calendar,
     api_settings,
@@ -32,6 +34,7 @@ from worlds import (
 
 from inventory import database, views
 from inventory.cli import main
+from inventory.prune import prune
 from inventory.standin import Request, StandIn
 from inventory.sync import sync
 
@@ -189,6 +192,17 @@ def life(engine: Engine, api: StandIn, schema: str | None) -> tuple[object, ...]
     ]
     assert [answer.exit_code for answer in told] == [0, 0]
     return everything(engine), *(answer.stdout for answer in told)
+
+
+def test_prune_through_the_pooler_deletes_and_leaves_nothing_behind(
+    direct: str, pooled: str, api: StandIn
+) -> None:
+    before = sessions(pooled)
+    life(connect(pooled), api, None)
+    with database.transaction(connect(direct)) as connection:
+        views.stop_clock(connection, T0 + timedelta(days=37))
+    assert prune(connect(pooled), timedelta(days=35), page=1).rows["connectors_past"] == 1
+    assert_nothing_is_left(direct, pooled, before)
 
 
 def test_jobs_that_share_sessions_share_nothing_else(direct: str, pooled: str) -> None:

@@ -7,7 +7,7 @@ cron every time, pays for each import. Data goes to stdout, everything else to s
 import click
 
 from inventory import __version__
-from inventory.cli import asking, check, db, demo, history, querying, sync
+from inventory.cli import asking, check, db, demo, history, prune, querying, sync
 
 _EXITS = """\b
 Exit codes:
@@ -30,6 +30,6 @@ def main() -> None:
 
 for command in (
     *(sync.sync, asking.status, asking.changes, history.history, asking.incidents, asking.at),
-    *(asking.attention, check.check, querying.query, asking.runs, db.db, demo.demo),
+    *(asking.attention, check.check, querying.query, asking.runs, prune.prune, db.db, demo.demo),
 ):
     main.add_command(command)

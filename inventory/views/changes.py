@@ -150,9 +150,14 @@ def _came_and_went(sql: Dialect) -> Iterator[str]:
     where p.connector_id = c.connector_id and p.valid_from = c.first_seen_at
   ), case when c.valid_from = c.first_seen_at then c.changed_after end)"""
     yield _row(sql, CONNECTORS, "created", at="c.first_seen_at", after=first, rest="")
+    # Of what was pruned nobody can tell whether it touched.
+    had_gone = """exists (
+  select 1 from connectors_past b
+  where b.connector_id = a.connector_id and b.valid_from < a.valid_from
+)"""
     was, is_ = _begun(sql, CONNECTORS, "returned", nothing, nothing)
-    yield f"{was} and a.valid_from <> c.first_seen_at"
-    yield f"{is_} and a.valid_from <> c.first_seen_at and c.removed_at is null"
+    yield f"{was} and {had_gone}"
+    yield f"{is_} and {had_gone} and c.removed_at is null"
     reason = "case when c.removed_at = b.valid_to then c.removed_reason end"
     yield _ended(sql, CONNECTORS, "removed", nothing, nothing, reason)
 
