@@ -278,6 +278,15 @@ def now(connection: Connection) -> datetime:
     return moment
 
 
+def execute_all(connection: Connection, statements: Iterable[str]) -> None:
+    """Execute DDL as it stands; where the driver takes that, in one go: it is some hundred."""
+    as_is = {"no_parameters": True}
+    if connection.dialect.name == "postgresql":
+        statements = [";\n".join(statements)]
+    for statement in statements:
+        connection.exec_driver_sql(statement, execution_options=as_is)
+
+
 def fill(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
     """Put rows of plain cells (text, int, bool, bytes, None) into a table, the fast way.
 

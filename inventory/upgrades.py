@@ -7,16 +7,18 @@ given back their rights. A revision that fails half-way leaves everything as it 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Column,
     Connection,
+    Dialect,
     Engine,
     MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
+    create_mock_engine,
     insert,
     inspect,
     text,
@@ -24,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import CreateSchema, CreateTable
 
 from inventory import readers, schema, views
-from inventory.database import is_sqlite, transaction
+from inventory.database import execute_all, is_sqlite, transaction
 from inventory.errors import LookAtIt, SchemaMismatch
 from inventory.models import METADATA, VERSIONED
 from inventory.refusals import describe
@@ -48,9 +50,20 @@ def build(engine: Engine) -> None:
     """
     with transaction(engine) as connection, rebuilding_views(connection, to=schema.HEAD):
         if schema.state_in(connection) is schema.State.EMPTY:
-            METADATA.create_all(connection, checkfirst=False)
-            connection.execute(CreateTable(_VERSION))
+            execute_all(connection, _all_tables(connection.dialect))
             connection.execute(insert(_VERSION).values(version_num=schema.HEAD))
+
+
+def _all_tables(dialect: Dialect) -> list[str]:
+    statements: list[str] = []
+
+    def note(statement: Any, *_: object, **__: object) -> None:
+        statements.append(str(statement.compile(dialect=dialect)))
+
+    METADATA.create_all(
+        create_mock_engine(f"{dialect.name}+{dialect.driver}://", note), checkfirst=False
+    )
+    return [*statements, str(CreateTable(_VERSION).compile(dialect=dialect))]
 
 
 def upgrade(engine: Engine) -> None:

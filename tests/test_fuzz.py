@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from conftest import new_database
@@ -25,6 +26,7 @@ from inventory.columns import Json, UtcDateTime
 from inventory.errors import InventoryError
 from inventory.models import VERSIONED
 from inventory.payload import COLUMNS, SECTIONS, Batch, Reader
+from inventory.shapes import Shape
 from inventory.spool import Spool
 from inventory.versions import Moment
 
@@ -330,6 +332,18 @@ def engines(
     shutil.copyfile(sqlite_template, file)
     with new_database(postgres_server, postgres_template) as url:
         yield [connect(f"sqlite:///{file}"), connect(url)]
+
+
+@given(listed=st.lists(items, min_size=1, max_size=4))
+def test_usual_shapes_come_to_the_cells_that_each_value_comes_to(listed):
+    body = page_of(*listed)
+    at_once = read(body)
+    with mock.patch.multiple(Shape, decode=no_shape, lay_out_all=no_shape):
+        assert read(body) == at_once
+
+
+def no_shape(_shape: Shape, _raw: Any) -> None:
+    """Find that nothing is of a usual shape."""
 
 
 @settings(max_examples=FEW)

@@ -14,11 +14,11 @@ def test_memory_stays_within_bounds_whatever_changed(
 ) -> None:
     account.connectors = [big_item(number) for number in range(MANY)]
     assert 1_800 < len(json.dumps(account.connectors[0])) < 2_500
-    assert peak_of_sync() < 150
+    assert peak_of_sync() < 90
     for each in account.connectors:
         each["paused"] = True
         each["succeeded_at"] = "2026-11-21T00:00:00Z"
-    assert peak_of_sync() < 150
+    assert peak_of_sync() < 90
     counts = rows(engine, "sync_runs", "run_id", "added", "changed", "connectors_seen")
     assert counts == [(1, MANY, 0, MANY), (2, 0, MANY, MANY)]
 

@@ -111,6 +111,26 @@ def test_run_without_a_change_adds_a_run_and_touches_nothing_else(
     assert (run["connectors_seen"], run["changed"]) == (50, 0)
 
 
+def test_run_without_a_change_writes_next_to_nothing_to_the_log_of_the_server(
+    postgres_url: str, api: StandIn, account: Account
+) -> None:
+    engine = connect(postgres_url)
+    account.connectors = [some_item(random.Random(number), number) for number in range(200)]
+    sync(engine, api_settings(api))
+    written = []
+    for _ in range(3):  # the server itself may write something at any time
+        before = position(engine)
+        sync(engine, api_settings(api))
+        written.append(position(engine) - before)
+    assert 0 < min(written) < 16 << 10
+
+
+def position(engine: Engine) -> int:
+    """How many bytes the server has written to its log so far."""
+    with database.reading(engine) as connection:
+        return int(connection.scalar(text("select pg_current_wal_lsn() - '0/0'::pg_lsn")))
+
+
 def test_moved_times_rewrite_no_wide_row_and_make_no_version(
     engine: Engine, api: StandIn, account: Account
 ) -> None:

@@ -3,10 +3,12 @@
 Neither database alters a table under a view, so an upgrade drops them all and makes them anew.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Dialect, inspect
 
+from inventory.database import execute_all
 from inventory.dialects import DIALECTS
 from inventory.views.attention import ATTENTION
 from inventory.views.changes import STATE_CHANGES
@@ -40,33 +42,39 @@ VIEWS: dict[str, View] = {
 
 def create(connection: Connection) -> None:
     """Make every view; on PostgreSQL with its comments, and the functions of an instant."""
-    quote = connection.dialect.identifier_preparer.quote
-    sql = DIALECTS[connection.dialect.name]
+    execute_all(connection, _statements(connection.dialect))
+
+
+def _statements(dialect: Dialect) -> Iterator[str]:
+    quote = dialect.identifier_preparer.quote
     for view in VIEWS.values():
-        statement = view.statement(sql).strip()
-        _execute(connection, f"create view {quote(view.name)} as {statement}")
-        if connection.dialect.name == "postgresql":
-            comment(connection, f"view {quote(view.name)}", view.comment)
+        statement = view.statement(DIALECTS[dialect.name]).strip()
+        yield f"create view {quote(view.name)} as {statement}"
+        if dialect.name == "postgresql":
+            yield _comment(f"view {quote(view.name)}", view.comment)
             for name, column in view.columns.items():
-                comment(connection, f"column {quote(view.name)}.{quote(name)}", column.comment)
-    if connection.dialect.name == "postgresql":
+                yield _comment(f"column {quote(view.name)}.{quote(name)}", column.comment)
+    if dialect.name == "postgresql":
         for question in QUESTIONS:
-            _create_function(connection, question)
+            yield _function(question, dialect)
+            yield _comment(f"function {question.name}(timestamptz)", question.comment)
 
 
-def _create_function(connection: Connection, question: Question) -> None:
+def _function(question: Question, dialect: Dialect) -> str:
     """Make a function whose text is bound to our tables now, whatever its caller's search path."""
     columns = ", ".join(
-        f"{name} {column.type.compile(connection.dialect)}"
-        for name, column in question.columns.items()
+        f"{name} {column.type.compile(dialect)}" for name, column in question.columns.items()
     )
     statement = question.statement(DIALECTS["postgresql"], "$1").strip()
-    _execute(
-        connection,
+    return (
         f"create function {question.name}(timestamptz) returns table ({columns}) "
-        f"language sql stable begin atomic {statement}; end",
+        f"language sql stable begin atomic {statement}; end"
     )
-    comment(connection, f"function {question.name}(timestamptz)", question.comment)
+
+
+def _comment(target: str, words: str) -> str:
+    literal = "'" + words.replace("'", "''") + "'"  # DDL takes no parameters
+    return f"comment on {target} is {literal}"
 
 
 def stop_clock(connection: Connection, at: datetime) -> None:
@@ -78,20 +86,13 @@ def stop_clock(connection: Connection, at: datetime) -> None:
         connection.exec_driver_sql(f"drop view {CLOCK.name}")
         make = "create view"
     instant = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f+00:00}"
-    _execute(
-        connection,
-        f"{make} {CLOCK.name} as select cast('{instant}' as {sql.timestamp}) as now",
-    )
+    statement = f"{make} {CLOCK.name} as select cast('{instant}' as {sql.timestamp}) as now"
+    execute_all(connection, [statement])
 
 
 def are_there(connection: Connection) -> bool:
     """Say whether none of the views is missing."""
     return VIEWS.keys() <= set(inspect(connection).get_view_names())
-
-
-def comment(connection: Connection, target: str, words: str) -> None:
-    literal = "'" + words.replace("'", "''") + "'"  # DDL takes no parameters
-    _execute(connection, f"comment on {target} is {literal}")
 
 
 def drop(connection: Connection) -> None:
@@ -104,7 +105,3 @@ def drop(connection: Connection) -> None:
     for name in reversed(VIEWS):
         if name in there:
             connection.exec_driver_sql(f"drop view {quote(name)}")
-
-
-def _execute(connection: Connection, statement: str) -> None:
-    connection.execute(text(statement.replace(":", r"\:")))
