@@ -143,12 +143,12 @@ SLOW_BUILDER = """
 import sys
 from inventory import upgrades
 from inventory.cli import main
-upgrade = upgrades.upgrade
-def upgrade_when_told(engine):
+build = upgrades.build
+def build_when_told(engine):
     print("empty", flush=True)
     sys.stdin.readline()
-    upgrade(engine)
-upgrades.upgrade = upgrade_when_told
+    build(engine)
+upgrades.build = build_when_told
 main()
 """
 

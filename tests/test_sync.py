@@ -126,9 +126,9 @@ def test_run_without_a_change_writes_next_to_nothing_to_the_log_of_the_server(
 
 
 def position(engine: Engine) -> int:
-    """How many bytes the server has written to its log so far."""
+    """How many bytes of log the server has made so far."""
     with database.reading(engine) as connection:
-        return int(connection.scalar(text("select pg_current_wal_lsn() - '0/0'::pg_lsn")))
+        return int(connection.scalar(text("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn")))
 
 
 def test_moved_times_rewrite_no_wide_row_and_make_no_version(
