@@ -8,7 +8,7 @@ def run() -> None:
 
     What is imported stays to the end. To look through it for garbage again and again while it
     grows, and once more at the end, took a third of a short command's time. And what a run makes
-    goes without: it holds no cycles that grow with the account.
+    goes without: only a request that failed is held by itself, and the client sees to that.
     """
     gc.disable()  # before anything is imported
     from inventory.cli import main

@@ -4,6 +4,7 @@ It decides what counts as an answer (2xx, JSON, `code` Success, `items` a list) 
 within bounds, for what does not. What the items mean is none of its business: they stay bytes.
 """
 
+import gc
 import logging
 import random
 import time
@@ -268,6 +269,7 @@ class Client:
                 f"GET {path} {failure}. Asking again has to wait {wait:.0f} s, but {left} the "
                 f"run's {self._settings.deadline:g} s {over}. Run it later, or raise --deadline."
             )
+        gc.collect()  # a failure holds its traceback, and that the answer so far
         log.info("GET %s %s; asking again in %.1f s", path, failure, wait)
         self.traffic.retries += 1
         self._sleep(wait)

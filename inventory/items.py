@@ -1,7 +1,7 @@
 """An item of the list, cut into its sections while it is still bytes. Pure.
 
 A section is what goes into one of the versioned tables. `connect_card` is a bearer credential and
-is dropped undecoded.
+in none of them; it is decoded only to see that it stands nowhere else.
 """
 
 import json
@@ -45,18 +45,18 @@ _glimpse = msgspec.json.Decoder(_Glimpse).decode
 def glance(raw: Raw) -> tuple[str, bytes]:
     """Return an item's id, be it usable or not, and all that it says but its card, unread.
 
-    Two items that are alike but for their cards give the same bytes, and no others do: it is told
-    where the card was taken out. Raises PayloadUnusable as `cut` does, but for the id.
+    Two items that are alike but for their cards give the same bytes, and no others do: what is
+    taken out is what the card says, where that stands first, and the place is told. Raises
+    PayloadUnusable as `cut` does, but passes ids that are texts.
     """
     try:
         seen = _glimpse(raw)
     except UNREADABLE:
         return cut(raw).connector_id, bytes(raw)
     text, card = bytes(raw), bytes(seen.connect_card)
-    beginning = card[:_PREFIX]
-    at = text.index(beginning)
-    while not text.startswith(card, at):
-        at = text.index(beginning, at + 1)
+    at = text.index(card[:_PREFIX])
+    if not text.startswith(card, at):
+        at = text.index(card)
     return seen.id, b"%d\0%b%b" % (at, text[:at], text[at + len(card) :])
 
 
@@ -103,7 +103,7 @@ def without_card(item: Item, said: bytes) -> Item:
 
     `said` is what the item says but for its card.
     """
-    secrets = _secrets_of(item.card or _NOTHING)
+    secrets = _secrets_of(item.card) if item.card else []
     # Looked for by their ends: Python takes its time with a long text to look for.
     if not any(secret[-_PREFIX:] in said for secret in secrets):
         return item
@@ -117,8 +117,8 @@ def _secrets_of(card: Raw) -> list[bytes]:
     """Return the texts in a card, as they would be written elsewhere."""
     try:
         told = [bytes(raw) for raw in _split(card).values()]
-        texts = [text for text in told if text.startswith(b'"') and len(text) >= _CARD_SECRET + 2]
-        return [_plain(text)[1:-1] for text in texts]
+        texts = [_plain(text)[1:-1] for text in told if text.startswith(b'"')]
+        return [text for text in texts if len(text.decode()) >= _CARD_SECRET]
     except UNREADABLE:
         return []
 

@@ -66,12 +66,16 @@ _HARMLESS = frozenset(
     )
 )
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SHORT = 100  # characters of a name that is worth remembering
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 
 
-@lru_cache(maxsize=10_000)  # an account has thousands of connectors, and some hundred names
 def is_secret_name(name: str) -> bool:
     """Say whether a field of this name may hold a secret: api_key, apiKey, API-Key, key1."""
+    return _is_known_name(name) if len(name) <= _SHORT else _is_secret_name(name)
+
+
+def _is_secret_name(name: str) -> bool:
     snake = _NO_WORD.sub("_", _HUMPS.sub("_", name).lower())
     if snake in _HARMLESS:
         return False
@@ -79,6 +83,10 @@ def is_secret_name(name: str) -> bool:
         return True
     words = (word.rstrip("0123456789") for word in snake.split("_"))
     return any(word in _WORDS or word.endswith(_ENDINGS) for word in words)
+
+
+# An account has thousands of connectors, and some hundred names in them.
+_is_known_name = lru_cache(maxsize=10_000)(_is_secret_name)
 
 
 def mask(value: Any) -> Any:

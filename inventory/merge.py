@@ -3,8 +3,8 @@
 For each versioned table, in this order: *close* (copy what is superseded, vanished or removed into
 the past), *revise* (rewrite what changed, as the open version), *drop* (what is gone), *move*
 (columns without history), *open* (what is new). Ends of syncs are added around that. Rows that did
-not change are not touched, and of tables for which nothing is staged no row is looked at. All of it
-happens in the caller's transaction, at one instant.
+not change are not touched; tables for which nothing is staged are looked at for removals only. All
+of it happens in the caller's transaction, at one instant.
 """
 
 from collections.abc import Callable
@@ -307,12 +307,15 @@ def _next_outcome(outcome: str) -> Insert:
 
 
 def _first_outcome(outcome: str) -> Insert:
-    """An end of a sync of a connector that came with this run, or came back."""
+    """An end of a sync of a connector that came with this run, or came back: of no other."""
     return _outcome(outcome, select(STAGED["connector_status"]).where(_new()), {})
 
 
 def _new() -> ColumnElement[bool]:
-    """Whether the connector came with this run, or came back."""
+    """Whether the states are of now: the connector came, came back, or is in another state.
+
+    Of the last, all ends of syncs are there already.
+    """
     status, staged = CONNECTOR_STATUS.current.c, STAGED["connector_status"].c
     return exists().where(
         status.connector_id == staged.connector_id,

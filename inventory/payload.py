@@ -296,7 +296,7 @@ class Reader:
         connector_id = item.connector_id
         known = fingerprints.sections(self._known.get(connector_id, b""))
         digests = fingerprints.digests(item)
-        item = without_card(item, news.said) if item.card else item
+        item = without_card(item, news.said)
         told = dict.fromkeys(LISTS, False)
         for n, section in enumerate(SECTIONS):
             # The narrow row carries the fingerprints of all sections.

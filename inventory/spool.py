@@ -45,7 +45,7 @@ class Spool:
 
     @property
     def tables(self) -> Set[str]:
-        """Those of which anything was told that was not known: none, where nothing has changed."""
+        """Those of which anything was told that was not known, be it replaced since."""
         return self._told | {table for table, chunks in self._chunks.items() if chunks}
 
     def __len__(self) -> int:

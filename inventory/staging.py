@@ -37,7 +37,7 @@ STAGED_REMOVALS = _temporary(
 class Staged(NamedTuple):
     """What there is to merge: the tables of which something is staged, and whether any is removed.
 
-    Tables that are not among them have no rows to compare with, and no temporary table either.
+    Tables that are not among them have no rows to compare with, and need no temporary table.
     """
 
     tables: Set[str]

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -259,7 +259,8 @@ def _merged(
     staged = staging.stage(connection, snapshot.spool, snapshot.removals)
     if "connectors" in staged.tables:  # none but those that are held for this account so far
         _refuse_those_of_others(connection, moment.account_id)
-    with firstfill.keys_afterwards(connection):
+    # A preview must keep nobody waiting.
+    with firstfill.keys_afterwards(connection) if listed is None else nullcontext():
         written = merge.merge(connection, moment, staged)
     if listed is not None:
         listed += changes.listed(connection, moment, written)

@@ -29,6 +29,7 @@ class UnderWay(Generic[T]):
     def result(self) -> T:
         """Wait for the end; return the result, once, or raise what was raised."""
         self._thread.join()
-        if self._error is not None:
-            raise self._error
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
         return self._result.pop()

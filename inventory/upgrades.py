@@ -49,7 +49,9 @@ def build(engine: Engine) -> None:
     A first run need not load alembic for that. One that comes too late finds them made.
     """
     with transaction(engine) as connection, rebuilding_views(connection, to=schema.HEAD):
-        if schema.state_in(connection) is schema.State.EMPTY:
+        state = schema.state_in(connection)
+        schema.refuse_other_versions(engine, state)  # another tool may have been quicker
+        if state is schema.State.EMPTY:
             execute_all(connection, _all_tables(connection.dialect))
             connection.execute(insert(_VERSION).values(version_num=schema.HEAD))
 

@@ -116,6 +116,40 @@ def test_tables_that_another_role_owns_are_filled_with_their_keys(
     assert keys(engine) == before
 
 
+def test_tables_whose_owner_can_make_no_keys_are_filled_with_theirs(
+    postgres_url: str, api: StandIn
+) -> None:
+    admin = connect(postgres_url)
+    role, name = "owner_of_first_fill", admin.url.database
+    with database.transaction(admin) as connection:
+        connection.execute(text(f"drop role if exists {role}"))
+        connection.execute(text(f"create role {role} login password 'x'"))
+        connection.execute(text(f'grant create, temporary on database "{name}" to {role}'))
+        connection.execute(text(f"create schema theirs authorization {role}"))
+    url = admin.url.set(username=role, password="x").render_as_string(hide_password=False)
+    owner = connect(url, "theirs")
+    try:
+        upgrades.upgrade(owner)
+        with database.transaction(admin) as connection:
+            connection.execute(text("alter schema theirs owner to current_user"))
+            connection.execute(text(f"grant usage on schema theirs to {role}"))
+        before = keys(owner)
+        assert sync(owner, api_settings(api))["added"] == MANY
+        assert keys(owner) == before
+    finally:
+        with database.transaction(admin) as connection:
+            connection.execute(text(f"drop owned by {role} cascade"))
+            connection.execute(text(f"drop role {role}"))
+
+
+def test_tables_that_are_published_are_filled_with_their_keys(engine: Engine, api: StandIn) -> None:
+    before = keys(engine)
+    with database.transaction(engine) as connection:
+        connection.execute(text("create publication everything for all tables"))
+    assert sync(engine, api_settings(api))["added"] == MANY
+    assert keys(engine) == before
+
+
 def test_fill_that_fails_leaves_the_keys_and_nothing_else(engine: Engine, api: StandIn) -> None:
     before, content = keys(engine), everything(engine, but=("sync_runs",))
     with database.transaction(engine) as connection:
@@ -136,6 +170,8 @@ def test_fill_that_fails_leaves_the_keys_and_nothing_else(engine: Engine, api: S
 def test_preview_of_a_first_run_leaves_the_keys(engine: Engine, api: StandIn) -> None:
     upgrades.upgrade(engine)
     before = keys(engine)
-    run, changes = preview(engine, api_settings(api))
+    with statements(engine) as sent:
+        run, changes = preview(engine, api_settings(api))
     assert (run["added"], len(changes)) == (MANY, MANY)
+    assert not any("constraint" in statement for statement in sent)
     assert keys(engine) == before

@@ -122,6 +122,23 @@ def test_connect_card_is_nowhere_whatever_it_is_and_is_no_reason_to_read(card):
     assert read(vendors(connect_card=card), known=PLAIN.fingerprints).rows == NO_ROWS
 
 
+def test_card_that_begins_like_something_else_is_no_reason_to_read():
+    begun = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9."
+    one, another, itself = (
+        {"id": "connector_id", "config": {"link": {"uri": begun}}, "connect_card": {"uri": card}}
+        for card in (f"{begun}one", f"{begun}another", begun)
+    )
+    assert read(another, known=read(one).fingerprints).rows == NO_ROWS
+    assert read(one).cells("connectors", "config") == [(f'{{"link":{{"uri":"{begun}"}}}}',)]
+    assert read(itself).cells("connectors", "config") == [('{"link":{"uri":"[secret]"}}',)]
+
+
+def test_short_words_of_a_card_stay_where_else_they_stand():
+    word = "Привет"
+    escaped = json.dumps({"id": "x", "schema": word, "connect_card": {"brand": word}})
+    assert read(escaped.encode()).cells("connectors", "schema_name") == [(word,)]
+
+
 @pytest.mark.parametrize("bare", [{}, {"status": None}, {"status": {}}, dict.fromkeys(SAMPLE)])
 def test_field_that_is_missing_or_null_is_null_and_not_odd(bare):
     found = read(bare | {"id": "one"})

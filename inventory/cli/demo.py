@@ -1,5 +1,7 @@
 """`inventory demo`."""
 
+import gc
+
 import click
 
 from inventory.cli import frame
@@ -23,6 +25,7 @@ def demo(seed: int, serve: bool, port: int) -> None:
     from inventory import demo as tour
 
     if serve:
+        gc.enable()  # it stays for long
         with ending_on_sigterm():
             tour.serve(seed=seed, port=port)
     else:
