@@ -131,6 +131,16 @@ def position(engine: Engine) -> int:
         return int(connection.scalar(text("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn")))
 
 
+def test_run_that_adds_one_and_removes_another_counts_both(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    account.connectors = [item("leaves"), *(item(f"stays_{number}") for number in range(9))]
+    sync(engine, api_settings(api))
+    account.connectors[0] = item("comes")
+    run = sync(engine, api_settings(api))
+    assert [run[kind] for kind in ("added", "changed", "removed", "returned")] == [1, 0, 1, 0]
+
+
 def test_moved_times_rewrite_no_wide_row_and_make_no_version(
     engine: Engine, api: StandIn, account: Account
 ) -> None:
