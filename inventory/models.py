@@ -71,8 +71,8 @@ def _versioned(
     )
 
 
-def _table(name: str, comment: str, *parts: Any, **options: Any) -> Table:
-    return Table(name, METADATA, *parts, comment=comment, **options)
+def _table(name: str, comment: str, *parts: Any) -> Table:
+    return Table(name, METADATA, *parts, comment=comment)
 
 
 # --- connectors -----------------------------------------------------------------------------
@@ -224,8 +224,6 @@ CONNECTOR_STATUS = _versioned(
             nullable=False,
         ),
         *open_version(),
-        # Room on each page: what moves with every sync is then written in place.
-        postgresql_with={"fillfactor": 45},
     ),
     _table(
         "connector_status_past",
