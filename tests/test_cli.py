@@ -362,6 +362,7 @@ def test_help_loads_nothing_but_click() -> None:
 NEEDED = {
     *("click", "inventory", "msgspec", "sqlalchemy", "typing_extensions"),
     *("requests", "certifi", "charset_normalizer", "idna", "urllib3"),
+    "greenlet",  # which SQLAlchemy takes along before 2.1
 }
 DRIVER = {"psycopg", "psycopg_binary"}
 # Of ours, what only some runs need: the first of all; those that find something new.
