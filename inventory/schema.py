@@ -5,13 +5,14 @@ from enum import Enum
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from inventory import __version__
 from inventory.database import file_of, reading
 from inventory.errors import SchemaMismatch
 from inventory.refusals import describe, named_errors
 
 # The newest revision in migrations/versions; a test holds them together. It stands here as a word
 # so that a run on a current schema need not import alembic.
-HEAD = "0004"
+HEAD = "0005"
 VERSION_TABLE = "inventory_version"
 
 # Cheaper than SQLAlchemy's inspector, and asked by every command.
@@ -24,6 +25,7 @@ _HAS_VERSION = {
 class State(Enum):
     EMPTY = "empty"
     CURRENT = "current"
+    OTHER_RELEASE = "other release"  # current tables, under views that another release compared
     OLDER = "older"
     NEWER = "newer"
 
@@ -50,8 +52,10 @@ def state_in(connection: Connection) -> State:
 
         refuse_others(connection, {*METADATA.tables, *VIEWS})
         return State.EMPTY
-    order = (revision > HEAD) - (revision < HEAD)
-    return {-1: State.OLDER, 0: State.CURRENT, 1: State.NEWER}[order]
+    if revision != HEAD:
+        return State.OLDER if revision < HEAD else State.NEWER
+    release = connection.scalar(text(f"select release from {VERSION_TABLE}"))
+    return State.CURRENT if release == __version__ else State.OTHER_RELEASE
 
 
 def refuse_others(connection: Connection, names: Set[str]) -> None:
@@ -73,13 +77,31 @@ def revision_of(connection: Connection) -> str | None:
 
 
 def require_current(engine: Engine) -> None:
-    """Raise SchemaMismatch, saying what to do, unless the tables are those of this version."""
+    """Raise SchemaMismatch, saying what to do, unless tables and views are of this version."""
     state = state_of(engine)
     if state is State.EMPTY:
         raise SchemaMismatch(
             f"{describe(engine)} holds no inventory yet: run `inventory sync` first."
         )
     refuse_other_versions(engine, state)
+    if state is State.OTHER_RELEASE:
+        with reading(engine) as connection:
+            if not views_are_current(connection):
+                raise SchemaMismatch(
+                    f"{describe(engine)} has the views of another release of this tool: "
+                    "run `inventory sync` or `inventory db upgrade`."
+                )
+
+
+def views_are_current(connection: Connection) -> bool:
+    """Say whether no view is missing, and all were made from the texts of this release.
+
+    The tables must be at HEAD.
+    """
+    from inventory import views  # a run under views of its own release need not load them
+
+    stored = connection.scalar(text(f"select views_digest from {VERSION_TABLE}"))
+    return stored == views.digest(connection.dialect) and views.are_there(connection)
 
 
 def refuse_other_versions(engine: Engine, state: State) -> None:

@@ -59,13 +59,20 @@ def sync(
 
 
 def prepare(engine: Engine) -> None:
-    """Build the tables in an empty database; raise SchemaMismatch for those of another version."""
+    """Build the tables in an empty database, and renew views that another release has made.
+
+    Raises SchemaMismatch for tables of another version.
+    """
     state = schema.state_of(engine)
     if state is schema.State.EMPTY:
         from inventory import upgrades  # only a first run pays for the views
 
         upgrades.build(engine)
     schema.refuse_other_versions(engine, state)
+    if state is schema.State.OTHER_RELEASE:
+        from inventory import upgrades
+
+        upgrades.renew_views(engine)
     # A run that was killed may have made the tables and not come to it.
     database.let_readers_go_on(engine)
 

@@ -18,14 +18,17 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    Text,
     create_mock_engine,
     insert,
     inspect,
     text,
+    update,
 )
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema, CreateTable
 
-from inventory import readers, schema, views
+from inventory import __version__, readers, schema, views
 from inventory.database import execute_all, is_sqlite, transaction
 from inventory.errors import LookAtIt, SchemaMismatch
 from inventory.models import METADATA, VERSIONED
@@ -40,6 +43,8 @@ _VERSION = Table(
     MetaData(),
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name=f"{schema.VERSION_TABLE}_pkc"),
+    Column("views_digest", Text),
+    Column("release", Text),
 )
 
 
@@ -91,6 +96,14 @@ def upgrade(engine: Engine) -> None:
         ) from error
 
 
+def renew_views(engine: Engine) -> None:
+    """Bring the views to this release, where another one has made them; the tables are at HEAD."""
+    with transaction(engine) as connection:
+        _begin_upgrade(connection)
+        if schema.state_in(connection) is schema.State.OTHER_RELEASE:  # nobody was quicker
+            _renew_views(connection)
+
+
 def grant_reader(engine: Engine, role: str) -> None:
     """Let a PostgreSQL role read all of ours, now and after upgrades.
 
@@ -126,14 +139,20 @@ class _Grant(NamedTuple):
     grantable: bool
 
 
+class _Rights(NamedTuple):
+    """Who may read the views: rights to single ones, and the roles that may read all of ours."""
+
+    grants: list[_Grant]
+    readers: list[str]
+
+
 @contextmanager
 def rebuilding_views(connection: Connection, *, to: str | None) -> Iterator[None]:
     """Alter tables inside, up or down to a revision: no view is in the way, and all come back.
 
-    At that revision already, nothing is touched: others may have made views on ours.
-
-    At any revision but HEAD the views are left out: their texts belong to HEAD. Raises
-    SchemaMismatch for tables of a newer version, or of somebody else.
+    At that revision already, only views whose texts have changed are touched: others may have made
+    views on ours. At any revision but HEAD the views are left out: their texts belong to HEAD.
+    Raises SchemaMismatch for tables of a newer version, or of somebody else.
     """
     _begin_upgrade(connection)
     state = schema.state_in(connection)
@@ -141,22 +160,65 @@ def rebuilding_views(connection: Connection, *, to: str | None) -> Iterator[None
     if schema.revision_of(connection) in views.ONLY_HISTORIES:
         histories = {versioned.history for versioned in VERSIONED}
         schema.refuse_others(connection, views.VIEWS.keys() - histories)
-    if schema.revision_of(connection) == to and views.are_there(connection):
+    if schema.revision_of(connection) == to == schema.HEAD:
         yield
+        _renew_views(connection)
         return
-    grants: list[_Grant] = []
-    marked: list[str] = []
+    rights = _Rights([], [])
     if state is not schema.State.EMPTY:
-        grants = _grants(connection)
-        marked = readers.holders(connection, schema.VERSION_TABLE)
-        views.drop(connection)
+        rights = _drop_views(connection)
     yield
     _refuse_strays(connection)
     if schema.revision_of(connection) == schema.HEAD:
-        views.create(connection)
-        _give_back(connection, grants)
-        for role in marked:
-            readers.grant(connection, role, _relations())
+        _create_views(connection, rights)
+
+
+def _renew_views(connection: Connection) -> None:
+    """Make the views anew if they are not of this release, and note that they are."""
+    if schema.views_are_current(connection):
+        connection.execute(update(_VERSION).values(release=__version__))
+    elif not _replace_views(connection):
+        _create_views(connection, _drop_views(connection))
+
+
+def _replace_views(connection: Connection) -> bool:
+    """Say whether the views could be replaced in place; if not, nothing was done.
+
+    That is where columns were only added. What others have made on them is not touched then.
+    """
+    if is_sqlite(connection):
+        return False  # which replaces none
+    marked = readers.holders(connection, schema.VERSION_TABLE)
+    try:
+        with connection.begin_nested():
+            views.drop_functions(connection)
+            views.create(connection, replace=True)
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        return False
+    _finish_views(connection, _Rights([], marked))
+    return True
+
+
+def _drop_views(connection: Connection) -> "_Rights":
+    rights = _Rights(_grants(connection), readers.holders(connection, schema.VERSION_TABLE))
+    views.drop(connection)
+    return rights
+
+
+def _create_views(connection: Connection, rights: "_Rights") -> None:
+    views.create(connection)
+    _finish_views(connection, rights)
+
+
+def _finish_views(connection: Connection, rights: "_Rights") -> None:
+    """Give back the rights to what was made anew, and note of which texts it was made."""
+    _give_back(connection, rights.grants)
+    for role in rights.readers:
+        readers.grant(connection, role, _relations())
+    digest = views.digest(connection.dialect)
+    connection.execute(update(_VERSION).values(views_digest=digest, release=__version__))
 
 
 def _refuse_strays(connection: Connection) -> None:

@@ -51,16 +51,18 @@ def _run(*command: object) -> None:
 class Postgres:
     """A PostgreSQL server on a socket in `home`; `url` leads to its first database."""
 
-    def __init__(self, home: Path, *settings: str) -> None:
+    def __init__(self, home: Path, *settings: str, programs: Path | None = None) -> None:
         self.home = home
         self.url = f"postgresql://postgres@/postgres?host={home}"
-        self._programs = _programs(home)
-        self._data = home / "data"
+        self.programs = programs or _programs(home)
+        self.data = home / "data"
         flags = [f"-c {setting}" for setting in settings]
         self._options = " ".join(["-c listen_addresses=''", f"-k {home}", *flags])
         access = ("-U", "postgres", "-A", "trust")
         text = ("-E", "UTF8", "--locale=C.UTF-8")
-        _run(self._programs / "initdb", "-D", self._data, *access, *text, "--no-sync")
+        # Checksums are on by default since PostgreSQL 18; pg_upgrade wants them alike.
+        options = (*access, *text, "--data-checksums", "--no-sync")
+        _run(self.programs / "initdb", "-D", self.data, *options)
 
     def start(self) -> None:
         """Return when it answers; after a crash, when it has recovered."""
@@ -71,14 +73,25 @@ class Postgres:
         self._control("-m", mode, "stop")
 
     def _control(self, *words: object) -> None:
-        _run(self._programs / "pg_ctl", "-D", self._data, "-t", PATIENCE, "-w", *words)
+        _run(self.programs / "pg_ctl", "-D", self.data, "-t", PATIENCE, "-w", *words)
+
+    def run(self, program: str, *words: object, into: Path | None = None) -> None:
+        """Run one of the server's own programs, as the server's user, in its folder.
+
+        What it prints goes `into` a file. Fails with what it said if it did not succeed.
+        """
+        command = [str(word) for word in (self.programs / program, *words)]
+        done = subprocess.run(command, user=USER, cwd=self.home, capture_output=True, check=False)
+        assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
+        if into:
+            into.write_bytes(done.stdout)
 
 
 @contextmanager
-def postgres(*settings: str) -> Iterator[Postgres]:
+def postgres(*settings: str, programs: Path | None = None) -> Iterator[Postgres]:
     """A server that is running, and is stopped however the block leaves it."""
     with _home() as home:
-        server = Postgres(home, *settings)
+        server = Postgres(home, *settings, programs=programs)
         server.start()
         try:
             yield server

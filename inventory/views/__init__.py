@@ -1,12 +1,14 @@
 """The views that people and BI tools read, as data: made from the tables, never from a run.
 
-Neither database alters a table under a view, so an upgrade drops them all and makes them anew.
+Neither database alters a table under a view, so a revision drops them all and makes them anew. A
+digest of their texts stands beside the revision: views whose texts have changed are renewed.
 """
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import blake2b
 
-from sqlalchemy import Connection, Dialect, inspect
+from sqlalchemy import Connection, Dialect, inspect, text
 
 from inventory.database import execute_all
 from inventory.dialects import DIALECTS
@@ -15,7 +17,7 @@ from inventory.views.changes import STATE_CHANGES
 from inventory.views.health import CONNECTOR_HEALTH
 from inventory.views.history import HISTORIES
 from inventory.views.incidents import INCIDENTS
-from inventory.views.instants import QUESTIONS, Question
+from inventory.views.instants import PARAMETER, QUESTIONS, Question
 from inventory.views.reliability import (
     AVAILABILITY_30D,
     FLAPPING,
@@ -40,16 +42,27 @@ VIEWS: dict[str, View] = {
 }
 
 
-def create(connection: Connection) -> None:
-    """Make every view; on PostgreSQL with its comments, and the functions of an instant."""
-    execute_all(connection, _statements(connection.dialect))
+def create(connection: Connection, *, replace: bool = False) -> None:
+    """Make every view; on PostgreSQL with its comments, and the functions of an instant.
+
+    On PostgreSQL, `replace` keeps the views that are there, their grants and what others have made
+    on them; it fails where a view would lose a column, or change the type of one.
+    """
+    execute_all(connection, _statements(connection.dialect, replace=replace))
 
 
-def _statements(dialect: Dialect) -> Iterator[str]:
+def digest(dialect: Dialect) -> str:
+    """Return what tells the texts of all views and functions from those of another release."""
+    texts = "\0".join(_statements(dialect))
+    return blake2b(texts.encode(), digest_size=16).hexdigest()
+
+
+def _statements(dialect: Dialect, *, replace: bool = False) -> Iterator[str]:
     quote = dialect.identifier_preparer.quote
+    make = "create or replace view" if replace else "create view"
     for view in VIEWS.values():
         statement = view.statement(DIALECTS[dialect.name]).strip()
-        yield f"create view {quote(view.name)} as {statement}"
+        yield f"{make} {quote(view.name)} as {statement}"
         if dialect.name == "postgresql":
             yield _comment(f"view {quote(view.name)}", view.comment)
             for name, column in view.columns.items():
@@ -61,13 +74,16 @@ def _statements(dialect: Dialect) -> Iterator[str]:
 
 
 def _function(question: Question, dialect: Dialect) -> str:
-    """Make a function whose text is bound to our tables now, whatever its caller's search path."""
+    """Make a function whose text is bound to our tables now, whatever its caller's search path.
+
+    Its parameter has a name, without which neither pg_dump nor pg_upgrade can make it anew.
+    """
     columns = ", ".join(
         f"{name} {column.type.compile(dialect)}" for name, column in question.columns.items()
     )
-    statement = question.statement(DIALECTS["postgresql"], "$1").strip()
+    statement = question.statement(DIALECTS["postgresql"], PARAMETER).strip()
     return (
-        f"create function {question.name}(timestamptz) returns table ({columns}) "
+        f"create function {question.name}({PARAMETER} timestamptz) returns table ({columns}) "
         f"language sql stable begin atomic {statement}; end"
     )
 
@@ -91,16 +107,27 @@ def stop_clock(connection: Connection, at: datetime) -> None:
 
 
 def are_there(connection: Connection) -> bool:
-    """Say whether none of the views is missing."""
-    return VIEWS.keys() <= set(inspect(connection).get_view_names())
+    """Say whether none of the views and functions is missing."""
+    return VIEWS.keys() <= set(inspect(connection).get_view_names()) and (
+        connection.dialect.name != "postgresql"
+        or all(
+            connection.scalar(text(f"select to_regprocedure('{question.name}(timestamptz)')"))
+            for question in QUESTIONS
+        )
+    )
+
+
+def drop_functions(connection: Connection) -> None:
+    """Drop those of the functions of an instant that are there, which PostgreSQL alone has."""
+    if connection.dialect.name == "postgresql":
+        for question in QUESTIONS:
+            connection.exec_driver_sql(f"drop function if exists {question.name}(timestamptz)")
 
 
 def drop(connection: Connection) -> None:
     """Drop those of the views and functions that are there."""
     quote = connection.dialect.identifier_preparer.quote
-    if connection.dialect.name == "postgresql":
-        for question in QUESTIONS:
-            connection.exec_driver_sql(f"drop function if exists {question.name}(timestamptz)")
+    drop_functions(connection)
     there = set(inspect(connection).get_view_names())
     for name in reversed(VIEWS):
         if name in there:

@@ -13,6 +13,8 @@ from inventory.models import CONNECTOR_STATUS, CONNECTORS, Versioned
 from inventory.views.view import IDENTITY, NUMBER, TEXT, TIME, YES_NO, Named, of_table
 
 _DAY = 1440
+# The parameter of the functions: no table has a column of that name, which would be taken first.
+PARAMETER = "as_of"
 
 
 class Question(NamedTuple):
