@@ -65,9 +65,7 @@ RULES = (
         "its sync was put off, its schedule is manual, and nobody has started it",
     ),
     Health("failing", True, 3, "last_sync_failed", "its last sync to end failed"),
-    Health("action_required", False, 2, "open_tasks > 0", "a task waits for somebody"),
     Health("delayed", True, 3, "update_state = 'delayed'", "the API says that it is late"),
-    Health("never_synced", False, 1, "succeeded_at is null", "no sync of it ever succeeded"),
     Health(
         "stale",
         True,
@@ -75,6 +73,9 @@ RULES = (
         "schedule_type = 'auto' and freshness_deadline < now",
         "no success for two intervals of its schedule and an hour, whatever else it says",
     ),
+    # Below all that is down: a task that stays open must not hide that a connector is late.
+    Health("action_required", False, 2, "open_tasks > 0", "a task waits for somebody"),
+    Health("never_synced", False, 1, "succeeded_at is null", "no sync of it ever succeeded"),
     Health("rescheduled", False, 1, "sync_state = 'rescheduled'", "its sync was put off"),
     Health("warning", False, 1, "open_warnings > 0", "it has open warnings"),
     Health("healthy", False, 0, "true", "none of all this"),

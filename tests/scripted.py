@@ -391,6 +391,7 @@ SCRIPT: dict[str, dict[str, Change]] = {
     },
     # A whole group is missing, which is not believed; what is seen of the others is.
     "11-20 06:00": {
+        "delayed_with_task": be(update_state="on_schedule"),
         "twin_one": GONE,
         "twin_two": GONE,
         "creator_gone": GONE,

@@ -182,7 +182,7 @@ flaps                 | healthy         | no  | 0 | 11-19 21:00 | -           | 
 all_at_once           | failing         | yes | 3 | 11-19 18:00 | -           | -
 on_trial              | warning         | no  | 1 | 11-20 06:00 | -           | -
 delayed               | delayed         | yes | 3 | 11-19 18:00 | -           | -
-delayed_with_task     | action_required | no  | 2 | 11-19 18:00 | -           | -
+delayed_with_task     | action_required | no  | 2 | 11-20 06:00 | -           | -
 hidden                | not_visible     | no  | 1 | 11-19 18:00 | -           | -
 new_and_well          | healthy         | no  | 0 | 11-14 06:00 | -           | -
 first_sync            | initial_sync    | no  | 0 | 11-20 00:00 | -           | -
@@ -251,10 +251,10 @@ goes_and_returns      | {USUAL}
 flaps                 | {USUAL}
 all_at_once           | syncs failing since 2026-11-19 18:00 UTC: {
     ""
-}last failure 2026-11-19 17:00 UTC, {USUAL}
+}last failure 2026-11-19 17:00 UTC, {USUAL}; task reconnect
 on_trial              | warning open since 2026-11-20 06:00 UTC: trial_ends
 delayed               | delayed since 2026-11-19 18:00 UTC: {USUAL}
-delayed_with_task     | task open since 2026-11-19 18:00 UTC: reconnect, without a code
+delayed_with_task     | task open since 2026-11-20 06:00 UTC: reconnect, without a code
 hidden                | hidden from this key since 2026-11-19 18:00 UTC
 new_and_well          | last success 2026-11-14 05:30 UTC
 first_sync            | first sync under way since 2026-11-20 00:00 UTC
@@ -437,7 +437,7 @@ flaps | 11-19 06:00 | 11-19 12:00 | 11-19 12:00 | 11-19 15:00 | 180 | broken | r
 flaps | 11-19 15:00 | 11-19 18:00 | 11-19 18:00 | 11-19 21:00 | 180 | broken | recovered
 fails_then_breaks | 11-14 00:00 | 11-14 03:00 | 11-14 09:00 | 11-19 00:00 | 7020 \
 | failing > broken | recovered
-delayed_with_task | 11-19 06:00 | 11-19 12:00 | 11-19 15:00 | 11-19 18:00 | 360 | delayed \
+delayed_with_task | 11-19 06:00 | 11-19 12:00 | 11-20 03:00 | 11-20 06:00 | 1080 | delayed \
 | recovered
 reloads_after_failure | 11-19 12:00 | 11-19 15:00 | 11-19 21:00 | 11-20 00:00 | 540 | failing \
 | recovered
@@ -605,6 +605,7 @@ CHANGES = """
 11-20 03:00 | reloads | connector_status | is_historical_sync | false | true | changed
 11-20 03:00 | rescheduled | connector_status | sync_state | scheduled | rescheduled | changed
 11-20 03:00 | syncing | connector_status | sync_state | scheduled | syncing | changed
+11-20 06:00 | delayed_with_task | connector_status | update_state | delayed | on_schedule | changed
 10-22 03:00 | broken_from_the_start | connector_status | setup_state | broken | connected | changed
 11-02 00:00 | gone_meanwhile | connector_status | setup_state | connected | broken | changed
 11-02 03:00 | gone_meanwhile | connectors | - | - | - | removed
@@ -667,9 +668,9 @@ mysql    | -     | 7  | 0 | 4 | 2 | 3690.0 | 10245
 mysql    | north | 1  | 0 | 2 | 1 | 7020.0 | 4380
 mysql    | south | 3  | 0 | 2 | 1 | 360.0  | 8190
 mysql    | west  | 3  | 0 | 0 | 0 | -      | -
-hubspot  | -     | 6  | 2 | 7 | 5 | 252.0  | 4362
+hubspot  | -     | 6  | 2 | 7 | 5 | 396.0  | 4260
 hubspot  | north | 4  | 1 | 5 | 4 | 225.0  | 4104
-hubspot  | south | 2  | 1 | 2 | 1 | 360.0  | 5010
+hubspot  | south | 2  | 1 | 2 | 1 | 1080.0 | 4650
 webhooks | -     | 0  | 0 | 0 | 0 | -      | -
 webhooks | south | 0  | 0 | 0 | 0 | -      | -
 sheets   | -     | 11 | 2 | 3 | 1 | 540.0  | 11700
@@ -699,7 +700,7 @@ breaks_and_pauses     | 2 | 11-19 12:00 | no
 fails_and_goes        | 2 | 11-19 15:00 | no
 flaps                 | 6 | 11-19 21:00 | no
 delayed               | 1 | 11-19 18:00 | yes
-delayed_with_task     | 2 | 11-19 18:00 | no
+delayed_with_task     | 2 | 11-20 06:00 | no
 all_at_once           | 1 | 11-19 18:00 | yes
 reloads_after_failure | 2 | 11-20 00:00 | no
 fails_from_birth      | 1 | 11-14 06:00 | yes
@@ -724,7 +725,7 @@ breaks_and_pauses     | 2 | 11-19 12:00 | no
 fails_and_goes        | 1 | 11-19 15:00 | no
 flaps                 | 6 | 11-19 21:00 | no
 delayed               | 1 | 11-19 18:00 | yes
-delayed_with_task     | 2 | 11-19 18:00 | no
+delayed_with_task     | 2 | 11-20 06:00 | no
 all_at_once           | 1 | 11-19 18:00 | yes
 reloads_after_failure | 2 | 11-20 00:00 | no
 broken_yet_syncs      | 1 | 11-19 06:00 | yes
@@ -777,7 +778,7 @@ flaps                 | 43200 | 5700 | 900  | 4800 | 0.8421 | 0.1319
 all_at_once           | 43200 | 5700 | 1020 | 4680 | 0.8211 | 0.1319
 on_trial              | 43200 | 5700 | 0    | 5700 | 1.0    | 0.1319
 delayed               | 43200 | 5700 | 1020 | 4680 | 0.8211 | 0.1319
-delayed_with_task     | 43200 | 5700 | 360  | 5340 | 0.9368 | 0.1319
+delayed_with_task     | 43200 | 5700 | 1080 | 4620 | 0.8105 | 0.1319
 hidden                | 42180 | 4680 | 0    | 4680 | 1.0    | 0.111
 new_and_well          | 9300  | 2640 | 0    | 2640 | 1.0    | 0.2839
 first_sync            | 660   | 660  | 0    | 660  | 1.0    | 1.0

@@ -160,6 +160,25 @@ def test_health_that_stood_behind_a_stall_begins_when_that_is_over(
     assert lived_by(engine, api, account, day) == ("action_required 04", ["stalled 03-04"])
 
 
+@pytest.mark.parametrize(
+    ("status", "health", "outages"),
+    [
+        ({}, "stale 03", ["stale 03-"]),
+        ({"update_state": "delayed"}, "delayed 01", ["delayed 01-"]),
+    ],
+)
+def test_open_task_hides_no_delay(
+    engine: Engine, api: StandIn, account: Account, status: Item, health: str, outages: list[str]
+) -> None:
+    task = {"tasks": [{"code": "resync_table_warning", "message": "Resync."}]}
+    asks = item("one", **LATE, status=status | task)
+    assert lived_by(engine, api, account, [(1, asks), (4, asks)]) == (health, outages)
+    with at(engine, "11-01 04:00") as connection:
+        [judged] = questions.status(connection)
+    assert (judged["is_down"], judged["severity"]) == (True, 3)
+    assert judged["reason"].endswith("; task resync_table_warning")
+
+
 def test_pause_is_one_whether_it_is_set_or_shown(
     engine: Engine, api: StandIn, account: Account
 ) -> None:

@@ -203,11 +203,6 @@ def down(sql: Dialect, scope: Scope) -> dict[str, str]:
     `by_clock`: it begins when time is up, and not when a run saw something. `after`: what an outage
     that ends with it was ended by.
     """
-    tasks = f"""
-  select connector_id, 'delayed' as hides, valid_from as starts, {sql.forever} as ends
-  from tasks where {scope.only()}
-  union all
-  select connector_id, 'delayed', valid_from, valid_to from tasks_past where {scope.ended()}"""
     return (
         _told(sql, scope)
         | _by_clock(sql, scope)
@@ -229,10 +224,8 @@ def down(sql: Dialect, scope: Scope) -> dict[str, str]:
   where not p.paused and (c.health in {_TOLD}
     or c.health = 'stalled' and p.schedule_type = 'manual'
     or c.health = 'stale' and p.schedule_type = 'auto')""",
-            # What hides stale hides it whole; delayed is hidden by tasks alone.
-            "hidden": f"""{tasks}
-  union all
-  select connector_id, 'stale', starts, ends from ({_eventful(sql, scope)}
+            "hidden": f"""
+  select connector_id, starts, ends from ({_eventful(sql, scope)}
   ) e
   where health <> 'rescheduled'""",
             "cut": """
@@ -243,9 +236,8 @@ def down(sql: Dialect, scope: Scope) -> dict[str, str]:
   left join hidden h
     on h.connector_id = p.connector_id
     -- Said as a key to join by, it keeps all that cannot be hidden out of the comparisons.
-    and h.connector_id = case
-      when n.hides = 1 and p.health in ('delayed', 'stale') then p.connector_id end
-    and (h.hides = p.health or p.health = 'stale') and h.starts < p.ends and h.ends > p.starts
+    and h.connector_id = case when n.hides = 1 and p.health = 'stale' then p.connector_id end
+    and h.starts < p.ends and h.ends > p.starts
   where n.hides = 0 or h.starts is not null""",
             "down": """
   select connector_id, health, starts, ends,

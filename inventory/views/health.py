@@ -78,6 +78,7 @@ def _reasons(sql: Dialect) -> dict[str, str]:
         f"coalesce(': ' || {task_words} || coalesce('; ' || {test_words}, ''),"
         f" ': ' || {test_words}, '')"
     )
+    open_tasks = f"coalesce('; ' || {task_words}, '')"
     success = f"coalesce('last success ' || {sql.shown('j.succeeded_at')}, 'never a success')"
     created = "coalesce(j.created_at, j.first_seen_at)"
     return {
@@ -92,15 +93,16 @@ def _reasons(sql: Dialect) -> dict[str, str]:
         "historical_sync": since("historical sync under way"),
         "blocked": f"{since('blocked')} || ': schema status ' || j.schema_status",
         "stalled": f"'not started since ' || {sql.shown('j.rescheduled_for')}"
-        " || ': rescheduled, and its schedule is manual'",
+        f" || ': rescheduled, and its schedule is manual' || {open_tasks}",
         "failing": f"{since('syncs failing')}"
-        f" || coalesce(': last failure ' || {sql.shown('j.failed_at')}, '') || ', ' || {success}",
+        f" || coalesce(': last failure ' || {sql.shown('j.failed_at')}, '') || ', ' || {success}"
+        f" || {open_tasks}",
         "action_required": f"{since('task open')} || ': ' || {codes('tasks')}",
-        "delayed": f"{since('delayed')} || ': ' || {success}",
+        "delayed": f"{since('delayed')} || ': ' || {success} || {open_tasks}",
         "never_synced": f"'no sync has succeeded since ' || {sql.shown(created)}",
         "stale": f"'no success since ' || {sql.shown('j.succeeded_at')} || ': due every '"
         " || cast(j.sync_frequency as text) || ' minutes, late since '"
-        f" || {sql.shown('j.freshness_deadline')}",
+        f" || {sql.shown('j.freshness_deadline')} || {open_tasks}",
         "rescheduled": f"coalesce('rescheduled for ' || {sql.shown('j.rescheduled_for')},"
         f" {since('rescheduled')})",
         "warning": f"{since('warning open')} || ': ' || {codes('warnings')}",
