@@ -1,7 +1,7 @@
 """The way to the tables of this version, and who may read them.
 
-An upgrade is one transaction: views dropped, tables altered, views made anew and their readers
-given back their rights. A revision that fails half-way leaves everything as it was.
+An upgrade is one transaction: views dropped, tables altered, views made anew, and what others had
+attached to them given back. A revision that fails half-way leaves everything as it was.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema, CreateTable
 
-from inventory import __version__, readers, schema, views
+from inventory import __version__, dependents, readers, schema, views
 from inventory.database import execute_all, is_sqlite, transaction
 from inventory.errors import LookAtIt, SchemaMismatch
 from inventory.models import METADATA, VERSIONED
@@ -139,11 +139,12 @@ class _Grant(NamedTuple):
     grantable: bool
 
 
-class _Rights(NamedTuple):
-    """Who may read the views: rights to single ones, and the roles that may read all of ours."""
+class _Attached(NamedTuple):
+    """What is lost with the views: single rights, roles that may read all, views of others."""
 
     grants: list[_Grant]
     readers: list[str]
+    dependents: list[dependents.Dependent]
 
 
 @contextmanager
@@ -164,13 +165,13 @@ def rebuilding_views(connection: Connection, *, to: str | None) -> Iterator[None
         yield
         _renew_views(connection)
         return
-    rights = _Rights([], [])
+    attached = _Attached([], [], [])
     if state is not schema.State.EMPTY:
-        rights = _drop_views(connection)
+        attached = _drop_views(connection, to_head=to == schema.HEAD)
     yield
     _refuse_strays(connection)
     if schema.revision_of(connection) == schema.HEAD:
-        _create_views(connection, rights)
+        _create_views(connection, attached)
 
 
 def _renew_views(connection: Connection) -> None:
@@ -178,7 +179,7 @@ def _renew_views(connection: Connection) -> None:
     if schema.views_are_current(connection):
         connection.execute(update(_VERSION).values(release=__version__))
     elif not _replace_views(connection):
-        _create_views(connection, _drop_views(connection))
+        _create_views(connection, _drop_views(connection, to_head=True))
 
 
 def _replace_views(connection: Connection) -> bool:
@@ -197,25 +198,31 @@ def _replace_views(connection: Connection) -> bool:
         if error.connection_invalidated:
             raise
         return False
-    _finish_views(connection, _Rights([], marked))
+    _finish_views(connection, _Attached([], marked, []))
     return True
 
 
-def _drop_views(connection: Connection) -> "_Rights":
-    rights = _Rights(_grants(connection), readers.holders(connection, schema.VERSION_TABLE))
+def _drop_views(connection: Connection, *, to_head: bool) -> _Attached:
+    """Drop the views; with what others have built on them if both are to come back."""
+    attached = _Attached(
+        _grants(connection),
+        readers.holders(connection, schema.VERSION_TABLE),
+        dependents.drop(connection, views.VIEWS) if to_head else [],
+    )
     views.drop(connection)
-    return rights
+    return attached
 
 
-def _create_views(connection: Connection, rights: "_Rights") -> None:
+def _create_views(connection: Connection, attached: _Attached) -> None:
     views.create(connection)
-    _finish_views(connection, rights)
+    _finish_views(connection, attached)
 
 
-def _finish_views(connection: Connection, rights: "_Rights") -> None:
-    """Give back the rights to what was made anew, and note of which texts it was made."""
-    _give_back(connection, rights.grants)
-    for role in rights.readers:
+def _finish_views(connection: Connection, attached: _Attached) -> None:
+    """Give back what was attached to the views, and note of which texts they were made."""
+    dependents.create(connection, attached.dependents)
+    _give_back(connection, attached.grants)
+    for role in attached.readers:
         readers.grant(connection, role, _relations())
     digest = views.digest(connection.dialect)
     connection.execute(update(_VERSION).values(views_digest=digest, release=__version__))

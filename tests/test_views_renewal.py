@@ -1,11 +1,13 @@
 """A changed text of a view reaches every database, and leaves what others have made on ours."""
 
+from collections.abc import Iterator
+
 import pytest
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, make_url, text
 from worlds import Account, api_settings, connect, everything, item
 
 from inventory import database, questions, schema, upgrades, views
-from inventory.errors import SchemaMismatch
+from inventory.errors import FixSettings, SchemaMismatch
 from inventory.standin import StandIn
 from inventory.sync import sync
 from inventory.views.view import View
@@ -153,3 +155,97 @@ def test_what_others_have_made_on_the_views_stays(
 def test_digest_is_the_same_in_every_process(postgres_url: str) -> None:
     stored = first(connect(postgres_url), "select views_digest from inventory_version")
     assert stored == views.digest(connect(postgres_url).dialect)
+
+
+# --- views that must be dropped below those of others ---------------------------------------
+
+THEIR_OBJECTS = """
+select c.oid::regclass::text as name, c.relkind::text, c.reloptions, c.relowner::regrole::text,
+  c.relacl::text, pg_get_viewdef(c.oid) as definition,
+  (select array_agg(pg_get_indexdef(i.indexrelid) || coalesce(obj_description(i.indexrelid), '')
+     order by 1) from pg_index i where i.indrelid = c.oid) as indexes,
+  (select array_agg((a.attname, a.attacl::text, col_description(c.oid, a.attnum))::text
+     order by a.attnum) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0) as columns,
+  obj_description(c.oid)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'Reports' and c.relkind in ('v', 'm') order by 1
+"""
+
+
+@pytest.fixture
+def reports(postgres_url: str) -> Iterator[Engine]:
+    """What analysts have built: on our views, on each other, in a schema of another owner."""
+    engine = connect(postgres_url)
+    analyst = f'"analyst of {make_url(postgres_url).database}"'
+    execute(
+        engine,
+        f"create role {analyst}",
+        f'create schema "Reports" authorization {analyst}',
+        f"grant usage on schema public to {analyst}",
+        'create materialized view "Reports"."50%" as select connector_id, health, now '
+        "from connector_health cross join clock",
+        'create unique index "by id" on "Reports"."50%" (connector_id) where health <> \'100%\'',
+        "comment on index \"Reports\".\"by id\" is 'It''s of 100 %'",
+        'comment on column "Reports"."50%".health is \'say "hi"\'',
+        'create view "Reports".a_on_top with (security_barrier) as '
+        'select p.*, i.path from "Reports"."50%" p left join incidents i using (connector_id)',
+        "comment on view \"Reports\".a_on_top is 'On both'",
+        f'grant select on "Reports".a_on_top to {analyst} with grant option',
+        'grant select (health) on "Reports".a_on_top to public',
+        f'alter materialized view "Reports"."50%" owner to {analyst}',
+        'create materialized view "Reports".empty as select * from clock with no data',
+    )
+    yield engine
+    execute(engine, f"drop owned by {analyst} cascade", f"drop role {analyst}")
+
+
+def their_objects(engine: Engine) -> list[tuple[object, ...]]:
+    with database.reading(engine) as connection:
+        return [tuple(row) for row in connection.execute(text(THEIR_OBJECTS))]
+
+
+def test_what_others_have_built_comes_back_as_it_was(
+    reports: Engine, monkeypatch: pytest.MonkeyPatch, other_clock: View
+) -> None:
+    before = their_objects(reports)
+    assert len(before) == 3
+    next_release(monkeypatch, clock=other_clock)
+    upgrades.upgrade(reports)
+    assert their_objects(reports) == before
+    with questions.asking(reports) as connection:
+        assert questions.now(connection).year == 2001
+    unpopulated = "select relname from pg_class where relkind = 'm' and not relispopulated"
+    assert first(reports, unpopulated) == "empty"
+
+
+def test_revision_leaves_what_others_have_built(reports: Engine) -> None:
+    before = their_objects(reports)
+    execute(reports, "update inventory_version set version_num = '0004', release = null")
+    execute(reports, "alter table inventory_version drop release, drop views_digest")
+    upgrades.upgrade(reports)
+    assert their_objects(reports) == before
+
+
+def test_what_no_longer_fits_is_named_and_nothing_is_changed(
+    reports: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute(reports, 'create view "Reports".of_detail as select detail from attention')
+    before = their_objects(reports)
+    attention = views.VIEWS["attention"]
+    columns = {name if name != "detail" else "words": c for name, c in attention.columns.items()}
+    names = ", ".join(
+        f"{old} as {new}" for old, new in zip(attention.columns, columns, strict=True)
+    )
+    next_release(
+        monkeypatch,
+        attention=attention._replace(
+            columns=columns,
+            statement=lambda sql: f"select {names} from ({attention.statement(sql)}) a",
+        ),
+    )
+    with pytest.raises(
+        FixSettings, match=r'"Reports".of_detail \(column .*detail.* does not exist'
+    ):
+        upgrades.upgrade(reports)
+    assert their_objects(reports) == before
+    assert schema.state_of(reports) is schema.State.OTHER_RELEASE
