@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema, CreateTable
 
-from inventory import __version__, dependents, readers, schema, views
+from inventory import __version__, dependents, parts, readers, schema, views
 from inventory.database import execute_all, is_sqlite, transaction
 from inventory.errors import LookAtIt, SchemaMismatch
 from inventory.models import METADATA, VERSIONED
@@ -163,6 +163,7 @@ def rebuilding_views(connection: Connection, *, to: str | None) -> Iterator[None
         schema.refuse_others(connection, views.VIEWS.keys() - histories)
     if schema.revision_of(connection) == to == schema.HEAD:
         yield
+        parts.put_back(connection)
         _renew_views(connection)
         return
     attached = _Attached([], [], [])

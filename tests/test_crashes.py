@@ -38,7 +38,7 @@ from worlds import (
     variables,
 )
 
-from inventory import database, schema, staging, upgrades
+from inventory import database, schema, staging, upgrades, verify
 from inventory.cli import main
 from inventory.models import METADATA, VERSIONED
 from inventory.standin import StandIn
@@ -120,6 +120,9 @@ class Witness:
         self._judge.observe(self._account.connectors, gone, run.observed_at)
         assert_contents_equal(contents(self._engine), self._judge)
         assert_versions_follow_one_another(self._engine)
+        # The next run marks as crashed what was running when it was killed.
+        left = [each.table for each in verify.problems(self._engine) if "crashed" not in each.what]
+        assert left == []
 
 
 @pytest.fixture

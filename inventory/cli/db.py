@@ -23,6 +23,27 @@ def upgrade() -> None:
         click.echo(f"{refusals.describe(engine)} is at revision {schema.HEAD}.")
 
 
+@db.command()
+@frame.reported
+def verify() -> None:
+    """Look for what must never be so in the database. It only reads; exit 3 if something is wrong.
+
+    Versions of one row must not overlap, outcomes must agree with runs, a removed connector must
+    have no state, no run may be marked as running that is not, and no view, index or constraint may
+    be missing.
+    """
+    from inventory import output, refusals, verify
+
+    engine = frame.engine()
+    found = verify.problems(engine)
+    for problem in found:
+        output.write_line(output.printable(str(problem)))
+    if found:
+        click.get_current_context().exit(3)
+    if not frame.is_quiet():
+        output.write_line(f"{refusals.describe(engine)} is consistent.")
+
+
 @db.command("grant-reader")
 @click.argument("role", type=WORDS)
 @frame.reported

@@ -1,0 +1,118 @@
+"""`inventory db verify` is silent about what runs leave behind, and names what they never would."""
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import Engine, text
+from worlds import Account, api_settings, connect, item
+
+from inventory import database, runs, upgrades, verify
+from inventory.cli import main
+from inventory.errors import LookAtIt
+from inventory.standin import StandIn
+from inventory.sync import sync
+
+
+def execute(engine: Engine, *statements: str) -> None:
+    with database.transaction(engine) as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+@pytest.fixture
+def lived(engine: Engine, api: StandIn, account: Account) -> Engine:
+    """Three runs: a change, a change back, and a removal."""
+    one, two = item("one", failed_at="2026-11-20T00:00:00Z"), item("two")
+    for connectors in ([one, two], [one | {"schema": "else"}, two], [one]):
+        account.connectors = connectors
+        sync(engine, api_settings(api))
+    return engine
+
+
+def found(engine: Engine) -> list[tuple[str, str]]:
+    return [(problem.table, problem.example) for problem in verify.problems(engine)]
+
+
+def test_what_runs_leave_behind_is_consistent(lived: Engine) -> None:
+    assert verify.problems(lived) == []
+
+
+LAST = "(select max({}) from connectors_past p where p.connector_id = 'one')"
+DAMAGE = {
+    "update connectors_past set valid_to = '2100-01-01 00:00:00.000000+00:00' "
+    f"where connector_id = 'one' and valid_from = {LAST.format('valid_from')}": [
+        ("connectors", "one")
+    ],
+    f"update connectors_past set valid_to = {LAST.format('valid_to')} where connector_id = 'one'": [
+        ("connectors_past", "one")
+    ],
+    "update connectors set removed_at = valid_from, removed_reason = 'deleted' "
+    "where connector_id = 'one'": [("connector_status", "one")],
+    "update sync_runs set status = 'failed' where run_id = 1": [("sync_outcomes", "one")],
+    "delete from sync_outcomes where outcome = 'failed'": [("connector_status", "one")],
+    "update sync_runs set observed_at = (select max(observed_at) from sync_runs)": [
+        ("sync_runs", "account_one")
+    ],
+    "drop view attention": [("views", "")],
+    "drop index ix_sync_outcomes_run_id": [("sync_outcomes", "")],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_named(lived: Engine, damage: str) -> None:
+    execute(lived, damage)
+    assert found(lived) == DAMAGE[damage]
+
+
+def test_run_that_only_says_it_is_running_is_named(lived: Engine) -> None:
+    with database.transaction(lived) as connection:
+        account_id = connection.scalar(text("select account_id from sync_runs"))
+        runs.start(connection, account_id, database.now)
+    assert found(lived) == [("sync_runs", account_id)]
+    with runs.lock(lived, account_id):
+        assert found(lived) == []
+
+
+def test_command_prints_what_is_wrong_and_exits_with_3(
+    lived: Engine, environment: dict[str, str]
+) -> None:
+    where = "is consistent.\n"
+    result = CliRunner().invoke(main, ["db", "verify"])
+    assert (result.exit_code, result.stdout.endswith(where), result.stderr) == (0, True, "")
+    quiet = CliRunner().invoke(main, ["db", "verify", "-q"])
+    assert (quiet.exit_code, quiet.output) == (0, "")
+    execute(lived, "delete from sync_outcomes where outcome = 'failed'")
+    result = CliRunner().invoke(main, ["db", "verify", "-q"])
+    assert (result.exit_code, result.stderr) == (3, "")
+    assert result.stdout == (
+        "connector_status: failed_at of which there is no outcome (1, for example one)\n"
+    )
+
+
+def test_upgrade_puts_back_what_is_missing(lived: Engine) -> None:
+    constraint = "alter table sync_outcomes drop constraint {}".format
+    lost = ["drop index ix_sync_outcomes_run_id", "drop index ix_connectors_account_id"]
+    if not database.is_sqlite(lived):
+        lost += [
+            constraint("ck_sync_outcomes_outcome"),
+            constraint("pk_sync_outcomes"),
+            constraint("fk_sync_outcomes_run_id"),
+        ]
+    execute(lived, *lost)
+    assert len(verify.problems(lived)) == len(lost)
+    upgrades.upgrade(lived)
+    assert verify.problems(lived) == []
+
+
+def test_constraint_that_rows_break_is_not_put_back(
+    postgres_url: str, api: StandIn, account: Account
+) -> None:
+    engine = connect(postgres_url)
+    account.connectors = [item("one")]
+    sync(engine, api_settings(api))
+    execute(
+        engine,
+        "alter table connectors drop constraint ck_connectors_removed_reason",
+        "update connectors set removed_reason = 'odd', removed_at = now()",
+    )
+    with pytest.raises(LookAtIt, match="lacks the constraint ck_connectors_removed_reason"):
+        upgrades.upgrade(engine)
