@@ -70,11 +70,19 @@ def prepare(engine: Engine) -> None:
         upgrades.build(engine)
     schema.refuse_other_versions(engine, state)
     if state is schema.State.OTHER_RELEASE:
-        from inventory import upgrades
-
-        upgrades.renew_views(engine)
+        _renew_views(engine)
     # A run that was killed may have made the tables and not come to it.
     database.let_readers_go_on(engine)
+
+
+def _renew_views(engine: Engine) -> None:
+    """Renew the views if this user may; history must not stop for views that stay as they are."""
+    from inventory import upgrades
+
+    try:
+        upgrades.renew_views(engine)
+    except FixSettings as error:
+        log.warning("The views are still those of another release of this tool: %s", error)
 
 
 class _Run:

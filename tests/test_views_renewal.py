@@ -227,7 +227,10 @@ def test_revision_leaves_what_others_have_built(reports: Engine) -> None:
 
 
 def test_what_no_longer_fits_is_named_and_nothing_is_changed(
-    reports: Engine, monkeypatch: pytest.MonkeyPatch
+    reports: Engine,
+    api: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     execute(reports, 'create view "Reports".of_detail as select detail from attention')
     before = their_objects(reports)
@@ -247,5 +250,31 @@ def test_what_no_longer_fits_is_named_and_nothing_is_changed(
         FixSettings, match=r'"Reports".of_detail \(column .*detail.* does not exist'
     ):
         upgrades.upgrade(reports)
+    # History does not stop for that.
+    assert sync(reports, api_settings(api))["status"] == "succeeded"
+    assert "of_detail" in caplog.text
     assert their_objects(reports) == before
     assert schema.state_of(reports) is schema.State.OTHER_RELEASE
+
+
+def test_user_who_may_not_renew_views_goes_on_without(
+    postgres_url: str, api: StandIn, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job may have a role that only writes rows: the tables belong to somebody else."""
+    owner, role = connect(postgres_url), f"writer_{make_url(postgres_url).database}"
+    execute(
+        owner,
+        f"create role {role} login",
+        f"grant select, insert, update, delete on all tables in schema public to {role}",
+        f"grant usage on all sequences in schema public to {role}",
+        f"revoke update, insert, delete on inventory_version from {role}",
+    )
+    try:
+        next_release(monkeypatch)
+        account.connectors = [item("one")]
+        writer = connect(postgres_url.replace("postgres@", f"{role}@"))
+        assert sync(writer, api_settings(api))["added"] == 1
+        upgrades.upgrade(owner)
+        assert schema.state_of(writer) is schema.State.CURRENT
+    finally:
+        execute(owner, f"drop owned by {role}", f"drop role {role}")
