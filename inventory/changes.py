@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 
 from inventory.merge import Written
-from inventory.models import CONNECTORS, VERSIONED
+from inventory.models import CONNECTOR_STATUS, CONNECTORS, VERSIONED
 from inventory.staging import STAGED
 from inventory.versions import NOW, Moment
 
@@ -23,11 +23,16 @@ KINDS = ("added", "changed", "removed", "returned")
 
 
 class Change(NamedTuple):
-    """A connector that a merge touched, how (added, changed, removed, returned), and where."""
+    """A connector that a merge touched, how (added, changed, removed, returned), and where.
+
+    `health` is its word, if that is new; `health_before` what it was, if it had one.
+    """
 
     connector_id: str
     kind: str
     tables: list[str]
+    health_before: str | None
+    health: str | None
 
 
 def count(connection: Connection, moment: Moment, written: Written) -> dict[str, int]:
@@ -53,14 +58,25 @@ def listed(connection: Connection, moment: Moment, written: Written) -> list[Cha
     touched = _touched(written)
     if touched is None:
         return []
+    status, ended = CONNECTOR_STATUS.current.c, CONNECTOR_STATUS.past
+    of_it, word = (
+        touched.c.connector_id,
+        func.coalesce(CONNECTORS.current.c.removed_reason, status.health),
+    )
     changes = (
-        select(touched.c.connector_id, _kind(), touched.c.changed_table)
-        .join(CONNECTORS.current, CONNECTORS.current.c.connector_id == touched.c.connector_id)
-        .order_by(touched.c.connector_id, touched.c.changed_table)
+        select(of_it, _kind(), ended.c.health, word, touched.c.changed_table)
+        .join(CONNECTORS.current, CONNECTORS.current.c.connector_id == of_it)
+        .outerjoin(status.health.table, status.connector_id == of_it)
+        .outerjoin(ended, and_(ended.c.connector_id == of_it, ended.c.valid_to == NOW))
+        .order_by(of_it, touched.c.changed_table)
     )
     found: dict[str, Change] = {}
-    for connector_id, kind, table in connection.execute(changes, moment.parameters):
-        found.setdefault(connector_id, Change(connector_id, kind, [])).tables.append(table)
+    for row in connection.execute(changes, moment.parameters):
+        connector_id, kind, before, after, table = row
+        if kind == "changed" and before in (None, after):
+            before = after = None
+        change = Change(connector_id, kind, [], before, after)
+        found.setdefault(connector_id, change).tables.append(table)
     return list(found.values())
 
 

@@ -1,12 +1,13 @@
 """What a monitoring system asks: is something down, and are the data fresh enough to say so."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
 from inventory import moments, questions
+from inventory.health import UNOBSERVED
 from inventory.questions import Row, Rows
 
 COLUMNS = (
@@ -27,9 +28,11 @@ def findings(
     A finding about a connector is of the kind that its health is. Without `health`, it counts who
     is down, since the outage began; else who has such a health, since it has it.
     """
+    wanted = ("account_id", "health_since", "down_since", "reason")
+    rows = questions.status(connection, wanted)
     return [
-        *_about_data(questions.latest_runs(connection), max_age),
-        *_about_connectors(connection, lasting, health),
+        *_about_data(questions.latest_runs(connection), rows, max_age),
+        *_about_connectors(connection, rows, lasting, health),
     ]
 
 
@@ -41,32 +44,31 @@ def line(finding: Row) -> str:
     return f"{finding['kind']}: {name} ({finding['connector_id']}): {finding['reason']}"
 
 
-def _about_connectors(connection: Connection, lasting: timedelta, health: Collection[str]) -> Rows:
-    rows = questions.status(connection, ("account_id", "health_since", "reason"))
-    if health:
-        found = questions.chosen(rows, health=health)
-        since: dict[str, Any] = {row["connector_id"]: row["health_since"] for row in found}
-    else:
-        found = questions.chosen(rows, down=True)
-        ids = [row["connector_id"] for row in found]
-        outages = questions.incidents(connection, open_only=True, connector_ids=ids)
-        since = {row["connector_id"]: row["started_at"] for row in outages}
+def _about_connectors(
+    connection: Connection, rows: Rows, lasting: timedelta, health: Collection[str]
+) -> Rows:
+    found = questions.chosen(rows, health=health) if health else questions.chosen(rows, down=True)
+    since = "health_since" if health else "down_since"
     until = questions.now(connection) - lasting
     return [
-        {name: row.get(name) for name in COLUMNS}
-        | {"kind": row["health"], "since": since[row["connector_id"]]}
+        {name: row.get(name) for name in COLUMNS} | {"kind": row["health"], "since": row[since]}
         for row in found
-        if since[row["connector_id"]] <= until
+        if row[since] <= until
     ]
 
 
-def _about_data(runs: Rows, max_age: timedelta | None) -> Rows:
+def _about_data(runs: Rows, rows: Rows, max_age: timedelta | None) -> Rows:
     if not runs:
         return [_stale("no_data", None, None, "no run was ever complete: run `inventory sync`")]
-    return [finding for run in runs for finding in _about_account(run, max_age)]
+    unobserved = Counter(row["account_id"] for row in rows if row["health"] == UNOBSERVED.name)
+    return [
+        finding
+        for run in runs
+        for finding in _about_account(run, unobserved[run["account_id"]], max_age)
+    ]
 
 
-def _about_account(run: Row, max_age: timedelta | None) -> Iterator[Row]:
+def _about_account(run: Row, unobserved: int, max_age: timedelta | None) -> Iterator[Row]:
     account, at = run["account_id"], run["observed_at"]
     said = f"; the last attempt: {run['last_attempt_error']}" if run["last_attempt_error"] else ""
     if at is None:
@@ -76,7 +78,9 @@ def _about_account(run: Row, max_age: timedelta | None) -> Iterator[Row]:
     too_old = run["is_late"] if max_age is None else timedelta(minutes=run["age_minutes"]) > max_age
     if too_old:
         age = moments.lasting(run["age_minutes"])
-        old = f"the last complete run of account {account} is {age} old{said}"
+        are = "connector is" if unobserved == 1 else "connectors are"
+        whom = f", and {unobserved:,} {are} unobserved" if unobserved else ""
+        old = f"the last complete run of account {account} is {age} old{whom}{said}"
         yield _stale("old_data", account, at, old)
     if run["withheld"]:
         missing = f"{run['withheld']:,} connectors of account {account} are missing"

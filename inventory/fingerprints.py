@@ -9,7 +9,7 @@ from hashlib import sha256
 from inventory.items import LISTS, Item
 
 # Raise it whenever the same bytes would be stored in another way: every section is then read anew.
-NORMALIZER = 2
+NORMALIZER = 3
 
 _DIGEST = 8  # bytes, compared one to one, never searched: 64 bits leave nothing to chance
 _COUNT = 2  # bytes that count oddities

@@ -1,13 +1,11 @@
-"""Health: the one value that a connector's facts come to, as data. First match wins.
+"""Health: the one word that a connector's facts come to, as data. First match wins.
 
-Each rule is a condition in SQL over the facts at an instant; the views put the facts together.
-Only what the standard library offers is used here: `--help` lists the values, too.
+Each rule is a condition in SQL over the facts at the instant of a run, which judges by them (see
+`inventory.judge`). Only what the standard library offers is used here: `--help` lists the words.
 """
 
-from collections.abc import Iterable
+from hashlib import blake2b
 from typing import NamedTuple
-
-from inventory.dialects import Dialect
 
 
 class Health(NamedTuple):
@@ -70,104 +68,61 @@ RULES = (
         "stale",
         True,
         3,
-        "schedule_type = 'auto' and freshness_deadline < now",
+        "due_at < now",
         "no success for two intervals of its schedule and an hour, whatever else it says",
     ),
     # Below all that is down: a task that stays open must not hide that a connector is late.
-    Health("action_required", False, 2, "open_tasks > 0", "a task waits for somebody"),
+    Health("action_required", False, 2, "has_tasks", "a task waits for somebody"),
     Health("never_synced", False, 1, "succeeded_at is null", "no sync of it ever succeeded"),
     Health("rescheduled", False, 1, "sync_state = 'rescheduled'", "its sync was put off"),
-    Health("warning", False, 1, "open_warnings > 0", "it has open warnings"),
+    Health("warning", False, 1, "has_warnings", "it has open warnings"),
     Health("healthy", False, 0, "true", "none of all this"),
 )
 
 NAMES = tuple(rule.name for rule in RULES)
 DOWN = tuple(rule.name for rule in RULES if rule.is_down)
+# Those that the passing of a time alone leads to, and the time that passes.
+TIMED = {"stalled": "rescheduled_for", "stale": "due_at"}
+# The words for a connector that is gone; the others are stored with its states.
+REMOVED = ("deleted", "not_visible")
 
-
-def late_at(sql: Dialect, connectors: str = "", status: str = "") -> str:
-    """Return the expression for when an automatic schedule is late: null where nobody can tell.
-
-    That is after two intervals and an hour without a success. A `schedule` object may mean weekdays
-    or a cron line. The names of the two tables go before their columns.
-    """
-    c, s = (f"{table}." if table else "" for table in (connectors, status))
-    minutes = f"2 * {c}sync_frequency + 60"
-    # Numbers and times without sense must not break every answer: they are not reckoned with.
-    return f"""case
-      when {c}schedule_type = 'auto' and {c}schedule is null
-        and {c}sync_frequency between 1 and 525600 and {s}succeeded_at < '9990-01-01'
-      then {sql.plus_minutes(f"{s}succeeded_at", minutes)}
-    end"""
-
-
-def scheduled_since(sql: Dialect, version: str) -> str:
-    """Return the expression for since when a connector, in a version, was scheduled as it was.
-
-    Null: always, as far as is known. Before that it had another deadline, or none.
-    """
-    differs = " or ".join(
-        f"q.{name} {sql.differs} {version}.{name}"
-        for name in ("schedule_type", "sync_frequency", "schedule")
-    )
-    return f"""(
-      select max(q.valid_to) from connectors_past q
-      where q.connector_id = {version}.connector_id and q.valid_to <= {version}.valid_from
-        and ({differs}))"""
-
-
-def freshness_deadline(sql: Dialect) -> str:
-    """Return the expression for when it is late, over connectors c and their states s."""
-    return f"""case
-      when c.removed_at is not null or c.paused or s.sync_state = 'paused' then null
-      when c.schedule_type = 'manual' and s.sync_state = 'rescheduled' then s.rescheduled_for
-      else {late_at(sql, "c", "s")}
-    end"""
-
-
-# What a version of the states alone can tell, the conditions in their order.
-BY_STATES = {"paused": "sync_state = 'paused'"} | {
-    rule.name: rule.condition
-    for rule in RULES
-    if rule.name
-    in {
-        *("incomplete", "broken", "unknown", "historical_sync", "blocked"),
-        *("failing", "delayed", "rescheduled"),
-    }
-}
-
-# Versions in which something is the matter: few among many that only tell of syncs. There is an
-# index of them; its condition and a question's must read alike.
-EVENTFUL = (
-    "(setup_state is null or setup_state <> 'connected'"
-    " or sync_state = 'paused' or sync_state = 'rescheduled' or is_historical_sync"
-    " or substr(schema_status, 1, 7) = 'blocked' or last_sync_failed or update_state = 'delayed')"
+# What is shown in place of a stored word that nobody can vouch for now. No run stores it.
+UNOBSERVED = Health(
+    "unobserved",
+    False,
+    2,
+    "",
+    "no run has looked since its deadline passed, or the account's last complete run is late",
 )
+SHOWN = (*RULES, UNOBSERVED)
+
+
+def edition(rules: list[tuple[str, bool, str]]) -> str:
+    """Return what tells these rules (name, is_down, condition) from others."""
+    return blake2b(repr(rules).encode(), digest_size=8).hexdigest()
+
+
+# Stored with each run: the first run by other rules judges everybody.
+EDITION = edition([(rule.name, rule.is_down, rule.condition) for rule in RULES])
 
 
 def rank(name: str) -> int:
-    """The place of a value in the order, from 1."""
+    """The place of a word in the order, from 1."""
     return NAMES.index(name) + 1
 
 
-def case(rules: Iterable[tuple[str, str]], *, ranks: bool = False) -> str:
-    """Return the expression for the first of some (name, condition) that matches: name or rank."""
-    arms = "".join(
-        f"\n when {condition} then " + (str(rank(name)) if ranks else f"'{name}'")
-        for name, condition in rules
-    )
-    return f"case{arms} end"
+def case(values: dict[str, object]) -> str:
+    """Return the expression for a number or truth that belongs to each word of `health`."""
+    arms = "".join(f" when '{name}' then {value}" for name, value in values.items())
+    return f"case health{arms} end"
 
 
-HEALTH = case((rule.name, rule.condition) for rule in RULES)
-
-
-def is_down(health: str) -> str:
-    """Return the expression for whether a health counts as down."""
-    names = ", ".join(f"'{name}'" for name in DOWN)
-    return f"{health} in ({names})"
-
-
-def severity(health: str) -> str:
-    arms = "".join(f"\n when '{rule.name}' then {rule.severity}" for rule in RULES)
-    return f"case {health}{arms} end"
+_TIMED_RULES = [rule for rule in RULES if rule.name in TIMED]
+_BELOW = {rule.name: f"health in {NAMES[rank(rule.name) :]}" for rule in _TIMED_RULES}
+# Whether a time has passed that the stored word, `health`, does not know of yet. That it has passed
+# is soon found out, by the states alone.
+TIME_IS_UP = " or ".join(f"({rule.condition}) and {_BELOW[rule.name]}" for rule in _TIMED_RULES)
+TIME_HAS_PASSED = " or ".join(f"{TIMED[name]} < now and {below}" for name, below in _BELOW.items())
+# The word, as an expression over the facts.
+WORD = "case" + "".join(f"\n when {rule.condition} then '{rule.name}'" for rule in RULES) + " end"
+IS_DOWN = f"health in {DOWN}"

@@ -6,23 +6,19 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from inventory import questions
 from inventory.columns import UtcDateTime
-from inventory.dialects import DIALECTS
 from inventory.models import COMPLETE, SYNC_RUNS
-from inventory.views.instants import CONNECTOR_HEALTH_AT
+from inventory.views import FUNCTIONS, PARAMETER, query
 
 _run = SYNC_RUNS.c
 
-COLUMNS = tuple(CONNECTOR_HEALTH_AT.columns)
+_HEALTH = "connector_health_at"
+COLUMNS = tuple(FUNCTIONS[_HEALTH].columns)
 
 
 def at(connection: Connection, moment: datetime) -> questions.Rows:
     """Return one row per connector that existed at an instant, the worst health of then first."""
-    sql = CONNECTOR_HEALTH_AT.statement(DIALECTS[connection.dialect.name], "\0")
-    statement = questions.asked(sql, "moment").bindparams(
-        bindparam("moment", moment, UtcDateTime())
-    )
-    types = {name: column.type for name, column in CONNECTOR_HEALTH_AT.columns.items()}
-    answer = connection.execute(statement.columns(**types))
+    as_of = bindparam(PARAMETER, moment, UtcDateTime())
+    answer = connection.execute(query(_HEALTH, connection).bindparams(as_of))
     return sorted((dict(row) for row in answer.mappings()), key=questions.worst_first)
 
 

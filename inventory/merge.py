@@ -4,11 +4,10 @@ For each versioned table, in this order: *close* (copy what is superseded, vanis
 the past), *revise* (rewrite what changed, as the open version), *drop* (what is gone), *move*
 (columns without history), *open* (what is new). Ends of syncs are added around that. Rows that did
 not change are not touched; tables for which nothing is staged are looked at for removals only. All
-of it happens in the caller's transaction, at one instant.
+of it happens in the caller's transaction, at one instant. Health is judged after it: see `judge`.
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -31,12 +30,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 
-from inventory.columns import UtcDateTime
-from inventory.dialects import DIALECTS
-from inventory.health import late_at
 from inventory.items import LISTS
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, SYNC_OUTCOMES, VERSIONED, Versioned
 from inventory.staging import STAGED, STAGED_REMOVALS, Staged
@@ -58,6 +52,10 @@ class Written(NamedTuple):
 
     def of(self, versioned: Versioned) -> Rows:
         return self.tables.get(versioned.current.name, Rows())
+
+    def add(self, versioned: Versioned, rows: Rows) -> None:
+        added = (here + more for here, more in zip(self.of(versioned), rows, strict=True))
+        self.tables[versioned.current.name] = Rows(*added)
 
 
 # The ends of syncs, each with the column that tells of the last one.
@@ -116,22 +114,6 @@ def _merge_table(versioned: Versioned, staged: Staged, run: Callable[[Executable
     return Rows(closed + gone, revised, opened)
 
 
-class _LateAt(ColumnElement[datetime]):
-    """When the current rows of a connector, as they are, make it late."""
-
-    type = UtcDateTime()
-    inherit_cache = True
-
-
-@compiles(_LateAt)
-def _late_at(element: _LateAt, compiler: SQLCompiler, **_: object) -> str:
-    return late_at(DIALECTS[compiler.dialect.name], "connectors", "connector_status")
-
-
-# The deadline of a connector that the last complete run before saw late.
-_OVERDUE = case((_LateAt() < BEFORE, _LateAt()))
-
-
 # --- one versioned table --------------------------------------------------------------------
 
 
@@ -164,24 +146,16 @@ def _is_open(versioned: Versioned) -> ColumnElement[bool]:
     return CONNECTORS.current.c.removed_at.is_(None) if versioned is CONNECTORS else literal(True)
 
 
-def _close(versioned: Versioned, which: Callable[[Select[Any]], Select[Any]]) -> Insert:
+def close(versioned: Versioned, which: Callable[[Select[Any]], Select[Any]]) -> Insert:
     """Copy current rows into the past, as versions that end now."""
-    names = (*versioned.key, *versioned.tracked, *versioned.kept, "valid_from", "changed_after")
+    names = (*versioned.versioned_columns, "valid_from", "changed_after")
     values: dict[str, ColumnElement[Any]] = {name: versioned.current.c[name] for name in names}
     values["valid_to"] = NOW
-    if versioned is CONNECTORS:
-        # Another schedule would have another deadline, and a removed one never succeeds again.
-        values["overdue_since"] = (
-            select(_OVERDUE)
-            .where(CONNECTOR_STATUS.current.c.connector_id == CONNECTORS.current.c.connector_id)
-            .correlate(CONNECTORS.current)
-            .scalar_subquery()
-        )
     return insert(versioned.past).from_select(list(values), which(select(*values.values())))
 
 
 def _superseded(versioned: Versioned) -> Insert:
-    return _close(
+    return close(
         versioned,
         lambda rows: rows.join(_staged(versioned), _same_row(versioned)).where(
             _differs(versioned, versioned.tracked), _is_open(versioned)
@@ -192,7 +166,7 @@ def _superseded(versioned: Versioned) -> Insert:
 def _vanished(versioned: Versioned) -> Insert:
     """What is missing from a list that was told in full."""
     status, staged = STAGED["connector_status"].c, _staged(versioned)
-    return _close(
+    return close(
         versioned,
         lambda rows: (
             rows.join(
@@ -206,7 +180,7 @@ def _vanished(versioned: Versioned) -> Insert:
 
 def _removed(versioned: Versioned) -> Insert:
     removed = STAGED_REMOVALS
-    return _close(
+    return close(
         versioned,
         lambda rows: rows.join(
             removed, removed.c.connector_id == versioned.current.c.connector_id
@@ -267,7 +241,7 @@ def _mark_removed() -> Update:
     )
 
 
-def _outcome(outcome: str, of_those: Select[Any], more: dict[str, ColumnElement[Any]]) -> Insert:
+def _outcome(outcome: str, of_those: Select[Any]) -> Insert:
     """An end of a sync that no run had seen; `of_those` selects from the staged states."""
     ended, seen = STAGED["connector_status"].c[_ENDS[outcome]], SYNC_OUTCOMES.c
     connector_id = STAGED["connector_status"].c.connector_id
@@ -276,7 +250,6 @@ def _outcome(outcome: str, of_those: Select[Any], more: dict[str, ColumnElement[
         "outcome": literal(outcome),
         "finished_at": ended,
         "run_id": RUN,
-        **more,
     }
     same = and_(
         seen.connector_id == connector_id, seen.outcome == outcome, seen.finished_at == ended
@@ -292,23 +265,17 @@ def _outcome(outcome: str, of_those: Select[Any], more: dict[str, ColumnElement[
 def _next_outcome(outcome: str) -> Insert:
     """An end of a sync of a connector that was known.
 
-    This comes before everything else, while the tables still say when its syncs had ended, and how
-    it was scheduled: for a success is told whether it was overdue when last looked at.
+    This comes before everything else, while the tables still say when its syncs had ended.
     """
     staged, status = STAGED["connector_status"], CONNECTOR_STATUS.current
     known = select(staged).join(status, status.c.connector_id == staged.c.connector_id)
     ended = _ENDS[outcome]
-    others = known.where(staged.c[ended].is_distinct_from(status.c[ended]))
-    if outcome == "failed":
-        return _outcome(outcome, others, {})
-    connectors = CONNECTORS.current
-    scheduled = others.join(connectors, connectors.c.connector_id == staged.c.connector_id)
-    return _outcome(outcome, scheduled, {"overdue_since": _OVERDUE})
+    return _outcome(outcome, known.where(staged.c[ended].is_distinct_from(status.c[ended])))
 
 
 def _first_outcome(outcome: str) -> Insert:
     """An end of a sync of a connector that came with this run, or came back: of no other."""
-    return _outcome(outcome, select(STAGED["connector_status"]).where(_new()), {})
+    return _outcome(outcome, select(STAGED["connector_status"]).where(_new()))
 
 
 def _new() -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ opens a version. A current table's other columns move without making history.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table, false
 
 from inventory.columns import (
     BYTES,
@@ -24,7 +24,6 @@ from inventory.columns import (
     key,
     of_connector,
 )
-from inventory.health import EVENTFUL
 from inventory.versions import beginnings, only_where, open_version, past_rules, past_version
 
 METADATA = MetaData(
@@ -39,9 +38,11 @@ METADATA = MetaData(
 
 
 class Versioned(NamedTuple):
-    """A current table with its past one; `tracked`, `moving` and `kept` are names of columns.
+    """A current table with its past one; `tracked`, `judged`, `moving` and `kept` name columns.
 
-    Those that are kept move without making history, but a version ends with what they last said.
+    `judged` ones are written by the judge alone, and a version carries them as it does the tracked
+    ones. Those that are kept move without making history, but a version ends with what they last
+    said.
     """
 
     history: str
@@ -49,8 +50,14 @@ class Versioned(NamedTuple):
     past: Table
     key: tuple[str, ...]
     tracked: tuple[str, ...]
+    judged: tuple[str, ...]
     moving: tuple[str, ...]
     kept: tuple[str, ...]
+
+    @property
+    def versioned_columns(self) -> tuple[str, ...]:
+        """What both tables have, but for the beginning of the version."""
+        return (*self.key, *self.tracked, *self.judged, *self.kept)
 
 
 def _versioned(
@@ -58,6 +65,7 @@ def _versioned(
     facts: Callable[[], Columns],
     current: Table,
     past: Table,
+    judged: tuple[str, ...] = (),
     moving: tuple[str, ...] = (),
 ) -> Versioned:
     return Versioned(
@@ -66,6 +74,7 @@ def _versioned(
         past,
         key=tuple(column.name for column in current.primary_key),
         tracked=tuple(column.name for column in facts()),
+        judged=judged,
         moving=moving,
         kept=tuple(name for name in moving if name in past.c),
     )
@@ -152,20 +161,8 @@ CONNECTORS = _versioned(
         of_connector(),
         *_connector_facts(),
         *past_version(),
-        col(
-            "overdue_since",
-            INSTANT,
-            "The deadline that its next success had passed when this version ended (UTC), "
-            "where a complete run saw it late; null = it was in time",
-        ),
         *past_rules("connectors_past"),
         beginnings("connectors_past"),
-        # Whether it was there and scheduled, without the wide rows.
-        Index(
-            "ix_connectors_past_phases",
-            *("connector_id", "valid_from", "valid_to", "paused", "schedule_type"),
-        ),
-        only_where("ix_connectors_past_overdue", "overdue_since is not null", "connector_id"),
     ),
     moving=("config_volatile", "source_sync_details"),
 )
@@ -198,12 +195,45 @@ def _status_facts() -> Columns:
     ]
 
 
+def _judged() -> Columns:
+    """What a run makes of the facts: see `inventory.health`.
+
+    A row is written before it is judged, in one transaction: until then it is unknown.
+    """
+    return [
+        col(
+            "health",
+            TEXT,
+            "The one word that its facts came to when a run last judged it",
+            nullable=False,
+            server_default="unknown",
+        ),
+        col(
+            "is_down",
+            YES_NO,
+            "Whether that health counts as down",
+            nullable=False,
+            server_default=false(),
+        ),
+        col(
+            "health_since",
+            INSTANT,
+            "Since when it has that health (UTC): the run that saw it, or the deadline that passed",
+        ),
+        col(
+            "down_since",
+            INSTANT,
+            "Since when it is down without a break (UTC); null = it is not down",
+        ),
+    ]
+
+
 CONNECTOR_STATUS = _versioned(
     "connector_status_history",
     _status_facts,
     _table(
         "connector_status",
-        "One row per connector that exists: its states and the times of its syncs",
+        "One row per connector that exists: its states, its health, the times of its syncs",
         of_connector(),
         *_status_facts(),
         col(
@@ -224,6 +254,13 @@ CONNECTOR_STATUS = _versioned(
             nullable=False,
         ),
         *open_version(),
+        *_judged(),
+        col(
+            "due_at",
+            INSTANT,
+            "When the next success is overdue, by its schedule (UTC); not tracked; null = nobody "
+            "can tell",
+        ),
     ),
     _table(
         "connector_status_past",
@@ -236,19 +273,17 @@ CONNECTOR_STATUS = _versioned(
             INSTANT,
             "When a rescheduled sync was due, as last seen in this version (UTC)",
         ),
+        *_judged(),
         *past_rules("connector_status_past"),
         # With all that outages are made of: the rows themselves lie far apart.
         only_where(
-            "ix_connector_status_past_eventful",
-            EVENTFUL,
-            *("connector_id", "valid_from", "valid_to", "setup_state", "sync_state"),
-            *("update_state", "schema_status", "is_historical_sync", "last_sync_failed"),
-        ),
-        only_where(
-            "ix_connector_status_past_rescheduled", "sync_state = 'rescheduled'", "connector_id"
+            "ix_connector_status_past_down",
+            "is_down",
+            *("valid_to", "connector_id", "down_since"),
         ),
     ),
-    moving=("succeeded_at", "failed_at", "rescheduled_for", "fingerprints"),
+    judged=tuple(column.name for column in _judged()),
+    moving=("succeeded_at", "failed_at", "rescheduled_for", "due_at", "fingerprints"),
 )
 
 
@@ -400,6 +435,7 @@ SYNC_RUNS = _table(
         "Missing ones, too many to be believed gone; left alone",
         server_default="0",
     ),
+    col("health_rules", TEXT, "Digest of the rules that it judged health by; null = it did not"),
     CheckConstraint(
         "status in ('running', 'succeeded', 'withheld', 'failed', 'crashed')", name="status"
     ),
@@ -419,13 +455,6 @@ SYNC_OUTCOMES = _table(
         nullable=False,
         comment="The run that first saw it",
     ),
-    col(
-        "overdue_since",
-        INSTANT,
-        "The deadline that the success before it had passed (UTC), where a complete run saw "
-        "it late; null = it was in time",
-    ),
     CheckConstraint("outcome in ('succeeded', 'failed')", name="outcome"),
     Index("ix_sync_outcomes_run_id", "run_id"),
-    only_where("ix_sync_outcomes_overdue", "overdue_since is not null", "connector_id"),
 )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from inventory import fingerprints
+from inventory import fingerprints, schedules
 from inventory.errors import PayloadUnusable
 from inventory.fields import (
     ALERT_FIELDS,
@@ -55,6 +55,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "connector_status": (
         "connector_id",
         *(field.column for field in STATUS_FIELDS + SYNC_TIMES),
+        "due_at",
         "last_sync_failed",
         "extra",
         *(f"{name}_told" for name in LISTS),
@@ -118,9 +119,11 @@ def _read_status(item: Item) -> Reading:
     times = _read_times(item)
     succeeded_at, failed_at = times.cells
     last_sync_failed = failed_at is not None and (succeeded_at is None or failed_at >= succeeded_at)
+    # Its schedule stands in another section; but whatever is new in an item, this one is read.
+    due_at, odd = schedules.due_at(item.connector, succeeded_at)
     extra = json_text(states.extra | times.extra or None)
-    row = (*states.cells, *times.cells, last_sync_failed, extra)
-    return Reading([row], states.oddities + times.oddities + misfits)
+    row = (*states.cells, *times.cells, due_at, last_sync_failed, extra)
+    return Reading([row], states.oddities + times.oddities + misfits + odd)
 
 
 def _read_times(item: Item) -> Fitted:

@@ -14,30 +14,27 @@ from sqlalchemy import (
     Engine,
     Select,
     TableClause,
-    TextClause,
     and_,
     bindparam,
     false,
     func,
     or_,
     select,
-    text,
 )
+from sqlalchemy.sql.expression import TextualSelect
 
 from inventory import schema
 from inventory.columns import UtcDateTime
 from inventory.database import reading
-from inventory.dialects import DIALECTS
+from inventory.health import REMOVED
 from inventory.models import SYNC_RUNS
-from inventory.views import VIEWS
-from inventory.views.incidents import down_since, incidents_of
+from inventory.views import VIEWS, query
 
 _run = SYNC_RUNS.c
 
 Row = dict[str, Any]
 Rows = list[Row]
 
-REMOVED = ("deleted", "not_visible")
 ALL_RUN_COLUMNS = tuple(column.name for column in SYNC_RUNS.columns)
 RUN_COLUMNS = (
     *("run_id", "account_id", "status", "started_at", "finished_at", "connectors_seen"),
@@ -190,13 +187,16 @@ def incidents(
 
     `since` leaves out those that ended before.
     """
-    if connector_ids is None:
-        # Whose outages they are is soon told; then their past alone is read.
-        connector_ids = _down(connection, open_only, since)
-    if connector_ids is None:
-        found = _rows(connection, select(_view("incidents")))
+    if open_only:
+        since = now(connection)
+    if connector_ids is not None:
+        found = [*_incidents_of(connection, connector_ids)]
+    elif since is not None:
+        bound = bindparam("since", since, UtcDateTime())
+        asked = query("incidents_since", connection, columns_of="incidents").bindparams(bound)
+        found = _rows(connection, asked)
     else:
-        found = list(_incidents_of(connection, connector_ids))
+        found = _rows(connection, select(_view("incidents")))
     kept = [
         row
         for row in found
@@ -205,31 +205,13 @@ def incidents(
     return sorted(kept, key=lambda row: (row["started_at"], row["connector_id"]))
 
 
-def _down(connection: Connection, now: bool, since: datetime | None) -> list[str] | None:
-    """Return the connectors that are down, or were since an instant; None = whenever."""
-    if now:
-        health = _view("connector_health").c
-        return list(connection.scalars(select(health.connector_id).where(health.is_down)))
-    if since is None:
-        return None
-    statement = asked(down_since(DIALECTS[connection.dialect.name], "\0"), "since")
-    return list(connection.scalars(statement.bindparams(bindparam("since", since, UtcDateTime()))))
-
-
 def _incidents_of(connection: Connection, ids: Sequence[str]) -> Iterator[Row]:
     """Read the past of these connectors alone, and not that of all."""
-    view = VIEWS["incidents"]
-    statement = asked(incidents_of(DIALECTS[connection.dialect.name], "\0"), "ids")
-    statement = statement.bindparams(bindparam("ids", expanding=True))
-    typed = statement.columns(**{name: column.type for name, column in view.columns.items()})
+    asked = query("incidents_of", connection, columns_of="incidents")
+    asked = asked.bindparams(bindparam("ids", expanding=True))
     for at in range(0, len(ids), _IDS_AT_A_TIME):
-        part = connection.execute(typed, {"ids": ids[at : at + _IDS_AT_A_TIME]})
+        part = connection.execute(asked, {"ids": ids[at : at + _IDS_AT_A_TIME]})
         yield from (dict(row) for row in part.mappings())
-
-
-def asked(sql: str, parameter: str) -> TextClause:
-    """Put a parameter where a NUL stands. The colons of the statement's own are none."""
-    return text(sql.replace(":", r"\:").replace("\0", f":{parameter}"))
 
 
 def runs(connection: Connection, *, limit: int) -> Rows:
@@ -264,5 +246,5 @@ def _view(name: str) -> TableClause:
     return VIEWS[name].table
 
 
-def _rows(connection: Connection, wanted: Select[Any]) -> Rows:
+def _rows(connection: Connection, wanted: Select[Any] | TextualSelect) -> Rows:
     return [dict(row) for row in connection.execute(wanted).mappings()]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, text
 from inventory.database import is_sqlite
 from inventory.errors import FixSettings
 from inventory.refusals import describe
-from inventory.views.instants import QUESTIONS
+from inventory.views import FUNCTIONS
 
 
 def grant(connection: Connection, role: str, relations: Collection[str]) -> None:
@@ -61,7 +61,7 @@ def _rights(connection: Connection, relations: Iterable[str]) -> Iterable[str]:
     yield f"usage on schema {schema}"
     names = ", ".join(f"{schema}.{_quoted(connection, name)}" for name in relations)
     yield f"select on table {names}"
-    functions = [question.name for question in QUESTIONS]
+    functions = list(FUNCTIONS)
     called = text(
         """
         select p.oid::regprocedure::text

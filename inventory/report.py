@@ -82,7 +82,9 @@ def _oddities(row: dict[str, Any]) -> Iterator[str]:
 def _listed(changes: "Sequence[Change]") -> Iterator[str]:
     for change in changes[:SHOWN]:
         tables = ", ".join(change.tables)
-        yield f"  {change.kind:8}  {output.printable(change.connector_id)}  ({tables})"
+        words = " > ".join(filter(None, (change.health_before, change.health)))
+        line = f"  {change.kind:8}  {output.printable(change.connector_id)}  ({tables})"
+        yield f"{line}  {words}" if words else line
     if len(changes) > SHOWN:
         rest = Counter(change.kind for change in changes[SHOWN:])
         more = ", ".join(f"{count:,} {kind}" for kind, count in sorted(rest.items()))

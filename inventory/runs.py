@@ -141,6 +141,13 @@ def last_merged_at(connection: Connection, account_id: str) -> datetime | None:
     return moment
 
 
+def health_rules(connection: Connection, moment: Moment) -> str | None:
+    """Return which rules the complete run before judged health by; None = there was no such."""
+    before = (_run.account_id == moment.account_id, _run.observed_at == moment.previous_at)
+    rules: str | None = connection.scalar(select(_run.health_rules).where(*before))
+    return rules
+
+
 def start(connection: Connection, account_id: str, clock: Clock) -> int:
     """Register a run, and call crashed what this account left running; return the run's id.
 

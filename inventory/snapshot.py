@@ -5,7 +5,7 @@ Nothing is written but the spool. A walk that was not complete has told nothing.
 
 import logging
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -43,7 +43,7 @@ class Snapshot:
     """What one complete walk saw, and what became of the connectors it did not see.
 
     `removals` are those that are gone, and why; `unconfirmed` had no clear answer. Where a doubt
-    withholds removals, `withheld` are all that were missing.
+    withholds removals, `withheld` are all that were missing. `unseen` are those of both kinds.
     """
 
     spool: Spool
@@ -51,6 +51,7 @@ class Snapshot:
     removals: dict[str, str] = field(default_factory=dict)
     unconfirmed: int = 0
     withheld: int = 0
+    unseen: Set[str] = frozenset()
     doubt: RemovalsWithheld | None = None
 
     @property
@@ -78,6 +79,7 @@ def take(
         missing = held.fingerprints.keys() - snapshot.spool.connector_ids
         if missing:
             _settle(snapshot, missing, api, held, settings, lock)
+            snapshot.unseen = missing - snapshot.spool.connector_ids - snapshot.removals.keys()
     except BaseException:
         snapshot.spool.close()
         raise

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Boolean, Column, Connection, MetaData, Table, Text
 
 from inventory.database import fill, is_sqlite
-from inventory.models import VERSIONED
+from inventory.models import CONNECTOR_STATUS, VERSIONED
 from inventory.payload import COLUMNS, SECTIONS, Row
 from inventory.spool import Spool
 
@@ -32,6 +32,16 @@ STAGED = {
 STAGED_REMOVALS = _temporary(
     "staged_removals", Column("connector_id", Text()), Column("reason", Text())
 )
+# Those that the run has not seen, and of which it does not know what became of them.
+STAGED_MISSING = _temporary("staged_missing", Column("connector_id", Text()))
+# What the judge has found: see `judge`.
+JUDGED = _temporary(
+    "judged",
+    *(
+        Column(name, CONNECTOR_STATUS.current.c[name].type)
+        for name in ("connector_id", *CONNECTOR_STATUS.judged)
+    ),
+)
 
 
 class Staged(NamedTuple):
@@ -44,8 +54,10 @@ class Staged(NamedTuple):
     removals: bool
 
 
-def stage(connection: Connection, spool: Spool, removals: dict[str, str]) -> Staged:
-    """Put a walk's rows and removals (connector id to reason) into temporary tables.
+def stage(
+    connection: Connection, spool: Spool, removals: dict[str, str], missing: Set[str]
+) -> Staged:
+    """Put a walk's rows, removals (connector id to reason) and missing ones into temporary tables.
 
     They live in this transaction only.
     """
@@ -55,9 +67,11 @@ def stage(connection: Connection, spool: Spool, removals: dict[str, str]) -> Sta
     # By these every table is entered.
     filled.setdefault(STAGED["connector_status"], iter(()))
     filled[STAGED_REMOVALS] = iter(removals.items())
+    filled[STAGED_MISSING] = ((connector_id,) for connector_id in missing)
     for table, rows in filled.items():
         _create(connection, table)
         fill(connection, table, rows)
+    _create(connection, JUDGED)
     if not is_sqlite(connection):
         # Without it the planner takes a table that has just been made for a small one.
         connection.exec_driver_sql("set local default_statistics_target = 1")

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from inventory import moments
-from inventory.questions import REMOVED
+from inventory.health import REMOVED, UNOBSERVED
 
 Row = dict[str, Any]
 
@@ -24,7 +24,12 @@ def as_of(runs: Sequence[Row], connectors: Sequence[Row] | None = None) -> str:
     existing = [row for row in connectors if row["health"] not in REMOVED]
     down = sum(row["is_down"] for row in existing)
     noun = "connector" if len(existing) == 1 else "connectors"
-    return f"{said}: {len(existing):,} {noun}, {down:,} down."
+    counted = f"{said}: {len(existing):,} {noun}, {down:,} down"
+    unobserved = sum(row["health"] == UNOBSERVED.name for row in existing)
+    if not unobserved:
+        return f"{counted}."
+    why = "the last complete run is late" if late else "no run has looked since they were due"
+    return f"{counted}, {unobserved:,} {UNOBSERVED.name}: {why}."
 
 
 def beyond(moment: datetime, known: tuple[datetime, datetime] | None) -> str | None:

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select, text
 
-from inventory import __version__, database, runs, schema
+from inventory import __version__, database, health, runs, schema
 from inventory.client import Client
 from inventory.client import Clock as HttpClock
 from inventory.errors import (
@@ -25,7 +25,7 @@ from inventory.items import MAX_ID, is_usable_id
 from inventory.models import COMPLETE, CONNECTOR_STATUS, CONNECTORS, SYNC_RUNS
 from inventory.settings import ApiSettings, RemovalSettings
 from inventory.snapshot import Held, OnPage, Snapshot, take
-from inventory.versions import Moment
+from inventory.versions import NOW, Moment
 
 if TYPE_CHECKING:
     from inventory.changes import Change
@@ -249,7 +249,7 @@ def _merged(
     snapshot: Snapshot,
     listed: "list[Change] | None" = None,
 ) -> RunRow:
-    """Merge a snapshot, and return what is to be said of it in the log.
+    """Merge a snapshot and judge; return what is to be said of it in the log.
 
     Every change is added to `listed`, if that is given.
     """
@@ -267,19 +267,41 @@ def _merged(
             "error_code": snapshot.doubt.code,
             "error_message": str(snapshot.doubt),
         }
-    if snapshot.changes_nothing:
+    rules_before = runs.health_rules(connection, moment)
+    everybody = moment.previous_at is not None and rules_before != health.EDITION
+    # Those unseen must be judged by the new rules as well, once they are seen.
+    facts["health_rules"] = rules_before if everybody and snapshot.unseen else health.EDITION
+    time_is_up = _is_time_up(connection, moment)
+    if snapshot.changes_nothing and not time_is_up and not everybody:
         return facts
-    from inventory import changes, firstfill, merge, staging  # most runs by far find nothing new
+    from inventory import changes, firstfill, judge, merge, staging  # most runs find nothing new
 
-    staged = staging.stage(connection, snapshot.spool, snapshot.removals)
+    staged = staging.stage(connection, snapshot.spool, snapshot.removals, snapshot.unseen)
     if "connectors" in staged.tables:  # none but those that are held for this account so far
         _refuse_those_of_others(connection, moment.account_id)
     # A preview must keep nobody waiting.
     with firstfill.keys_afterwards(connection) if listed is None else nullcontext():
         written = merge.merge(connection, moment, staged)
+    # After the keys: by them it finds what is open.
+    closed = judge.judge(connection, moment, time_is_up=time_is_up, everybody=everybody)
+    written.add(CONNECTOR_STATUS, merge.Rows(closed=closed, revised=closed))
     if listed is not None:
         listed += changes.listed(connection, moment, written)
     return facts | changes.count(connection, moment, written)
+
+
+def _is_time_up(connection: Connection, moment: Moment) -> bool:
+    """Say whether any connector of the account has become late since it was last judged."""
+    now = "cross join (select :now as now) t"
+    states = f"select 1 from connector_status {now} where {health.TIME_HAS_PASSED} limit 1"
+    facts = f"""
+        select 1 from connector_status join connectors using (connector_id) {now}
+        where account_id = :account and removed_at is null and ({health.TIME_IS_UP}) limit 1
+        """
+    return all(
+        connection.execute(text(found).bindparams(NOW), moment.parameters).first() is not None
+        for found in (states, facts)
+    )
 
 
 def _refuse_those_of_others(connection: Connection, account_id: str) -> None:

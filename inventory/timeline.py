@@ -20,14 +20,15 @@ def head(life: Row, today: date) -> Iterator[str]:
     name = connector["schema_name"] or "without a name"
     group = f" in group {connector['group_id']}" if connector["group_id"] else ""
     yield f"{name} ({connector['connector_id']}): {connector['service'] or 'no service'}{group}"
-    yield f"{connector['health']}: {connector['reason']}{_down_for(life['incidents'])}"
+    yield f"{connector['health']}: {connector['reason']}{_down_for(life)}"
     yield f"syncs of {DAYS} days to {today}: {strip(life['syncs'], today)}  ({LEGEND})"
     yield ""
 
 
-def _down_for(incidents: list[Row]) -> str:
-    lasting = [outage["minutes"] for outage in incidents if outage["ended_at"] is None]
-    return f" (down for {moments.lasting(lasting[-1])})" if lasting else ""
+def _down_for(life: Row) -> str:
+    if not life["connector"]["is_down"]:  # an outage may be open of which nobody knows any more
+        return ""
+    return f" (down for {moments.lasting(life['incidents'][-1]['minutes'])})"
 
 
 class Event(NamedTuple):

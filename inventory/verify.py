@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine, text
 from inventory import parts, runs, schema
 from inventory.database import reading
 from inventory.errors import AlreadyRunning
-from inventory.models import COMPLETE, CONNECTORS, VERSIONED, Versioned
+from inventory.health import IS_DOWN
+from inventory.models import COMPLETE, CONNECTOR_STATUS, CONNECTORS, VERSIONED, Versioned
 
 
 class Problem(NamedTuple):
@@ -40,6 +41,7 @@ def problems(engine: Engine) -> list[Problem]:
         found = [
             *_missing(connection),
             *(each for of in VERSIONED for each in _about_versions(connection, of)),
+            *_about_health(connection),
             *_about_runs(connection),
         ]
         left = connection.scalars(
@@ -90,6 +92,43 @@ def _about_versions(connection: Connection, of: Versioned) -> Iterator[Problem]:
             "rows of a connector that is marked removed",
             f"select c.connector_id as name from connectors c join {current} t "
             "on t.connector_id = c.connector_id where c.removed_at is not null",
+        )
+
+
+def _about_health(connection: Connection) -> Iterator[Problem]:
+    current, past = CONNECTOR_STATUS.current.name, CONNECTOR_STATUS.past.name
+    for table in (current, past):
+        yield from _ask(
+            connection,
+            table,
+            "is_down does not agree with health, or down_since with is_down",
+            f"select connector_id as name from {table} where is_down <> ({IS_DOWN}) "
+            "or is_down <> (down_since is not null)",
+        )
+        yield from _ask(
+            connection,
+            table,
+            "health was never judged, or since a later time than the version began",
+            f"select connector_id as name from {table} "
+            "where health_since is null or health_since > valid_from or down_since > valid_from",
+        )
+        yield from _ask(
+            connection,
+            table,
+            "down_since does not agree with the stretch before",
+            f"select a.connector_id as name from {past} b join {table} a "
+            "on a.connector_id = b.connector_id and a.valid_from = b.valid_to "
+            "where a.is_down and case when b.is_down then a.down_since <> b.down_since "
+            "else a.down_since <> a.health_since end",
+        )
+        yield from _ask(
+            connection,
+            table,
+            "health_since does not agree with the version before",
+            f"select a.connector_id as name from {past} b join {table} a "
+            "on a.connector_id = b.connector_id and a.valid_from = b.valid_to "
+            "where case when a.health = b.health then a.health_since <> b.health_since "
+            "else a.health_since < b.valid_from end",
         )
 
 

@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, ColumnElement, Index, bindparam, text
+from sqlalchemy import (
+    BindParameter,
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    Index,
+    bindparam,
+    text,
+)
 
 from inventory.columns import INSTANT, NUMBER, TEXT, Columns, col
 
@@ -54,7 +62,7 @@ def only_where(name: str, condition: str, *columns: str) -> Index:
 # --- the instant of a merge -----------------------------------------------------------------
 
 # What statements of a merge call the parts of their `Moment`.
-NOW: ColumnElement[datetime] = bindparam("now", type_=INSTANT)
+NOW: BindParameter[datetime] = bindparam("now", type_=INSTANT)
 BEFORE: ColumnElement[datetime] = bindparam("before", type_=INSTANT)
 ACCOUNT: ColumnElement[str] = bindparam("account", type_=TEXT)
 RUN: ColumnElement[int] = bindparam("run", type_=NUMBER)

@@ -2,14 +2,18 @@
 
 An item is read here in the most direct way; a version is a tuple (facts, valid_from,
 changed_after). Alerts are known by their content, since their stored key is a digest.
-`verdict` says what a run must make of the answers that the API really gave it.
+`word` judges a connector, `due_at` reckons with its schedule, and `Ledger.incidents` tells the
+outages. `verdict` says what a run must make of the answers that the API really gave it.
 """
 
 import json
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import groupby
 from typing import Any, NamedTuple
 
 Item = dict[str, Any]
@@ -39,6 +43,8 @@ def but(fields: Item, known: set[str]) -> Item | None:
 
 def connector_facts(item: Item, account_id: str, held: dict[str, Any]) -> dict[str, Any]:
     facts = {name: item.get(name) for name in SCALARS}
+    misfit = set() if isinstance(facts["schedule"], dict | None) else {"schedule"}
+    facts |= dict.fromkeys(misfit) | {"sync_frequency": minutes(facts["sync_frequency"])}
     facts |= {name: held.get(name) if item.get(name) is None else item[name] for name in TOLD}
     facts["config_volatile"] = held.get("config_volatile")
     if (config := item.get("config")) is not None:
@@ -48,8 +54,12 @@ def connector_facts(item: Item, account_id: str, held: dict[str, Any]) -> dict[s
         "account_id": account_id,
         "schema_name": item.get("schema"),
         "created_at": instant(item.get("created_at")),
-        "extra": but(item, NOT_EXTRA),
+        "extra": but(item, NOT_EXTRA - misfit),
     }
+
+
+def minutes(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def status_facts(item: Item) -> dict[str, Any]:
@@ -62,6 +72,7 @@ def status_facts(item: Item) -> dict[str, Any]:
         "succeeded_at": succeeded,
         "failed_at": failed,
         "rescheduled_for": instant(status.get("rescheduled_for")),
+        "due_at": due_at(item, succeeded),
     }
 
 
@@ -90,8 +101,184 @@ def tests(connector_id: str, told: list[Item] | None) -> dict[Any, dict[str, Any
     return rows
 
 
+# --- when the next success is overdue -------------------------------------------------------
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+WEEK = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+# Nobody knows the zone that a time of day is of: it may be any between these.
+WESTERNMOST, EASTERNMOST = timedelta(hours=-12), timedelta(hours=14)
+AT_MOST = timedelta(days=9 * 366)  # between two firings: the years around 2100 have no leap day
+
+# The minute of the day, the day of the month, the month, the day of the week; each as a set.
+Line = tuple[set[int], set[int], set[int], set[int]]
+
+
+def due_at(item: Item, succeeded: datetime | None) -> datetime | None:
+    """The second sync after a success, as its schedule has it, and an hour; None = nobody knows."""
+    schedule = item.get("schedule")
+    if succeeded is None or item.get("schedule_type") == "manual":
+        return None
+    if schedule is None and item.get("schedule_type") == "auto":
+        return after_intervals(succeeded, item.get("sync_frequency"), ())
+    if not isinstance(schedule, dict):
+        return None
+    kind, days = str(schedule.get("schedule_type")).upper(), schedule.get("days_of_week") or ()
+    weekdays = {day[:3].upper() for day in days}
+    if not weekdays <= {*WEEK}:
+        return None
+    if kind == "INTERVAL":
+        idle = "".join("." if day in weekdays or not weekdays else "x" for day in WEEK) * 2
+        return after_intervals(succeeded, schedule.get("interval"), idle.split("."))
+    try:
+        if kind == "TIME_OF_DAY":
+            return after_firings(succeeded, [daily(schedule["time_of_day"], weekdays)])
+        if kind == "CRON":
+            lines = schedule["cron"]
+            lines = [lines] if isinstance(lines, str) else lines
+            return after_firings(succeeded, [parsed(line) for line in lines])
+    except (KeyError, TypeError, ValueError, IndexError):
+        pass  # there is no such schedule
+    return None
+
+
+def after_intervals(succeeded: datetime, interval: Any, idle: Any) -> datetime | None:
+    """`idle` are the stretches of days left out, of two weeks: time may stand still that long."""
+    length = minutes(interval)
+    if length is None or not 1 <= length <= 525_600:
+        return None
+    longest = max(map(len, idle), default=0)
+    return succeeded + timedelta(minutes=2 * length) + HOUR + longest * DAY
+
+
+def daily(time_of_day: str, weekdays: set[str]) -> Line:
+    hour, minute, *_ = map(int, time_of_day.split(":"))
+    if not (0 <= hour < 24 and 0 <= minute < 60):
+        raise ValueError(time_of_day)
+    on = {WEEK.index(day) for day in weekdays} or {*range(7)}
+    return {60 * hour + minute}, {*range(1, 32)}, {*range(1, 13)}, on
+
+
+def parsed(line: str) -> Line:
+    minute, hour, day, month, weekday = line.split()
+    at = {60 * h + m for h in field(hour, 0, 23) for m in field(minute, 0, 59)}
+    # A cron counts from Sunday.
+    return at, field(day, 1, 31), field(month, 1, 12), {(n - 1) % 7 for n in field(weekday, 0, 7)}
+
+
+def field(text: str, least: int, most: int) -> set[int]:
+    """Read what a cron says in one place: `*`, 5, 1-5, `*/15`, 1,3."""
+    found: set[int] = set()
+    for part in text.split(","):
+        span, _, step = part.partition("/")
+        low, _, high = (f"{least}-{most}" if span == "*" else span).partition("-")
+        found |= set(range(int(low), int(high or low) + 1, int(step or 1)))
+    if min(found) < least or max(found) > most:
+        raise ValueError(text)
+    return found
+
+
+def after_firings(succeeded: datetime, lines: list[Line]) -> datetime | None:
+    """The latest of all zones, in which a clock may show any time between two at the success.
+
+    The wait for the second firing is the longest just when one firing is reached, or at the least
+    time of all.
+    """
+    begin, end = succeeded + WESTERNMOST, succeeded + EASTERNMOST
+    fires = firings(json.dumps([[*map(sorted, line)] for line in lines]), begin.date().toordinal())
+    second = bisect_right(fires, begin) + 1
+    if second >= len(fires):
+        return None
+    waits = [fires[n + 2] - at for n, at in enumerate(fires[:-2]) if begin < at <= end]
+    return succeeded + HOUR + max([fires[second] - begin, *waits])
+
+
+@cache
+def firings(lines: str, first_day: int) -> list[datetime]:
+    """The firings of three days, and at least two after these; there are none without."""
+    fires: list[datetime] = []
+    sets = [[set(places) for places in line] for line in json.loads(lines)]
+    begin = datetime.fromordinal(first_day).replace(tzinfo=UTC)
+    for number in range(AT_MOST.days):
+        if number > 2 and len(fires) > 1 and fires[-2] >= begin + 3 * DAY:
+            break
+        day, minutes_of_day = begin + number * DAY, set()
+        for at, days, months, weekdays in sets:
+            if day.day in days and day.month in months and day.weekday() in weekdays:
+                minutes_of_day |= at
+        fires += [day + timedelta(minutes=minute) for minute in sorted(minutes_of_day)]
+    return fires
+
+
+# --- health ---------------------------------------------------------------------------------
+
+DOWN = {"broken", "stalled", "failing", "delayed", "stale"}
+
+
+def word(
+    facts: dict[str, Any], connector: dict[str, Any], tasks: int, warnings: int, now: datetime
+) -> str:
+    """Judge a connector that exists, by its facts and the number of its alerts."""
+
+    def is_past(deadline: datetime | None) -> bool:
+        return deadline is not None and deadline < now
+
+    setup, sync, never = facts["setup_state"], facts["sync_state"], facts["succeeded_at"] is None
+    if connector["paused"] or sync == "paused":
+        return "paused"
+    if setup in ("incomplete", "broken"):
+        return setup
+    if setup != "connected":
+        return "unknown"
+    if sync == "syncing" and never:
+        return "initial_sync"
+    if sync == "syncing" and facts["is_historical_sync"]:
+        return "historical_sync"
+    if (facts["schema_status"] or "").startswith("blocked"):
+        return "blocked"
+    put_off = sync == "rescheduled"
+    if put_off and connector["schedule_type"] == "manual" and is_past(facts["rescheduled_for"]):
+        return "stalled"
+    if facts["last_sync_failed"]:
+        return "failing"
+    if facts["update_state"] == "delayed":
+        return "delayed"
+    if is_past(facts["due_at"]):
+        return "stale"
+    if tasks:
+        return "action_required"
+    if never:
+        return "never_synced"
+    if put_off:
+        return "rescheduled"
+    return "warning" if warnings else "healthy"
+
+
+def judged(
+    facts: dict[str, Any], health: str, before: dict[str, Any] | None, previous: Any, now: datetime
+) -> dict[str, Any]:
+    """The health, and since when; `before` is what was known of it, `previous` the run before."""
+    if before and before["health"] == health:
+        since = before["health_since"]
+    else:
+        timed = {"stale": facts["due_at"], "stalled": facts["rescheduled_for"]}
+        since, deadline = now, timed.get(health)
+        if before and previous and deadline and deadline > previous:
+            since = deadline
+    is_down = health in DOWN
+    down_since = (before["down_since"] if before else None) or since
+    return {
+        "health": health,
+        "is_down": is_down,
+        "health_since": since,
+        "down_since": down_since if is_down else None,
+    }
+
+
+# --- the tables -----------------------------------------------------------------------------
+
+# Since when it has its health changes with that alone, and so is as good as tracked.
 MOVING = {"source_sync_details", "config_volatile"} | {
-    *("succeeded_at", "failed_at", "rescheduled_for")
+    *("succeeded_at", "failed_at", "rescheduled_for", "due_at")
 }
 TABLES = ("connectors", "connector_status", "warnings", "tasks", "setup_tests")
 
@@ -110,7 +297,7 @@ class Ledger:
         self.first_seen: dict[str, datetime] = {}
         self.removed: dict[str, tuple[datetime, str]] = {}
         self.outcomes: set[tuple[str, str, datetime]] = set()
-        self.last_run: dict[str, datetime] = {}
+        self.runs: list[tuple[str, datetime]] = []
         self.seen: dict[datetime, dict[str, dict[Any, Any]]] = {}
 
     def held(self) -> dict[str, str | None]:
@@ -137,7 +324,7 @@ class Ledger:
             self.removed[connector_id] = (now, reason)
             for table in TABLES:
                 self._replace(table, connector_id, {}, now)
-        self.last_run[self.account_id] = now
+        self.runs.append((self.account_id, now))
         self.seen[now] = {
             table: {key: deepcopy(tracked(facts)) for key, (facts, *_) in rows.items()}
             for table, rows in self.open.items()
@@ -161,13 +348,62 @@ class Ledger:
         facts = connector_facts(item, self.account_id, self.ever.get(key, {}))
         self.ever[key] = facts
         self._replace("connectors", key, {(key,): facts}, now)
-        self._replace("connector_status", key, {(key,): status_facts(item)}, now)
         self._replace("warnings", key, alerts(key, status.get("warnings")), now)
         self._replace("tasks", key, alerts(key, status.get("tasks")), now)
         self._replace("setup_tests", key, tests(key, item.get("setup_tests")), now)
+        self._replace("connector_status", key, {(key,): self._status(item, facts, now)}, now)
         for outcome in ("succeeded", "failed"):
             if (finished := instant(item.get(f"{outcome}_at"))) is not None:
                 self.outcomes.add((key, outcome, finished))
+
+    def _status(self, item: Item, connector: dict[str, Any], now: datetime) -> dict[str, Any]:
+        key, facts = item["id"], status_facts(item)
+        tasks, warnings = (
+            sum(alert[0] == key for alert in self.open[table]) for table in ("tasks", "warnings")
+        )
+        before, *_ = self.open["connector_status"].get((key,), (None,))
+        health = word(facts, connector, tasks, warnings, now)
+        return facts | judged(facts, health, before, self._run_before(now), now)
+
+    def _run_before(self, instant: datetime, account_id: str | None = None) -> datetime | None:
+        """The last complete run of an account before an instant."""
+        account_id = account_id or self.account_id
+        return max((at for of, at in self.runs if of == account_id and at < instant), default=None)
+
+    def reword(self, health: str) -> None:
+        """Let all that exist and are not down have this health, as if by other rules."""
+        for key, (facts, since, _) in self.open["connector_status"].items():
+            if not facts["is_down"]:
+                facts["health"] = health
+                for at in (at for at in self.seen if at >= since):
+                    self.seen[at]["connector_status"][key]["health"] = health
+
+    def incidents(self) -> list[tuple[Any, ...]]:
+        """Outages: connector, started_at, ended_at, path, closed_by, started_after, ended_after."""
+        still = [
+            (key, tracked(facts), *when, None)
+            for key, (facts, *when) in self.open["connector_status"].items()
+        ]
+        versions = sorted(self.past["connector_status"] + still, key=lambda v: (v[0], v[2]))
+        begins = {(key, since): facts["health"] for key, facts, since, *_ in versions}
+        down = [version for version in versions if version[1]["is_down"]]
+        found = []
+        for (key, started), stretch in groupby(down, lambda v: (v[0], v[1]["down_since"])):
+            (_, _, begun, after, _), *_ = several = list(stretch)
+            ended = several[-1][4]
+            path = " > ".join(health for health, _ in groupby(v[1]["health"] for v in several))
+            next_one = begins.get((key, ended), "removed")
+            closed_by = next_one if next_one in ("removed", "paused") else "recovered"
+            account_id = self.ever[key[0]]["account_id"]
+            found.append(
+                (
+                    *(key[0], started, ended, path),
+                    closed_by if ended else None,
+                    after if begun == started else started,
+                    self._run_before(ended, account_id) if ended else None,
+                )
+            )
+        return found
 
     def _replace(self, table: str, connector_id: str, told: Any, now: datetime) -> None:
         """Make these the connector's rows; None = the API did not tell, so nothing changes."""
@@ -182,7 +418,7 @@ class Ledger:
                 self.past[table].append((key, tracked(facts), since, after, now))
                 del rows[key]
         for key, facts in told.items():
-            rows[key] = (facts, now, self.last_run.get(self.account_id))
+            rows[key] = (facts, now, self._run_before(now))
 
 
 def tracked(facts: dict[str, Any]) -> dict[str, Any]:

@@ -17,10 +17,15 @@ from scripted import BORN, FAILED, OTHER_ACCOUNT, PLACE, RUNS, YEAR, at, play, u
 from sqlalchemy import Connection, Engine, select, text
 from worlds import connect
 
+from inventory import health, instants, questions
 from inventory.models import VERSIONED
 from inventory.views import VIEWS
 
-NOW, LATER = "11-20 11:00", "11-20 15:30"
+LAST_RUN, NOW = "11-20 06:00", "11-20 11:00"
+# The runs are three hours apart: from three times that on, the last of them is late.
+PUNCTUAL_UNTIL = "11-20 15:00"
+# Before that some deadlines pass.
+BETWEEN, LATER = "11-20 14:30", "11-20 15:30"
 
 # --- asking ---------------------------------------------------------------------------------
 
@@ -115,7 +120,7 @@ def test_every_view_is_answered_here_or_where_versions_are_tested() -> None:
     assert VIEWS.keys() - HISTORIES - {"clock"} == ANSWERED
 
 
-@pytest.mark.parametrize("now", [NOW, LATER])
+@pytest.mark.parametrize("now", [NOW, BETWEEN, LATER])
 @pytest.mark.parametrize("view", sorted(ANSWERED))
 def test_both_databases_give_the_same_values(
     sqlite_world: Engine, postgresql_world: Engine, view: str, now: str
@@ -216,17 +221,25 @@ stale_then_manual     | healthy         | no  | 0 | 11-14 06:00 | -           | 
 stale_then_calm       | healthy         | no  | 0 | 11-20 06:00 | 11-22 00:30 | 0
 broken_first_sync     | broken          | yes | 3 | 11-19 15:00 | -           | -
 fails_first_sync      | failing         | yes | 3 | 11-19 21:00 | -           | -
-unseen                | healthy         | no  | 0 | 10-24 18:00 | -           | -
+unseen                | healthy         | no  | 0 | 10-05 00:00 | -           | -
 """
 HEALTH_COLUMNS = "connector_id health is_down severity health_since freshness_deadline minutes_late"
-# Those that read otherwise four and a half hours later, with no run in between.
-HEALTH_LATER = """
-breaks                | broken          | yes | 3 | 11-19 03:00 | 11-19 12:00 | 1650
-stalled               | stalled         | yes | 3 | 11-20 02:00 | 11-20 02:00 | 810
-stood_still           | stale           | yes | 3 | 11-20 12:30 | 11-20 12:30 | 180
-rescheduled           | stalled         | yes | 3 | 11-20 14:00 | 11-20 14:00 | 90
-stale_now             | stale           | yes | 3 | 11-20 02:30 | 11-20 02:30 | 780
+# Those that read otherwise three and a half hours later, with no run in between.
+HEALTH_BETWEEN = """
+breaks                | broken          | yes | 3 | 11-19 03:00 | 11-19 12:00 | 1590
+stalled               | stalled         | yes | 3 | 11-20 02:00 | 11-20 02:00 | 750
+stood_still           | unobserved      | no  | 2 | 11-20 12:30 | 11-20 12:30 | 120
+rescheduled           | unobserved      | no  | 2 | 11-20 14:00 | 11-20 14:00 | 30
+stale_now             | stale           | yes | 3 | 11-20 02:30 | 11-20 02:30 | 720
 """
+# Another hour later nobody can vouch for any of them, and these are late.
+MINUTES_LATE_LATER = {
+    "breaks": 1650,
+    "stalled": 810,
+    "stood_still": 180,
+    "rescheduled": 90,
+    "stale_now": 780,
+}
 USUAL = "last success 2026-10-04 22:00 UTC"
 REASONS = f"""
 steady                | last success 2026-11-20 05:00 UTC
@@ -299,10 +312,10 @@ fails_first_sync      | syncs failing since 2026-11-19 21:00 UTC: \
 last failure 2026-11-19 14:00 UTC, never a success
 unseen                | last success 2026-10-24 17:30 UTC
 """
-REASONS_LATER = """
-stood_still | no success since 2026-11-20 05:30 UTC: due every 180 minutes, late since 2026-11-20 \
-12:30 UTC
-rescheduled | not started since 2026-11-20 14:00 UTC: rescheduled, and its schedule is manual
+REASONS_BETWEEN = """
+stood_still | not observed since 2026-11-20 06:00 UTC: due by 2026-11-20 12:30 UTC; it was healthy
+rescheduled | not observed since 2026-11-20 06:00 UTC: due by 2026-11-20 14:00 UTC; \
+it was rescheduled
 """
 # connector_id | open_warnings | open_tasks | failing_setup_tests
 ALERTS = """
@@ -321,18 +334,24 @@ def test_health_of_each_connector(world: Engine) -> None:
 
 
 def test_each_health_is_had_by_a_connector() -> None:
-    assert {line.split(" | ")[1] for line in table(HEALTH)} == {
-        *("deleted", "not_visible", "paused", "incomplete", "broken", "unknown", "initial_sync"),
-        *("historical_sync", "blocked", "stalled", "failing", "action_required", "delayed"),
-        *("never_synced", "stale", "rescheduled", "warning", "healthy"),
-    }
+    assert {line.split(" | ")[1] for line in table(HEALTH)} == set(health.NAMES)
 
 
-def test_time_that_passes_makes_stale_and_stalled_and_nothing_else(world: Engine) -> None:
-    later = {line.split(" | ")[0] for line in table(HEALTH_LATER)}
-    want = table(HEALTH_LATER) + [
-        line for line in table(HEALTH) if line.split(" | ")[0] not in later
+def test_deadline_that_passes_makes_unobserved_and_nothing_else(world: Engine) -> None:
+    otherwise = {line.split(" | ")[0] for line in table(HEALTH_BETWEEN)}
+    want = table(HEALTH_BETWEEN) + [
+        line for line in table(HEALTH) if line.split(" | ")[0] not in otherwise
     ]
+    assert told(world, "connector_health", HEALTH_COLUMNS, now=BETWEEN) == sorted(want)
+
+
+def test_late_run_makes_everybody_unobserved_that_exists(world: Engine) -> None:
+    want = []
+    for line in table(HEALTH):
+        one, *_, deadline, late = line.split(" | ")
+        late = str(MINUTES_LATE_LATER.get(one, late))
+        unobserved = f"{one} | unobserved | no | 2 | {LAST_RUN} | {deadline} | {late}"
+        want.append(line if one in REMOVED else unobserved)
     assert told(world, "connector_health", HEALTH_COLUMNS, now=LATER) == sorted(want)
 
 
@@ -340,17 +359,22 @@ def test_time_that_passes_makes_stale_and_stalled_and_nothing_else(world: Engine
     ("now", "connector_id", "want"),
     [
         ("11-20 12:30:00", "stood_still", "healthy | no | 10-22 12:00 | 0"),
-        ("11-20 12:30:01", "stood_still", "stale | yes | 11-20 12:30 | 0"),
-        ("11-20 12:31:59", "stood_still", "stale | yes | 11-20 12:30 | 1"),
+        ("11-20 12:30:00.000001", "stood_still", "unobserved | no | 11-20 12:30 | 0"),
+        ("11-20 12:31:59", "stood_still", "unobserved | no | 11-20 12:30 | 1"),
         ("11-20 14:00:00", "rescheduled", "rescheduled | no | 11-20 03:00 | 0"),
-        ("11-20 14:00:01", "rescheduled", "stalled | yes | 11-20 14:00 | 0"),
-        ("11-20 18:00:00", "steady", "healthy | no | 10-05 00:00 | 0"),
-        ("11-20 18:00:00.000001", "steady", "stale | yes | 11-20 18:00 | 0"),
-        ("11-21 21:00:00", "rescheduled_auto", "rescheduled | no | 11-20 00:00 | 0"),
-        ("11-21 21:01:00", "rescheduled_auto", "stale | yes | 11-21 21:00 | 1"),
+        ("11-20 14:00:01", "rescheduled", "unobserved | no | 11-20 14:00 | 0"),
+        ("11-20 15:00:00", "steady", "healthy | no | 10-05 00:00 | 0"),
+        ("11-20 15:00:01", "steady", "unobserved | no | 11-20 06:00 | 0"),
+        ("11-20 15:00:00", "stood_still", "unobserved | no | 11-20 12:30 | 150"),
+        ("11-20 15:00:01", "stood_still", "unobserved | no | 11-20 06:00 | 150"),
+        ("11-20 15:00:00", "stalled", "stalled | yes | 11-20 02:00 | 780"),
+        ("11-20 15:00:01", "stalled", "unobserved | no | 11-20 06:00 | 780"),
+        ("11-20 18:00:00", "steady", "unobserved | no | 11-20 06:00 | 0"),
+        ("11-20 18:01:00", "steady", "unobserved | no | 11-20 06:00 | 1"),
+        ("11-21 21:01:00", "rescheduled_auto", "unobserved | no | 11-20 06:00 | 1"),
     ],
 )
-def test_deadline_is_passed_only_after_it(
+def test_nobody_can_vouch_only_after_the_deadline(
     world: Engine, now: str, connector_id: str, want: str
 ) -> None:
     columns = "connector_id health is_down health_since minutes_late"
@@ -358,13 +382,35 @@ def test_deadline_is_passed_only_after_it(
     assert answer == [f"{connector_id} | {want}"]
 
 
+@pytest.mark.parametrize("now", [LAST_RUN, NOW, BETWEEN, LATER])
+def test_what_the_last_run_saw_stands_beside_the_health(world: Engine, now: str) -> None:
+    saw = {line.split(" | ")[0]: line.split(" | ")[1] for line in table(HEALTH)}
+    began = {line.split(" | ")[0]: line.split(" | ")[2] for line in table(OPEN)}
+    if now > PUNCTUAL_UNTIL:
+        began = {}
+    want = [f"{one} | {saw[one]} | {LAST_RUN} | {began.get(one, '-')}" for one in PLACE]
+    columns = "connector_id observed_health observed_at down_since"
+    assert told(world, "connector_health", columns, now=now) == sorted(want)
+
+
 def test_reason_of_each_health(world: Engine) -> None:
     assert told(world, "connector_health", "connector_id reason") == table(REASONS)
 
 
-def test_reason_of_what_time_makes(world: Engine) -> None:
-    answer = told(world, "connector_health", "connector_id reason", now=LATER)
-    assert having(answer, "stood_still", "rescheduled") == table(REASONS_LATER)
+def test_reason_of_what_a_deadline_makes(world: Engine) -> None:
+    answer = told(world, "connector_health", "connector_id reason", now=BETWEEN)
+    assert having(answer, "stood_still", "rescheduled") == table(REASONS_BETWEEN)
+
+
+def test_reason_of_what_a_late_run_makes(world: Engine) -> None:
+    since = "not observed since 2026-11-20 06:00 UTC: the last complete run is late"
+    want = [line for line in table(REASONS) if line.split(" | ")[0] in REMOVED]
+    want += [
+        f"{one} | {since}; it was {word}"
+        for one, word, *_ in (line.split(" | ") for line in table(HEALTH))
+        if one not in REMOVED
+    ]
+    assert told(world, "connector_health", "connector_id reason", now=LATER) == sorted(want)
 
 
 def test_alerts_are_counted(world: Engine) -> None:
@@ -427,7 +473,6 @@ CLOSED = """
 stood_still | 10-22 04:30 | 10-22 04:30 | 10-22 09:00 | 10-22 12:00 | 450 | stale | recovered
 stale_then_fails | 10-24 05:29 | 10-24 05:29 | 10-24 09:00 | 10-24 12:00 | 391 \
 | stale > failing | recovered
-unseen | 10-24 14:30 | 10-24 14:30 | 10-24 15:00 | 10-24 18:00 | 210 | stale | recovered
 waited_and_started | 10-24 10:00 | 10-24 10:00 | 10-24 15:00 | 10-24 18:00 | 480 | stalled \
 | recovered
 breaks_and_mends | 11-02 00:00 | 11-02 03:00 | 11-02 06:00 | 11-02 09:00 | 360 | broken | recovered
@@ -458,7 +503,9 @@ stale_and_gone | 11-14 02:30 | 11-14 02:30 | 11-14 03:00 | 11-14 06:00 | 210 | s
 stale_then_manual | 11-14 02:30 | 11-14 02:30 | 11-14 03:00 | 11-14 06:00 | 210 | stale \
 | recovered
 stale_then_calm | 11-20 02:30 | 11-20 02:30 | 11-20 03:00 | 11-20 06:00 | 210 | stale | recovered
-stalled_at_once | 11-14 00:00 | 11-14 03:00 | 11-14 03:00 | 11-14 06:00 | 180 | stalled | recovered
+stalled_at_once | 11-14 01:00 | 11-14 01:00 | 11-14 03:00 | 11-14 06:00 | 300 | stalled | recovered
+reschedules_again | 11-14 02:00 | 11-14 02:00 | 11-14 03:00 | 11-14 06:00 | 240 | stalled \
+| recovered
 """
 OPEN_LATER = """
 breaks            | 11-19 00:00 | 11-19 03:00 | - | - | 2190 | broken  | -
@@ -471,8 +518,6 @@ broken_first_sync | 11-19 12:00 | 11-19 15:00 | - | - | 1470 | broken  | -
 fails_first_sync  | 11-19 18:00 | 11-19 21:00 | - | - | 1110 | failing | -
 stalled           | 11-20 02:00 | 11-20 02:00 | - | - | 810  | stalled | -
 stale_now         | 11-20 02:30 | 11-20 02:30 | - | - | 780  | stale   | -
-stood_still       | 11-20 12:30 | 11-20 12:30 | - | - | 180  | stale   | -
-rescheduled       | 11-20 14:00 | 11-20 14:00 | - | - | 90   | stalled | -
 """
 INCIDENT = "connector_id started_after started_at ended_after ended_at minutes path closed_by"
 
@@ -481,7 +526,7 @@ def test_incidents_are_the_outages_of_the_script(world: Engine) -> None:
     assert told(world, "incidents", INCIDENT) == sorted(table(OPEN) + table(CLOSED))
 
 
-def test_incidents_that_time_opens_and_lengthens(world: Engine) -> None:
+def test_incidents_are_lengthened_by_time_and_none_is_opened(world: Engine) -> None:
     want = sorted(table(OPEN_LATER) + table(CLOSED))
     assert told(world, "incidents", INCIDENT, now=LATER) == want
 
@@ -489,18 +534,38 @@ def test_incidents_that_time_opens_and_lengthens(world: Engine) -> None:
 @pytest.mark.parametrize(
     "now",
     [
-        *("11-20 06:00", NOW, "11-20 12:30", "11-20 12:30:01", "11-20 14:00", LATER),
-        *("11-20 18:00:01", "11-22 03:00", "12-25 00:00"),
+        *(LAST_RUN, NOW, "11-20 12:30", "11-20 12:30:01", "11-20 14:00", BETWEEN, PUNCTUAL_UNTIL),
+        *(LATER, "11-20 18:00:01", "11-22 03:00", "12-25 00:00"),
     ],
 )
-def test_connector_is_down_while_it_has_an_open_incident(world: Engine, now: str) -> None:
+def test_outage_of_the_last_run_stays_open_and_shows_while_that_is_not_late(
+    world: Engine, now: str
+) -> None:
     with at(world, now) as connection:
-        down = {one for one, is_down in rows(connection, "connector_health", DOWN) if is_down}
+        down = [one for one, is_down in rows(connection, "connector_health", DOWN) if is_down]
         still = [one for one, end in rows(connection, "incidents", ENDED) if end is None]
-    assert sorted(still) == sorted(down)
+    at_the_last_run = sorted(line.split(" | ")[0] for line in table(OPEN))
+    assert sorted(still) == at_the_last_run
+    assert sorted(down) == (at_the_last_run if now <= PUNCTUAL_UNTIL else [])
 
 
 DOWN, ENDED = "connector_id is_down", "connector_id ended_at"
+
+
+def test_incidents_are_the_same_whether_all_are_asked_for_or_some(world: Engine) -> None:
+    with at(world, NOW) as connection:
+        everything = questions.incidents(connection)
+        for words in (*RUNS, "11-14 02:30", "11-16 00:30", NOW):
+            since = utc(words)
+            later = [
+                row for row in everything if row["ended_at"] is None or row["ended_at"] > since
+            ]
+            assert questions.incidents(connection, since=since) == later
+        for one in PLACE:
+            of_it = [row for row in everything if row["connector_id"] == one]
+            assert questions.incidents(connection, connector_ids=[one]) == of_it
+        still = [row for row in everything if row["ended_at"] is None]
+        assert questions.incidents(connection, open_only=True) == still
 
 
 # --- state_changes --------------------------------------------------------------------------
@@ -642,12 +707,79 @@ CHANGES = """
 """
 
 
+# connector_id | changed_at and how the word changes then, ...
+HEALTH_CHANGES = """
+breaks | 11-19 03:00 healthy > broken
+fails | 11-19 12:00 healthy > failing
+blocked | 11-02 06:00 healthy > blocked
+strange | 11-19 15:00 healthy > unknown
+silent | 11-19 18:00 healthy > unknown
+fails_then_breaks | 11-14 03:00 healthy > failing, 11-14 09:00 failing > broken, \
+11-19 00:00 broken > healthy
+fails_and_goes | 11-14 06:00 healthy > failing
+breaks_and_mends | 11-02 03:00 healthy > broken, 11-02 09:00 broken > healthy
+breaks_and_pauses | 11-19 06:00 healthy > broken, 11-19 12:00 broken > paused
+flaps | 11-02 06:00 healthy > broken, 11-02 12:00 broken > healthy, \
+11-19 03:00 healthy > broken, 11-19 06:00 broken > healthy, 11-19 12:00 healthy > broken, \
+11-19 15:00 broken > healthy, 11-19 18:00 healthy > broken, 11-19 21:00 broken > healthy
+all_at_once | 11-19 18:00 healthy > failing
+on_trial | 11-20 06:00 healthy > warning
+delayed | 11-19 18:00 healthy > delayed
+delayed_with_task | 11-19 12:00 healthy > delayed, 11-20 06:00 delayed > action_required
+new_and_well | 11-14 06:00 initial_sync > healthy
+incomplete | 11-02 00:00 healthy > incomplete
+broken_yet_syncs | 11-19 06:00 healthy > broken
+reloads | 11-20 03:00 healthy > historical_sync
+reloads_after_failure | 11-19 15:00 healthy > failing, 11-20 00:00 failing > historical_sync
+warns | 11-19 00:00 healthy > warning
+waited_and_started | 10-24 06:00 healthy > rescheduled, 10-24 12:00 rescheduled > stalled, \
+10-24 18:00 stalled > healthy
+stalled | 11-20 00:00 healthy > rescheduled, 11-20 03:00 rescheduled > stalled
+stood_still | 10-22 06:00 healthy > stale, 10-22 12:00 stale > healthy
+paused_state | 11-02 03:00 healthy > paused
+rescheduled | 11-20 03:00 healthy > rescheduled
+rescheduled_auto | 11-20 00:00 healthy > rescheduled
+stale_now | 11-20 03:00 healthy > stale
+stale_then_fails | 10-24 06:00 healthy > stale, 10-24 09:00 stale > failing, \
+10-24 12:00 failing > healthy
+stale_then_paused | 11-14 03:00 healthy > stale, 11-14 06:00 stale > paused
+stale_then_slower | 11-14 03:00 healthy > stale, 11-14 06:00 stale > healthy, \
+11-19 00:00 healthy > stale, 11-19 03:00 stale > healthy
+paused_meanwhile | 11-14 00:00 healthy > broken, 11-14 03:00 broken > paused, \
+11-14 06:00 paused > broken, 11-14 09:00 broken > healthy
+gone_meanwhile | 11-02 00:00 healthy > broken, 11-02 12:00 broken > healthy
+broken_from_the_start | 10-22 03:00 broken > healthy
+reschedules_again | 11-14 00:00 healthy > rescheduled, 11-14 03:00 rescheduled > stalled, \
+11-14 06:00 stalled > rescheduled, 11-19 03:00 rescheduled > healthy
+stalled_at_once | 11-14 03:00 healthy > stalled, 11-14 06:00 stalled > healthy
+stale_and_gone | 11-14 03:00 healthy > stale
+stale_then_manual | 11-14 03:00 healthy > stale, 11-14 06:00 stale > healthy
+stale_then_calm | 11-20 03:00 healthy > stale, 11-20 06:00 stale > healthy
+fails_first_sync | 11-19 21:00 initial_sync > failing
+"""
+
+
+def health_changes() -> list[str]:
+    """Those of HEALTH_CHANGES as lines of the view."""
+    want = []
+    for line in table(HEALTH_CHANGES):
+        one, turns = line.split(" | ")
+        for turn in turns.split(", "):
+            day, hour, old, _, new = turn.split()
+            want.append(
+                f"{day} {hour} | {one} | connector_status | health | {old} | {new} | changed"
+            )
+    return want
+
+
 def test_state_changes_are_those_of_the_script(world: Engine) -> None:
     at_first = [
         f"10-05 00:00 | {one} | connectors | - | - | - | created" for one in PLACE.keys() - BORN
     ]
     columns = "changed_at connector_id table_name field old_value new_value kind"
-    assert told(world, "state_changes", columns) == sorted(at_first + table(CHANGES))
+    assert told(world, "state_changes", columns) == sorted(
+        at_first + table(CHANGES) + health_changes()
+    )
 
 
 def test_state_changes_happened_after_the_complete_run_before(world: Engine) -> None:
@@ -679,9 +811,13 @@ sheets   | south | 6  | 1 | 2 | 1 | 540.0  | 10200
 s3       | -     | 9  | 2 | 5 | 3 | 440.3  | 9785
 s3       | north | 4  | 1 | 3 | 2 | 465.0  | 7110
 s3       | south | 5  | 1 | 2 | 1 | 391.0  | 13799
-kafka    | -     | 12 | 2 | 14 | 9 | 3410.0 | 4148
-kafka    | east  | 12 | 2 | 14 | 9 | 3410.0 | 4148
+kafka    | -     | 12 | 2 | 14 | 9 | 3426.7 | 4137
+kafka    | east  | 12 | 2 | 14 | 9 | 3426.7 | 4137
 """
+
+
+def test_reliability_counts_none_as_down_that_nobody_can_vouch_for(world: Engine) -> None:
+    assert set(told(world, "service_reliability", "down_now", now=LATER)) == {"0"}
 
 
 def test_reliability_of_each_service(world: Engine) -> None:
@@ -710,6 +846,7 @@ stale_now             | 1 | 11-20 02:30 | yes
 stale_then_paused     | 2 | 11-14 06:00 | no
 stale_then_slower     | 4 | 11-19 03:00 | no
 paused_meanwhile      | 4 | 11-14 09:00 | no
+reschedules_again     | 2 | 11-14 06:00 | no
 stalled_at_once       | 2 | 11-14 06:00 | no
 stale_and_gone        | 2 | 11-14 06:00 | no
 stale_then_manual     | 2 | 11-14 06:00 | no
@@ -731,12 +868,8 @@ reloads_after_failure | 2 | 11-20 00:00 | no
 broken_yet_syncs      | 1 | 11-19 06:00 | yes
 stalled               | 1 | 11-20 02:00 | yes
 stale_now             | 1 | 11-20 02:30 | yes
-stood_still           | 1 | 11-20 12:30 | yes
-rescheduled           | 1 | 11-20 14:00 | yes
-steady                | 1 | 11-20 18:00 | yes
-rescheduled_auto      | 1 | 11-21 21:00 | yes
 stale_then_slower     | 2 | 11-19 03:00 | no
-stale_then_calm       | 3 | 11-22 00:30 | yes
+stale_then_calm       | 2 | 11-20 06:00 | no
 broken_first_sync     | 1 | 11-19 15:00 | yes
 fails_first_sync      | 1 | 11-19 21:00 | yes
 """
@@ -805,14 +938,14 @@ stale_then_slower     | 43200 | 5700 | 390  | 5310 | 0.9316 | 0.1319
 paused_meanwhile      | 43200 | 5700 | 360  | 5340 | 0.9368 | 0.1319
 gone_meanwhile        | 43020 | 5520 | 540  | 4980 | 0.9022 | 0.1283
 broken_from_the_start | 43200 | 5700 | 180  | 5520 | 0.9684 | 0.1319
-reschedules_again     | 43200 | 5700 | 0    | 5700 | 1.0    | 0.1319
-stalled_at_once       | 43200 | 5700 | 180  | 5520 | 0.9684 | 0.1319
+reschedules_again     | 43200 | 5700 | 240  | 5460 | 0.9579 | 0.1319
+stalled_at_once       | 43200 | 5700 | 300  | 5400 | 0.9474 | 0.1319
 stale_and_gone        | 34260 | 3420 | 210  | 3210 | 0.9386 | 0.0998
 stale_then_manual     | 43200 | 5700 | 210  | 5490 | 0.9632 | 0.1319
 stale_then_calm       | 43200 | 5700 | 210  | 5490 | 0.9632 | 0.1319
 broken_first_sync     | 1200  | 1200 | 1200 | 0    | 0.0    | 1.0
 fails_first_sync      | 1380  | 1380 | 840  | 540  | 0.3913 | 1.0
-unseen                | 43200 | 5700 | 210  | 5490 | 0.9632 | 0.1319
+unseen                | 43200 | 5700 | 0    | 5700 | 1.0    | 0.1319
 """
 REMOVED = {"fails_and_goes", "hidden", "stale_and_gone"}
 # The last run is more than three usual intervals ago: what was after it is not known.
@@ -904,6 +1037,15 @@ same_source  | twin_one         | 10-24 03:00
 same_source  | twin_two         | 10-24 03:00
 creator_gone | creator_gone     | 11-02 12:00
 """
+# Their last success was on 10-04, and nothing says when they should sync: they are started by hand,
+# or the schedule makes no sense.
+DORMANT = (
+    *("syncing", "fails", "blocked", "strange", "silent", "breaks_and_mends", "reconfigured"),
+    *("twin_one", "twin_two", "creator_gone", "goes_and_returns", "flaps", "all_at_once"),
+    *("on_trial", "delayed", "delayed_with_task", "reloads", "reloads_after_failure", "warns"),
+    *("stalled", "rescheduled", "weekdays", "paused_meanwhile", "gone_meanwhile"),
+    *("broken_from_the_start", "stalled_at_once"),
+)
 # Two weeks and a day later.
 FINDINGS_LATER = """
 incomplete   | just_begun   | 11-19 06:00
@@ -912,16 +1054,23 @@ never_synced | first_sync   | 11-19 22:30
 never_synced | broken_first_sync | 11-19 13:00
 never_synced | fails_first_sync | 11-19 11:00
 paused       | paused_state | 11-02 03:00
+dormant      | waited_and_started | 10-24 17:30
+dormant      | stale_then_fails | 10-24 11:30
+dormant      | unseen | 10-24 17:30
 """
 
 
+def findings() -> list[str]:
+    return table(FINDINGS) + [f"dormant | {one} | 10-04 22:00" for one in DORMANT]
+
+
 def test_attention_is_drawn_to_what_was_scripted_for_it(world: Engine) -> None:
-    assert told(world, "attention", "finding connector_id since") == table(FINDINGS)
+    assert told(world, "attention", "finding connector_id since") == sorted(findings())
 
 
 def test_attention_is_drawn_to_more_as_time_passes(world: Engine) -> None:
     answer = told(world, "attention", "finding connector_id since", now="12-05 11:00")
-    assert answer == sorted(table(FINDINGS) + table(FINDINGS_LATER))
+    assert answer == sorted(findings() + table(FINDINGS_LATER))
 
 
 @pytest.mark.parametrize(
@@ -930,6 +1079,7 @@ def test_attention_is_drawn_to_more_as_time_passes(world: Engine) -> None:
         ("incomplete", "just_begun", "12-03 06:00:00"),
         ("never_synced", "just_made", "11-26 21:00:00"),
         ("paused", "paused_state", "12-02 03:00:00"),
+        ("dormant", "unseen", "11-23 17:30:00"),
     ],
 )
 def test_attention_is_drawn_from_its_limit_on(
@@ -945,6 +1095,31 @@ def test_attention_says_each_finding_in_one_sentence(world: Engine) -> None:
     with at(world, NOW) as connection:
         details = [detail for (detail,) in rows(connection, "attention", "detail")]
     assert all(detail and "\n" not in detail for detail in details)
+
+
+# Of the setup the reason tells more, while somebody can vouch for it.
+INCOMPLETE = "setup incomplete since 2026-11-02 00:00 UTC"
+INCOMPLETE_FOR = "task no_credentials; test Host, Login, Reach"
+UNTOLD = "and nothing says when it should sync"
+
+
+@pytest.mark.parametrize(
+    ("now", "finding", "connector_id", "want"),
+    [
+        (NOW, "incomplete", "incomplete", f"{INCOMPLETE}: {INCOMPLETE_FOR}"),
+        (LATER, "incomplete", "incomplete", INCOMPLETE),
+        (NOW, "paused", "paused_long", "paused since 2026-10-05 00:00 UTC"),
+        (LATER, "paused", "paused_long", "paused since 2026-10-05 00:00 UTC"),
+        (LATER, "never_synced", "never_synced", "no sync has succeeded since 2026-11-02 07:15 UTC"),
+        (NOW, "dormant", "weekdays", f"no success since 2026-10-04 22:00 UTC, {UNTOLD}"),
+        (LATER, "dormant", "fails", f"no success since 2026-10-04 22:00 UTC, {UNTOLD}"),
+    ],
+)
+def test_attention_says_what_the_last_run_saw(
+    world: Engine, now: str, finding: str, connector_id: str, want: str
+) -> None:
+    answer = told(world, "attention", "connector_id finding detail", now=now)
+    assert f"{connector_id} | {finding} | {want}" in answer
 
 
 # --- latest_run -----------------------------------------------------------------------------
@@ -1102,12 +1277,13 @@ hidden                | -           | -
 """
 
 
-def test_platform_names_tell_the_status(world: Engine) -> None:
+@pytest.mark.parametrize("now", [NOW, LATER])
+def test_platform_names_tell_the_status_that_the_last_run_saw(world: Engine, now: str) -> None:
     columns = (
         "connection_id connection_health last_successful_sync_completed_at last_sync_completed_at "
         "number_errors_since_last_completed_sync number_warnings_since_last_completed_sync"
     )
-    answer = told(world, "fivetran_platform__connection_status", columns)
+    answer = told(world, "fivetran_platform__connection_status", columns, now=now)
     assert {line.split(" | ")[0] for line in answer} == PLACE.keys()
     asked = {line.split(" | ")[0] for line in table(PLATFORM)}
     assert having(answer, *asked) == table(PLATFORM)
@@ -1225,11 +1401,12 @@ STATUS_THEN = """
 10-22 04:29 | steady | connected | scheduled | no | 10-22 02:00 | - | 10-05 00:00 | -
 11-01 00:00 | steady | connected | scheduled | no | 10-24 17:00 | - | 10-05 00:00 | -
 11-20 11:00 | steady | connected | scheduled | no | 11-20 05:00 | - | 10-05 00:00 | -
-10-22 11:59 | stood_still | connected | scheduled | no | 10-21 21:30 | - | 10-05 00:00 | -
-10-22 12:00 | stood_still | connected | scheduled | no | 10-22 11:30 | - | 10-05 00:00 | -
+10-22 05:59 | stood_still | connected | scheduled | no | 10-21 21:30 | - | 10-05 00:00 | 10-22 06:00
+10-22 11:59 | stood_still | connected | scheduled | no | 10-21 21:30 | - | 10-22 06:00 | 10-22 12:00
+10-22 12:00 | stood_still | connected | scheduled | no | 10-22 11:30 | - | 10-22 12:00 | -
 10-24 10:00 | stale_then_fails | connected | scheduled | yes | 10-24 02:29 | 10-24 08:50 \
 | 10-24 09:00 | 10-24 12:00
-10-24 08:59 | stale_then_fails | connected | scheduled | no | 10-24 02:29 | - | 10-05 00:00 \
+10-24 08:59 | stale_then_fails | connected | scheduled | no | 10-24 02:29 | - | 10-24 06:00 \
 | 10-24 09:00
 11-14 02:59 | fails_then_breaks | connected | scheduled | no | 10-04 22:00 | - | 10-05 00:00 \
 | 11-14 03:00
@@ -1251,3 +1428,41 @@ def test_status_of_an_instant_reads_as_it_did_then(postgresql_world: Engine, lin
     )
     answer = then(postgresql_world, "connector_status_at", moment, columns)
     assert having(answer, want.split(" | ")[0]) == [want]
+
+
+# moment | connector_id | health | is_down | severity | health_since | down_since
+HEALTH_THEN = """
+10-22 05:59 | stood_still | healthy | no | 0 | 10-05 00:00 | -
+10-22 06:00 | stood_still | stale | yes | 3 | 10-22 04:30 | 10-22 04:30
+10-22 11:59 | stood_still | stale | yes | 3 | 10-22 04:30 | 10-22 04:30
+10-22 12:00 | stood_still | healthy | no | 0 | 10-22 12:00 | -
+10-24 05:59 | stale_then_fails | healthy | no | 0 | 10-05 00:00 | -
+10-24 08:59 | stale_then_fails | stale | yes | 3 | 10-24 05:29 | 10-24 05:29
+10-24 09:00 | stale_then_fails | failing | yes | 3 | 10-24 09:00 | 10-24 05:29
+10-24 11:59 | waited_and_started | rescheduled | no | 1 | 10-24 06:00 | -
+10-24 12:00 | waited_and_started | stalled | yes | 3 | 10-24 10:00 | 10-24 10:00
+10-24 17:00 | unseen | healthy | no | 0 | 10-05 00:00 | -
+11-14 02:59 | reschedules_again | rescheduled | no | 1 | 11-14 00:00 | -
+11-14 03:00 | reschedules_again | stalled | yes | 3 | 11-14 02:00 | 11-14 02:00
+11-14 06:00 | reschedules_again | rescheduled | no | 1 | 11-14 06:00 | -
+11-14 03:00 | stalled_at_once | stalled | yes | 3 | 11-14 01:00 | 11-14 01:00
+11-14 12:00 | fails_then_breaks | broken | yes | 3 | 11-14 09:00 | 11-14 03:00
+11-18 00:00 | stale_then_slower | healthy | no | 0 | 11-14 06:00 | -
+11-19 00:00 | stale_then_slower | stale | yes | 3 | 11-16 00:30 | 11-16 00:30
+11-02 00:00 | gone_meanwhile | broken | yes | 3 | 11-02 00:00 | 11-02 00:00
+11-02 06:00 | gone_meanwhile | broken | yes | 3 | 11-02 06:00 | 11-02 06:00
+11-14 06:00 | paused_meanwhile | broken | yes | 3 | 11-14 06:00 | 11-14 06:00
+11-10 00:00 | paused_state | paused | no | 0 | 11-02 03:00 | -
+11-20 15:30 | stood_still | healthy | no | 0 | 10-22 12:00 | -
+12-25 00:00 | stale_now | stale | yes | 3 | 11-20 02:30 | 11-20 02:30
+"""
+
+
+@pytest.mark.parametrize("line", table(HEALTH_THEN))
+def test_health_of_an_instant_is_what_a_run_had_stored_by_then(world: Engine, line: str) -> None:
+    moment, want = line.split(" | ", 1)
+    columns = ["connector_id", "health", "is_down", "severity", "health_since", "down_since"]
+    with at(world, NOW) as connection:
+        answer = instants.at(connection, utc(moment))
+    told_then = lines([row[name] for name in columns] for row in answer)
+    assert having(told_then, want.split(" | ")[0]) == [want]

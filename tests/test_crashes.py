@@ -12,8 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import chdir, contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import count, groupby
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ from worlds import (
     connect,
     contents,
     item,
+    rows,
     variables,
 )
 
@@ -218,12 +221,13 @@ def say(words: str) -> None:
     sys.stderr.flush()
 
 
-def sync_until(point: int | None, environment: dict[str, str]) -> None:
-    """Run the command in this process, and kill the process at a point."""
+def sync_until(point: int | None, environment: dict[str, str], last_words: Connection) -> None:
+    """Run the command in this process, and kill the process at a point. It says which one."""
 
     def die(number: int, where: str) -> None:
         if number == point:
             say(f"Killed at point {number}: {where}")
+            last_words.send(where)
             os.kill(os.getpid(), signal.SIGKILL)
 
     os.environ.clear()  # it is that of the first fork
@@ -241,18 +245,27 @@ def _forks_are_quick() -> None:
 
 
 def is_killed(
-    environment: dict[str, str], *, at: int | None = None, after: float = PATIENCE
+    environment: dict[str, str],
+    *,
+    at: int | None = None,
+    after: float = PATIENCE,
+    where: list[str] | None = None,
 ) -> bool:
     """Run the command in a process of its own; return whether it was killed before it ended.
 
-    It dies `at` a point of its way, or `after` some seconds.
+    It dies `at` a point of its way, or `after` some seconds. What it was about to do at that point
+    is added to `where`.
     """
-    process = FORKS.Process(target=sync_until, args=(at, dict(os.environ) | environment))
+    hear, last_words = FORKS.Pipe(duplex=False)
+    arguments = (at, dict(os.environ) | environment, last_words)
+    process = FORKS.Process(target=sync_until, args=arguments)
     process.start()
     process.join(after)
     process.kill()
     process.join()
     assert process.exitcode in (0, -signal.SIGKILL)
+    if where is not None and hear.poll():
+        where.append(hear.recv())
     return process.exitcode != 0
 
 
@@ -313,6 +326,47 @@ def test_run_that_is_killed_at_any_time_is_there_whole_or_not_at_all(
         is_killed(environment, after=rng.uniform(0, longest))
         witness.finds_all_or_nothing()
         witness.finds_the_next_run_good()
+
+
+LENIENCE = timedelta(minutes=62)  # from a success to its deadline, where one syncs each minute
+PAUSE = timedelta(seconds=4)  # in which a run that is not killed is through
+# What the judge does, and nobody else: it finds whose word is another, and ends the old version.
+JUDGING = (
+    "INSERT INTO judged",
+    "INTO connector_status_past",
+    "health=judged.health",
+)
+
+
+@pytest.mark.parametrize(("why", "word"), [("time", "stale"), ("states", "broken")])
+def test_no_kill_comes_between_what_is_merged_and_its_health(
+    witness: Witness,
+    engine: Engine,
+    account: Account,
+    environment: dict[str, str],
+    why: str,
+    word: str,
+) -> None:
+    """Time alone takes a connector down, or its states do."""
+    late_at = datetime.now(UTC) + (PAUSE if why == "time" else DAY)
+    one = item(sync_frequency=1, succeeded_at=(late_at - LENIENCE).isoformat())
+    account.connectors = [one]
+    witness.finds_the_next_run_good()
+    assert rows(engine, "connector_status", "health", "down_since") == [("healthy", None)]
+    if why == "time":
+        time.sleep(max(0, (late_at - datetime.now(UTC)).total_seconds()))
+    else:
+        account.connectors = [one | {"status": one["status"] | {"setup_state": "broken"}}]
+    where, fates = list[str](), list[str]()
+    while "succeeded" not in fates:
+        assert is_killed(environment, at=len(fates), where=where)
+        fates.append(witness.finds_all_or_nothing())
+    assert where[-1] == "after commit"
+    amid = where[fates.index("running") :]
+    assert all(any(words in begun for begun in amid) for words in JUDGING)
+    ((health, down_since),) = rows(engine, "connector_status", "health", "down_since")
+    assert (health, down_since == late_at) == (word, why == "time")
+    witness.finds_the_next_run_good()
 
 
 # --- the PostgreSQL server is killed --------------------------------------------------------

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
 from worlds import connect
 
 import inventory
-from inventory import database
+from inventory import database, views
 
 PACKAGE = Path(inventory.__file__).parent
 FILE = PACKAGE / "dashboards" / "grafana.json"
@@ -74,11 +76,24 @@ def expanded(
 
 def ask(url: str, sql: str) -> Frame:
     with database.reading(connect(url)) as connection:
-        answer = connection.connection.cursor().execute(sql)
-        names = [column.name for column in answer.description]
-        assert len(set(names)) == len(names)
-        types = [psycopg.adapters.types[column.type_code].name for column in answer.description]
-        return Frame(dict(zip(names, types, strict=True)), answer.fetchall())
+        return answer_of(connection, sql)
+
+
+def answer_of(connection: Connection, sql: str) -> Frame:
+    answer = connection.connection.cursor().execute(sql)
+    names = [column.name for column in answer.description]
+    assert len(set(names)) == len(names)
+    types = [psycopg.adapters.types[column.type_code].name for column in answer.description]
+    return Frame(dict(zip(names, types, strict=True)), answer.fetchall())
+
+
+@contextmanager
+def long_after(url: str, last_run: timedelta) -> Iterator[Connection]:
+    """The database so long after its last run; nothing of that is kept."""
+    with connect(url).connect() as connection:
+        views.stop_clock(connection, LAST_RUN + last_run)
+        yield connection
+        connection.rollback()
 
 
 def panel_named(title: str) -> dict[str, Any]:
@@ -178,7 +193,9 @@ def test_panel_of_an_empty_database_is_empty(title: str, postgres_url: str) -> N
         assert frame.rows == []
 
 
-ABOUT_CONNECTORS = [title for title in QUERIES if title not in ("Age of the data", "Data are late")]
+ABOUT_DATA = ("Age of the data", "Data are late")
+# How many are unobserved is told long after a run: see below.
+ABOUT_CONNECTORS = [title for title in QUERIES if title not in (*ABOUT_DATA, "Unobserved")]
 
 
 @pytest.mark.parametrize("title", ABOUT_CONNECTORS)
@@ -226,6 +243,47 @@ def test_panels_tell_what_the_demo_told(demo_postgres: str) -> None:
     healths = dict(ask(demo_postgres, expanded(QUERIES["Connectors by health"])).rows)
     assert healths == {"failing": 2, "broken": 1, "warning": 1, "healthy": 26, "deleted": 1}
     assert ask(demo_postgres, expanded(QUERIES["Data are late"])).rows == [(0,)]
+
+
+# --- long after the last run
+
+
+@pytest.mark.parametrize(("hours", "down", "unobserved"), [(0, 3, 0), (9, 3, 16), (200, 0, 30)])
+def test_what_nobody_has_looked_at_is_unobserved_and_not_down(
+    demo_postgres: str, hours: int, down: int, unobserved: int
+) -> None:
+    with long_after(demo_postgres, timedelta(hours=hours)) as connection:
+
+        def shown(title: str) -> Frame:
+            return answer_of(connection, expanded(QUERIES[title]))
+
+        assert shown("Down now").rows == [(down,)]
+        assert shown("Unobserved").rows == [(unobserved,)]
+        assert len(shown("What is down, and why").rows) == down
+        assert dict(shown("Connectors by health").rows).get("unobserved", 0) == unobserved
+        open_ones = [how for how in shown("Outages").column("closed_by") if how == "still down"]
+        assert len(open_ones) == down
+        assert shown("Data are late").rows == [(1 if hours == 200 else 0,)]
+
+
+def test_unobserved_are_counted_of_the_chosen_services_and_groups(demo_postgres: str) -> None:
+    with long_after(demo_postgres, timedelta(hours=200)) as connection:
+
+        def counted(**chosen: list[str]) -> int:
+            [[amount]] = answer_of(connection, expanded(QUERIES["Unobserved"], **chosen)).rows
+            return int(amount)
+
+        assert 0 < counted(service=["hubspot"]) < counted()
+        assert counted(service=["of nobody"]) == counted(group=["of nobody"]) == 0
+
+
+def test_connector_that_nobody_sees_is_down_until_it_was_last_seen(demo_postgres: str) -> None:
+    during = (LAST_RUN - timedelta(hours=100), LAST_RUN + timedelta(hours=200))
+    with long_after(demo_postgres, timedelta(hours=200)) as connection:
+        sql = expanded(QUERIES["Connectors down over time"], during=during)
+        over_time = answer_of(connection, sql).rows
+    assert {down for time, down in over_time if time >= LAST_RUN} == {0}
+    assert max(down for time, down in over_time if time < LAST_RUN) >= 3
 
 
 def test_time_that_is_to_come_is_left_open(demo_postgres: str) -> None:

@@ -1,5 +1,6 @@
 """The newcomer's first minute, and trying by hand."""
 
+import json
 import os
 import re
 import shlex
@@ -9,11 +10,14 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from worlds import connect
 
+from inventory import database, views
 from inventory.cli import main
 
 
@@ -85,6 +89,40 @@ def test_demo_stands_still_at_its_last_run() -> None:
         ("broken",),
         ("failing",),
     ]
+
+
+def test_demo_calls_nothing_down_nine_hours_later_that_was_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    demo()
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", "sqlite:///inventory-demo.db")
+    down = "select connector_id from connector_health where is_down order by 1"
+    was_down = asked(down)
+    with database.transaction(connect("sqlite:///inventory-demo.db")) as connection:
+        views.stop_clock(connection, datetime(2026, 10, 30, 12, tzinfo=UTC))
+    assert asked(down) == was_down != []
+    unobserved = "select count(*) from connector_health where health = 'unobserved'"
+    [(count,)] = asked(unobserved)
+    shown = CliRunner().invoke(main, ["status"])
+    last = shown.stderr.splitlines()[-1]
+    assert last.endswith(
+        f"30 connectors, {len(was_down)} down, {count} unobserved: "
+        "no run has looked since they were due."
+    )
+    assert count > 10  # all those that were due within nine hours
+    found = CliRunner().invoke(main, ["check", "--format", "json"]).stdout
+    assert {each["connector_id"] for each in json.loads(found)} == {name for (name,) in was_down}
+    # By the day after, nobody can vouch for any of them.
+    with database.transaction(connect("sqlite:///inventory-demo.db")) as connection:
+        views.stop_clock(connection, datetime(2026, 11, 2, 3, 0, 1, tzinfo=UTC))
+    assert asked("select distinct health from connector_health where removed_at is null") == [
+        ("unobserved",)
+    ]
+    late = CliRunner().invoke(main, ["check", "--format", "json"])
+    assert (late.exit_code, [each["kind"] for each in json.loads(late.stdout)]) == (
+        3,
+        ["old_data"],
+    )
 
 
 def test_demo_has_something_that_needs_attention() -> None:

@@ -355,7 +355,7 @@ def test_both_databases_hold_what_was_read(engines, listed):
         with closing(Spool()) as spool, database.rolled_back(engine) as connection:
             spool.add(batch)
             run_id = runs.start(connection, "account_one", lambda _: T0)
-            staged = staging.stage(connection, spool, {})
+            staged = staging.stage(connection, spool, {}, set())
             merge.merge(connection, Moment("account_one", run_id, T0, None), staged)
             assert stored(connection) == wanted
             later = Moment("account_one", run_id, T0 + timedelta(days=1), T0)

@@ -1,4 +1,4 @@
-"""What history says of an instant is what was said then.
+"""What history says of an instant is what was stored then.
 
 The scripted world is lived once more, and after each run its health is written down. When all is
 over, the past is asked for the same instants.
@@ -6,41 +6,68 @@ over, the past is asked for the same instants.
 
 import shutil
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from conftest import KINDS, new_database
 from scripted import FAILED, RUNS, at, play, utc
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, FromClause, select
 from worlds import connect
 
-from inventory import database, instants, questions
+from inventory import database, instants
+from inventory.health import REMOVED
+from inventory.models import CONNECTOR_STATUS
 from inventory.views import VIEWS
 
-# Its rescheduled_for moved on while it stayed rescheduled; only the last is kept.
-FORGOTTEN = {"reschedules_again"}
 COMPLETE = [words for words in RUNS if words not in FAILED]
+LONG_AFTERWARDS = "12-25 00:00"
+# The one that a run could not judge: asked for by its id, it got no answer; it was due by then.
+UNJUDGED, UNJUDGED_AT, DUE_AT = "unseen", "10-24 15:00", "10-24 14:30"
+
+
+class Told(NamedTuple):
+    """What one run, or a view after it, says of a connector."""
+
+    health: str
+    is_down: bool
+    health_since: datetime
+    down_since: datetime | None
 
 
 class Life(NamedTuple):
-    """A database after its last run, and the health of each connector after each."""
+    """A database after its last run.
+
+    Of each connector after each run: what was stored, and what connector_health then showed.
+    """
 
     engine: Engine
-    health: dict[str, dict[str, str]]
+    stored: dict[str, dict[str, Told]]
+    shown: dict[str, dict[str, Told]]
 
 
 def live(engine: Engine) -> Life:
-    told: dict[str, dict[str, str]] = {}
-    health = VIEWS["connector_health"].table.c
+    life = Life(engine, {}, {})
 
     def listen(words: str) -> None:
         with at(engine, words) as connection:
-            rows = connection.execute(select(health.connector_id, health.health))
-            told[words] = {row.connector_id: row.health for row in rows}
+            life.stored[words] = read(connection, CONNECTOR_STATUS.current)
+            life.shown[words] = read(connection, VIEWS["connector_health"].table)
 
     play(engine, listen)
-    return Life(engine, told)
+    return life
+
+
+def read(connection: Connection, table: FromClause) -> dict[str, Told]:
+    wanted = (table.c[name] for name in ("connector_id", *Told._fields))
+    return {one: Told(*told) for one, *told in connection.execute(select(*wanted))}
+
+
+def remembered(life: Life, moment: datetime) -> dict[str, Told]:
+    with database.reading(life.engine) as connection:
+        rows = instants.at(connection, moment)
+    return {row["connector_id"]: Told(*(row[name] for name in Told._fields)) for row in rows}
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -59,18 +86,30 @@ def life(
 
 
 @pytest.mark.parametrize("words", COMPLETE)
-def test_health_of_an_instant_is_what_it_was(life: Life, words: str) -> None:
-    with database.reading(life.engine) as connection:
-        then = {row["connector_id"]: row["health"] for row in instants.at(connection, utc(words))}
-    was = {
-        connector: health
-        for connector, health in life.health[words].items()
-        if health not in questions.REMOVED
-    }
-    assert {one: then.get(one) for one in was if one not in FORGOTTEN} == {
-        one: health for one, health in was.items() if one not in FORGOTTEN
-    }
-    assert then.keys() == was.keys()
+def test_health_of_an_instant_is_what_was_stored(life: Life, words: str) -> None:
+    assert remembered(life, utc(words)) == life.stored[words]
+
+
+@pytest.mark.parametrize("words", COMPLETE)
+def test_health_stays_what_was_stored_until_the_next_complete_run(life: Life, words: str) -> None:
+    following = [*COMPLETE[1:], LONG_AFTERWARDS][COMPLETE.index(words)]
+    assert remembered(life, utc(following) - timedelta(microseconds=1)) == life.stored[words]
+
+
+@pytest.mark.parametrize("words", FAILED)
+def test_run_that_failed_has_judged_nobody(life: Life, words: str) -> None:
+    before = max(run for run in COMPLETE if run < words)
+    assert life.stored[words] == life.stored[before]
+
+
+@pytest.mark.parametrize("words", COMPLETE)
+def test_health_in_the_instant_of_a_run_shows_as_it_is_stored(life: Life, words: str) -> None:
+    shown = {one: told for one, told in life.shown[words].items() if told.health not in REMOVED}
+    stored = dict(life.stored[words])
+    if words == UNJUDGED_AT:
+        assert stored[UNJUDGED].health == "healthy"
+        stored[UNJUDGED] = Told("unobserved", False, utc(DUE_AT), None)
+    assert shown == stored
 
 
 @pytest.mark.parametrize("words", COMPLETE)
@@ -81,14 +120,11 @@ def test_incidents_cover_what_was_down(life: Life, words: str) -> None:
         outages = connection.execute(
             select(incident.connector_id, incident.started_at, incident.ended_at)
         ).all()
-    down = {
-        outage.connector_id
+    began = {
+        outage.connector_id: outage.started_at
         for outage in outages
         if outage.started_at <= now and (outage.ended_at is None or outage.ended_at > now)
     }
-    was_down = {
-        connector
-        for connector, health in life.health[words].items()
-        if health in ("broken", "stalled", "failing", "delayed", "stale")
+    assert began == {
+        one: told.down_since for one, told in life.stored[words].items() if told.is_down
     }
-    assert down - FORGOTTEN == was_down - FORGOTTEN

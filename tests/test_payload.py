@@ -50,7 +50,8 @@ def read(*page: Any, known: dict[str, bytes] | None = None) -> Read:
 def vendors(**changes: Any) -> Item:
     """The vendor's sample, made to tell of every field; changes find their way into its status."""
     of_status = {name: changes.pop(name) for name in STATUS if name in changes}
-    full = {"schedule": {"cron": "x"}, "source_sync_details": {"a": 1}}
+    # By hand, so that no other field has a say in when it is due.
+    full = {"schedule": {"schedule_type": "MANUAL"}, "source_sync_details": {"a": 1}}
     return SAMPLE | full | {"status": STATUS | of_status} | changes
 
 
@@ -98,6 +99,7 @@ SAMPLE_ROWS = {
         "connector_id": "connector_id", "setup_state": "connected", "sync_state": "scheduled",
         "update_state": "delayed", "schema_status": "ready", "is_historical_sync": False,
         "rescheduled_for": WHEN, "succeeded_at": WHEN, "failed_at": WHEN, "last_sync_failed": True,
+        "due_at": "2024-12-02 04:43:29.013729+00:00",  # 13 hours after the success
         "extra": None, "warnings_told": True, "tasks_told": True, "setup_tests_told": True,
     }],
     "warnings": [SAMPLE_ALERT], "tasks": [SAMPLE_ALERT],

@@ -1,10 +1,11 @@
 """`--dry-run`: what a run would do, and nothing done."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, make_url, text
-from worlds import Account, api_settings, connect, everything, item
+from worlds import Account, Item, api_settings, connect, everything, item
 
 from inventory import database, schema
 from inventory.errors import SchemaMismatch
@@ -17,20 +18,24 @@ COUNTS = ("connectors_seen", "added", "changed", "removed", "returned", "anomali
 def test_preview_tells_what_the_run_then_does_and_writes_nothing(
     engine: Engine, api: StandIn, account: Account
 ) -> None:
-    account.connectors = [item("back")]
+    def never_due(name: str, **changes: Any) -> Item:
+        return item(name, schedule_type="manual", **changes)
+
+    account.connectors = [never_due("back")]
     sync(engine, api_settings(api))
-    account.connectors = [item("same"), item("changes"), item("goes")]
+    account.connectors = [never_due("same"), never_due("changes"), never_due("goes")]
     sync(engine, api_settings(api))
-    warned = item("changes", paused=True, status={"warnings": [{"code": "w"}]})
-    account.connectors = [item("same"), warned, item("new"), item("back")]
+    warned = never_due("changes", paused=True, status={"warnings": [{"code": "w"}]})
+    account.connectors = [never_due("same"), warned, never_due("new"), never_due("back")]
     before = everything(engine)
     row, changes = preview(engine, api_settings(api))
     assert everything(engine) == before
+    both = ["connector_status", "connectors"]
     assert [tuple(change) for change in changes] == [
-        ("back", "returned", ["connector_status", "connectors"]),
-        ("changes", "changed", ["connectors", "warnings"]),
-        ("goes", "removed", ["connector_status", "connectors"]),
-        ("new", "added", ["connector_status", "connectors"]),
+        ("back", "returned", both, None, "healthy"),
+        ("changes", "changed", [*both, "warnings"], "healthy", "paused"),
+        ("goes", "removed", both, "healthy", "deleted"),
+        ("new", "added", both, None, "healthy"),
     ]
     assert (row["run_id"], row["status"]) == (None, "dry_run")
     run = sync(engine, api_settings(api))

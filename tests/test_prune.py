@@ -1,4 +1,4 @@
-"""Pruning: what goes, what stays, and who notices. Nobody does who asks about the time since.
+"""Pruning: what goes, what stays, and what is told afterwards. What is so now is told as it was.
 
 The scripted world is copied for each test, and its clock is stopped later than its last run.
 """
@@ -36,7 +36,7 @@ from worlds import (
     rows,
 )
 
-from inventory import database, instants, runs, views
+from inventory import database, instants, questions, runs, views
 from inventory.cli import main
 from inventory.errors import FixSettings, Interrupted
 from inventory.models import SYNC_OUTCOMES, SYNC_RUNS, VERSIONED
@@ -132,9 +132,10 @@ def pruned_whole(copy: Copy, now: str) -> dict[str, list[tuple[Any, ...]]]:
 
 # --- what is told ---------------------------------------------------------------------------
 
-# Since when something is so, and in words: of before the horizon, it may be told otherwise.
-SINCE = {"connector_health": ("health_since", "reason"), "attention": ("since", "detail")}
-OF_OUTAGE = ("started_after", "started_at", "minutes", "path")
+# Of an outage that began before the horizon, as far as versions of it are left.
+OF_BEGINNING = ("started_after", "path")
+# Whose pause at the end of a trial was set before it.
+OF_TRIAL = ("since", "detail")
 
 
 def told(engine: Engine) -> dict[str, list[Cells]]:
@@ -160,9 +161,12 @@ def about_since(horizon: datetime, view: str, row: Cells) -> Cells | None:
         if row["ended_at"] is not None and row["ended_at"] < horizon:
             return None
         if row["started_at"] < horizon:
-            return row | dict.fromkeys(OF_OUTAGE, "before")
-    if view in SINCE and row[SINCE[view][0]] < horizon:
-        return row | dict.fromkeys(SINCE[view], "before")
+            return row | dict.fromkeys(OF_BEGINNING, "before")
+    if view == "attention" and row["since"] < horizon:
+        if row["finding"] == "creator_gone":
+            return None
+        if row["finding"] == "trial_pause":
+            return row | dict.fromkeys(OF_TRIAL, "before")
     return row
 
 
@@ -186,33 +190,75 @@ def test_what_is_told_of_the_time_since_is_as_it_was(copy: Copy, now: str) -> No
 
 
 @pytest.mark.parametrize("now", NOWS)
-def test_instant_since_the_horizon_is_told_as_it_was(copy: Copy, now: str) -> None:
+def test_health_of_now_and_findings_are_told_as_they_were(copy: Copy, now: str) -> None:
+    """But for a creator lost before the horizon, of whom nothing is left."""
     world, horizon = copy(now), utc(now) - LEAST
-    moments = [horizon, *(utc(words) for words in RUNS if utc(words) >= horizon), utc(now)]
-
-    def all_told() -> list[Any]:
-        with database.reading(world) as connection:
-            return [instants.at(connection, moment) for moment in moments]
-
-    before = all_told()
-    prune(world, LEAST)
-    assert all_told() == before
-    assert all(before)
-
-
-@pytest.mark.parametrize("now", NOWS)
-def test_nothing_is_told_to_be_so_for_longer_than_it_was(copy: Copy, now: str) -> None:
-    world = copy(now)
     before = told(world)
     prune(world, LEAST)
     after = told(world)
-    for view, (since, _) in SINCE.items():
-        was = {(row["connector_id"], row.get("finding")): row[since] for row in before[view]}
-        is_ = {(row["connector_id"], row.get("finding")): row[since] for row in after[view]}
-        assert [key for key in was if is_[key] < was[key]] == []
+    assert in_order(after["connector_health"]) == in_order(before["connector_health"])
+    was, is_ = (
+        {(row["connector_id"], row["finding"]): row["since"] for row in side["attention"]}
+        for side in (before, after)
+    )
+    lost = {("creator_gone", "creator_gone")}  # at 11-02 12:00
+    assert was.keys() - is_.keys() == (lost if horizon > utc("11-02 12:00") else set())
+    assert is_.keys() <= was.keys()
+    assert [key for key in is_ if is_[key] < was[key]] == []
+
+
+# --- instants -------------------------------------------------------------------------------
+
+# Who had synced before the last horizon, and has synced again or is gone since.
+SYNCED = {
+    *("steady", "stood_still", "stale_now", "broken_yet_syncs", "rescheduled_auto"),
+    *("stale_then_calm", "fails_and_goes", "hidden"),
+}
+FAILED = {"fails_and_goes"}
+ENDS = {"succeeded_at": "succeeded", "failed_at": "failed"}
+
+
+def at_instants(engine: Engine, moments: list[datetime]) -> list[list[Cells]]:
+    with database.reading(engine) as connection:
+        return [instants.at(connection, moment) for moment in moments]
 
 
 @pytest.mark.parametrize("now", NOWS)
+def test_instant_since_the_horizon_is_told_as_it_was(copy: Copy, now: str) -> None:
+    """But for ends of syncs of before it."""
+    world, horizon = copy(now), utc(now) - LEAST
+    moments = [horizon, *(utc(words) for words in RUNS if utc(words) >= horizon), utc(now)]
+    before = at_instants(world, moments)
+    prune(world, LEAST)
+    left = set(rows(world, "sync_outcomes", "connector_id", "outcome", "finished_at"))
+
+    def as_left(row: Cells) -> Cells:
+        forgotten = (
+            column
+            for column, outcome in ENDS.items()
+            if (row["connector_id"], outcome, row[column]) not in left
+        )
+        return row | dict.fromkeys(forgotten)
+
+    assert all(before)
+    assert at_instants(world, moments) == [[as_left(row) for row in rows_] for rows_ in before]
+
+
+def test_only_ends_that_others_followed_are_forgotten_at_an_instant(world: Engine) -> None:
+    horizon = utc(NOW) - LEAST
+    [before] = at_instants(world, [horizon])
+    prune(world, LEAST)
+    [after] = at_instants(world, [horizon])
+
+    def forgotten(column: str) -> set[str]:
+        pairs = zip(before, after, strict=True)
+        return {was["connector_id"] for was, is_ in pairs if was[column] != is_[column]}
+
+    assert (forgotten("succeeded_at"), forgotten("failed_at")) == (SYNCED, FAILED)
+
+
+# In the second, the horizon lies between a removal and a return.
+@pytest.mark.parametrize("now", [*NOWS, "11-28 10:00"])
 def test_connector_is_not_told_to_have_come_or_gone_as_its_past_went(copy: Copy, now: str) -> None:
     world = copy(now)
 
@@ -229,6 +275,161 @@ def test_connector_is_not_told_to_have_come_or_gone_as_its_past_went(copy: Copy,
     assert comings() <= before
 
 
+# --- outages --------------------------------------------------------------------------------
+
+# By when it is, with the horizon 35 days before: whose outages are gone that were there the time
+# before.
+GOES = {
+    "11-28 09:00": ["broken_from_the_start", "stood_still"],
+    "11-28 10:00": [],
+    "12-07 03:00": ["stale_then_fails", "waited_and_started"],
+    "12-07 04:00": ["gone_meanwhile"],
+    "12-19 10:00": [
+        *("gone_meanwhile", "breaks_and_mends", "flaps", "paused_meanwhile", "paused_meanwhile"),
+        *("stalled_at_once", "reschedules_again", "stale_and_gone", "stale_then_manual"),
+        *("stale_then_paused", "stale_then_slower"),
+    ],
+    "12-24 10:00": ["fails_then_breaks", "stale_then_slower", "flaps"],
+    "12-31 00:00": [
+        *("fails_and_goes", "breaks_and_pauses", "delayed_with_task", "flaps", "flaps"),
+        *("reloads_after_failure", "stale_then_calm"),
+    ],
+}
+OUTAGE = (
+    *("connector_id", "started_after", "started_at", "ended_after", "ended_at"),
+    *("minutes", "path", "closed_by"),
+)
+# Those that had begun before the horizon and not ended: with only what is left of how they began.
+HAD_BEGUN: dict[str, list[tuple[Any, ...]]] = {
+    # Its first version ended at the horizon: it stays.
+    "11-28 09:00": [
+        (
+            *("stale_then_fails", "10-24 05:29", "10-24 05:29", "10-24 09:00", "10-24 12:00"),
+            *(391, "stale > failing", "recovered"),
+        )
+    ],
+    "11-28 10:00": [
+        (
+            *("stale_then_fails", None, "10-24 05:29", "10-24 09:00", "10-24 12:00"),
+            *(391, "failing", "recovered"),
+        )
+    ],
+    "12-07 03:00": [
+        # Over at the horizon itself.
+        (
+            *("gone_meanwhile", "10-24 18:00", "11-02 00:00", "11-02 00:00", "11-02 03:00"),
+            *(180, "broken", "removed"),
+        )
+    ],
+    "12-07 04:00": [
+        (
+            *("breaks_and_mends", "11-02 00:00", "11-02 03:00", "11-02 06:00", "11-02 09:00"),
+            *(360, "broken", "recovered"),
+        )
+    ],
+    "12-19 10:00": [
+        (
+            *("fails_and_goes", "11-14 03:00", "11-14 06:00", "11-19 12:00", "11-19 15:00"),
+            *(7740, "failing", "removed"),
+        ),
+        ("fails_from_birth", "11-14 03:00", "11-14 06:00", None, None, 50640, "failing", None),
+        (
+            *("fails_then_breaks", None, "11-14 03:00", "11-14 09:00", "11-19 00:00"),
+            *(7020, "broken", "recovered"),
+        ),
+    ],
+    "12-24 10:00": [
+        ("breaks", "11-19 00:00", "11-19 03:00", None, None, 50820, "broken", None),
+        (
+            *("breaks_and_pauses", "11-19 03:00", "11-19 06:00", "11-19 06:00", "11-19 12:00"),
+            *(360, "broken", "paused"),
+        ),
+        ("broken_yet_syncs", "11-19 03:00", "11-19 06:00", None, None, 50640, "broken", None),
+        (
+            *("fails_and_goes", "11-14 03:00", "11-14 06:00", "11-19 12:00", "11-19 15:00"),
+            *(7740, "failing", "removed"),
+        ),
+        ("fails_from_birth", "11-14 03:00", "11-14 06:00", None, None, 57840, "failing", None),
+    ],
+    # All that are left are open.
+    "12-31 00:00": [
+        ("all_at_once", "11-19 15:00", "11-19 18:00", None, None, 59400, "failing", None),
+        ("breaks", "11-19 00:00", "11-19 03:00", None, None, 60300, "broken", None),
+        ("broken_first_sync", "11-19 12:00", "11-19 15:00", None, None, 59580, "broken", None),
+        ("broken_yet_syncs", "11-19 03:00", "11-19 06:00", None, None, 60120, "broken", None),
+        ("delayed", "11-19 15:00", "11-19 18:00", None, None, 59400, "delayed", None),
+        ("fails", "11-19 06:00", "11-19 12:00", None, None, 59760, "failing", None),
+        ("fails_first_sync", "11-19 18:00", "11-19 21:00", None, None, 59220, "failing", None),
+        ("fails_from_birth", "11-14 03:00", "11-14 06:00", None, None, 67320, "failing", None),
+        ("stale_now", "11-20 02:30", "11-20 02:30", None, None, 58890, "stale", None),
+        ("stalled", "11-20 02:00", "11-20 02:00", None, None, 58920, "stalled", None),
+    ],
+}
+
+
+@pytest.mark.parametrize("now", GOES)
+def test_outage_goes_whole_or_keeps_when_it_was(copy: Copy, now: str) -> None:
+    world, horizon = copy(now), utc(now) - LEAST
+    before = told(world)["incidents"]
+    prune(world, LEAST)
+    after = told(world)["incidents"]
+    nows = list(GOES)
+    gone_by_now = [one for then in nows[: nows.index(now) + 1] for one in GOES[then]]
+    names = [Counter(row["connector_id"] for row in side) for side in (before, after)]
+    assert names[0] - names[1] == Counter(gone_by_now)
+    assert names[1] <= names[0]
+    had_begun = [
+        tuple(row[name] for name in OUTAGE) for row in after if row["started_at"] < horizon
+    ]
+    assert in_order(had_begun) == [
+        tuple(utc(word) if word and 0 < at < 5 else word for at, word in enumerate(row))
+        for row in HAD_BEGUN[now]
+    ]
+    began_since = [
+        in_order(row for row in side if row["started_at"] >= horizon) for side in (before, after)
+    ]
+    assert began_since[0] == began_since[1]
+
+
+@pytest.mark.parametrize("now", GOES)
+def test_outages_are_told_alike_by_all_who_ask(copy: Copy, now: str) -> None:
+    world = copy(now)
+    prune(world, LEAST)
+    with questions.asking(world) as connection:
+        everyone = questions.incidents(connection)
+        ids = [row["connector_id"] for row in everyone]
+        assert questions.incidents(connection, connector_ids=ids) == everyone
+        long_ago = utc(now) - 2 * LEAST
+        assert questions.incidents(connection, since=long_ago) == everyone
+        still = [row for row in everyone if row["ended_at"] is None]
+        assert questions.incidents(connection, open_only=True) == still
+
+
+def test_run_before_an_outage_is_not_told_once_its_first_version_went(
+    engine: Engine, api: StandIn, account: Account, clock: Calendar
+) -> None:
+    """Though what is left of it has the health that it began with."""
+    begun = clock.now
+    for changes in (
+        {},
+        {"setup_state": "broken"},
+        {"setup_state": "broken", "schema_status": "blocked_on_capture"},
+        {},
+    ):
+        account.connectors = [item("one", schedule_type="manual", status=changes)]
+        sync(engine, api_settings(api), clock=clock)
+        clock.pass_a_day()
+
+    def outage() -> list[tuple[Any, ...]]:
+        return [tuple(row[name] for name in OUTAGE) for row in told(engine)["incidents"]]
+
+    first, second, third, fourth = (begun + timedelta(days=days) for days in range(4))
+    rest = (third, fourth, 2 * 24 * 60, "broken", "recovered")
+    assert outage() == [("one", first, second, *rest)]
+    prune(stopped(engine, third + MICROSECOND + LEAST), LEAST)
+    assert outage() == [("one", None, second, *rest)]
+
+
 # --- what goes ------------------------------------------------------------------------------
 
 
@@ -240,9 +441,11 @@ def test_everything_that_goes_ended_before_the_horizon(world: Engine) -> None:
     since = {name: ended_since(world, name, column, horizon) for name, column in ends}
     pruned = prune(world, LEAST)
     assert {name: ended_since(world, name, column, horizon) for name, column in ends} == since
+    for past in (of.past.name for of in VERSIONED):
+        assert rows(world, past, "valid_to") == since[past]
     went = gone(before, history(world))
     assert pruned.rows == went
-    assert {name for name, number in went.items() if not number} == {"tasks_past"}
+    assert all(went.values())
 
 
 def ended_since(engine: Engine, table: str, column: str, horizon: datetime) -> list[Any]:
@@ -285,30 +488,45 @@ def test_each_further_prune_takes_what_has_ended_since(copy: Copy) -> None:
 # --- the next run ---------------------------------------------------------------------------
 
 
+# The last ends of syncs of those that were gone at the horizon, or are since.
+FORGOTTEN = [
+    ("fails_and_goes", "failed", utc("11-14 05:00")),
+    ("fails_and_goes", "succeeded", utc("10-04 22:00")),
+    ("hidden", "succeeded", utc("10-04 22:00")),
+    ("stale_and_gone", "succeeded", utc("11-13 23:30")),
+]
+
+
 def test_next_run_invents_nothing(copy: Copy) -> None:
-    """Not of what it goes on to see, and not of what returns as it was."""
+    """Not of what it goes on to see, and of what returns no more than the API says again."""
     account, clock = Account(), Calendar()
     clock.now = utc(NOW)
     everyone = {one["id"]: one for _, shown in scenes() for one in shown}
     account.connectors = list(everyone.values())
-    added = []
+    added, ends = [], []
+
+    def ends_of_syncs(engine: Engine) -> set[tuple[Any, ...]]:
+        return set(rows(engine, "sync_outcomes", "connector_id", "outcome", "finished_at"))
+
     with StandIn(account, key=KEY, secret=SECRET) as api:
         for is_pruned in (False, True):
             engine = copy(NOW)
             assert not is_pruned or prune(engine, LEAST).total > 100
-            before = everything(engine)
+            before, ends_before = everything(engine), ends_of_syncs(engine)
             run = sync(engine, api_settings(api), clock=clock)
             new = {
                 name: counted(is_) - counted(before[name])
                 for name, is_ in everything(engine).items()
             }
-            del new["sync_runs"]
+            del new["sync_runs"], new["sync_outcomes"]
+            ends.append(sorted(ends_of_syncs(engine) - ends_before))
             added.append((new, [run[name] for name in ("added", "changed", "returned")]))
             again = everything(engine, but=("sync_runs",))
             sync(engine, api_settings(api), clock=clock)
             assert everything(engine, but=("sync_runs",)) == again
     assert added[0] == added[1]
-    assert added[0][1][2] > 0
+    assert added[0][1][2] == len({one for one, *_ in FORGOTTEN})
+    assert ends == [[], FORGOTTEN]
 
 
 def test_last_complete_run_is_still_known(world: Engine) -> None:
@@ -358,24 +576,24 @@ from sync_runs where run_id = 5"""
 # Connector to the runs by their days, each with the day that it says it last succeeded.
 SUCCESSES = {
     "usual": {day: day - 0.1 for day in range(1, 14)},
+    "stands_still": {1: 0.9},
     "seen_late": {1: 0.9, 2: 1.9, 3: 2.9, 11: 9.5},
     "goes_back": {1: 0.9, 5: 4.9, 6: 5.9, 7: 4.9},
     "goes_back_late": {1: 0.9, 8: 7.9, 9: 8.9, 11: 6.9, 12: 11.9},
-    "was_late": {1: 0.9, 3: 2.9} | {day: day - 0.1 for day in range(4, 14)},
     "is_gone": {1: 0.9, 2: 1.9, 3: 2.9, 4: None},
 }
 # What is left of them, where the horizon is the run of the tenth day.
 LEFT = {
-    "usual": [0.9, 8.9, 9.9, 10.9, 11.9, 12.9],
-    "seen_late": [0.9, 2.9, 9.5],  # on the tenth day nobody knew of the last one
-    "goes_back": [0.9, 4.9, 5.9],  # the second is what it still says
-    "goes_back_late": [0.9, 6.9, 8.9, 11.9],  # the second was seen on the eleventh day
-    "was_late": [0.9, 2.9, 8.9, 9.9, 10.9, 11.9, 12.9],  # the second came late, and none after it
-    "is_gone": [0.9, 2.9],  # it may come back with the last one
+    "usual": [9.9, 10.9, 11.9, 12.9],
+    "stands_still": [0.9],  # it still says so
+    "seen_late": [9.5],  # over before the horizon, seen after it
+    "goes_back": [4.9],  # it still says so, though a later one went
+    "goes_back_late": [6.9, 11.9],  # the first was seen on the eleventh day
+    "is_gone": [],
 }
 
 
-def test_ends_of_syncs_stay_that_answers_and_runs_need(
+def test_ends_of_syncs_stay_that_were_seen_since_or_are_still_told(
     engine: Engine, api: StandIn, account: Account, clock: Calendar
 ) -> None:
     begun, says = clock.now, dict.fromkeys(SUCCESSES, 0.0)
@@ -386,7 +604,7 @@ def test_ends_of_syncs_stay_that_answers_and_runs_need(
             item(
                 one,
                 succeeded_at=(begun + timedelta(days=at)).isoformat(),
-                schedule_type="auto" if one == "was_late" else "manual",
+                schedule_type="manual",
             )
             for one, at in says.items()
             if at is not None
@@ -397,13 +615,17 @@ def test_ends_of_syncs_stay_that_answers_and_runs_need(
     for one, ended in sorted(rows(engine, "sync_outcomes", "connector_id", "finished_at")):
         left[one].append(round((ended - begun) / timedelta(days=1), 1))
     assert left == LEFT
+    before = set(rows(engine, "sync_outcomes"))
+    # Nothing is left of the one that is gone: when it is back, what it says was seen by that run.
+    last = begun + timedelta(days=2.9)
     account.connectors.append(
-        item("is_gone", succeeded_at=(begun + timedelta(days=2.9)).isoformat())
+        item("is_gone", schedule_type="manual", succeeded_at=last.isoformat())
     )
-    before = rows(engine, "sync_outcomes")
-    clock.pass_a_day()
-    assert sync(engine, api_settings(api), clock=clock)["returned"] == 1
-    assert rows(engine, "sync_outcomes") == before
+    for returned in (1, 0):
+        clock.pass_a_day()
+        assert sync(engine, api_settings(api), clock=clock)["returned"] == returned
+        after = set(rows(engine, "sync_outcomes"))
+        assert (before - after, after - before) == (set(), {("is_gone", "succeeded", last, 14)})
 
 
 # --- a page at a time -----------------------------------------------------------------------
@@ -670,7 +892,7 @@ def test_summary_counts_by_table(user: Engine, zone: Callable[[str], None]) -> N
     assert wet.stdout.splitlines() == [first.replace("Would have deleted", "Deleted"), *counts]
     numbers = {table: int(number) for number, table in map(str.split, counts)}
     assert f" {sum(numbers.values())} rows " in first
-    assert numbers.keys() == set(CLEARED) - {"tasks_past"}
+    assert numbers.keys() == set(CLEARED)
     assert again.stdout.splitlines()[0] == f"Would have deleted 0 rows of {words}."
 
 

@@ -126,6 +126,7 @@ def only(rows: Told, *names: str) -> list[tuple[Any, ...]]:
         (("--health", "broken", "--health", "healthy", "--service", "s3"), ["three", "two"]),
         (("--health", "deleted"), ["gone"]),
         (("--health", "stale"), []),
+        (("--health", "unobserved"), []),
         (("--group", "group_two"), ["two"]),
         (("--group", "group_two", "--group", "group_one", "--service", "s3"), ["three", "two"]),
         (("--service", "nothing like it"), []),
@@ -184,7 +185,11 @@ def test_status_says_that_its_data_are_old(
     stop_clock(engine, NOW + 9 * DAY)
     try:
         said = run("status").stderr
-        assert said.startswith("As of 2026-11-04 08:45:00+05:45 (9 d ago, which is late): 6 ")
+        assert said == (
+            "As of 2026-11-04 08:45:00+05:45 (9 d ago, which is late): 6 connectors, 0 down, "
+            "6 unobserved: the last complete run is late.\n"
+        )
+        assert [row["observed_health"] for row in told("status", "three")] == ["broken"]
     finally:
         stop_clock(engine, NOW)
 
@@ -193,7 +198,9 @@ def test_status_says_that_its_data_are_old(
 
 LAST_RUN = [
     ("gone", "connectors", "removed", None, None, "deleted"),
+    ("one", "connector_status", "changed", "health", "paused", "healthy"),
     ("one", "connectors", "changed", "paused", "true", "false"),
+    ("three", "connector_status", "changed", "health", "failing", "broken"),
     ("three", "connector_status", "changed", "setup_state", "connected", "broken"),
     ("three", "tasks", "raised", "reconnect", None, "Log in"),
 ]
@@ -227,6 +234,8 @@ def test_changes_of_a_field_are_those_within_it(asked: str) -> None:
     assert fields("--field", "config.host") == ["config.host"]
     assert fields("--field", "conf") == fields("--field", "PAUSED") == []
     assert fields("--field", "paused", "--field", "config") == ["paused", "config.host", "paused"]
+    [change] = told("changes", "sales", "--since", "36h", "--field", "health")
+    assert (change["old_value"], change["new_value"]) == ("broken", "healthy")
 
 
 def test_changes_may_be_of_one_connector_only(asked: str) -> None:
@@ -234,8 +243,10 @@ def test_changes_may_be_of_one_connector_only(asked: str) -> None:
     names = ("kind", "field", "old_value", "new_value")
     assert only(rows, *names) == [
         ("created", None, None, None),
+        ("changed", "health", "healthy", "paused"),
         ("changed", "paused", "false", "true"),
         ("changed", "config.host", "old", "new"),
+        ("changed", "health", "paused", "healthy"),
         ("changed", "paused", "true", "false"),
     ]
     shown = run("changes", "billing").stdout.splitlines()
@@ -256,8 +267,8 @@ def test_last_run_is_that_of_each_account(
         sync(engine, api_settings(api), clock=calendar)
         calendar.pass_a_day()
     stop_clock(engine, calendar.now)
-    [change] = told("changes", "--since", "last-run")
-    assert (change["connector_id"], change["field"]) == ("of_a", "paused")
+    changes = told("changes", "--since", "last-run")
+    assert only(changes, "connector_id", "field") == [("of_a", "health"), ("of_a", "paused")]
 
 
 # --- incidents ------------------------------------------------------------------------------
@@ -330,8 +341,10 @@ def test_history_is_the_life_on_one_screen(asked: str) -> None:
         "",
         "at                         kind        what",
         "2026-11-01 08:45:00+05:45  first seen  created 2026-01-02 03:04 UTC",
+        "2026-11-03 08:45:00+05:45  changed     health: healthy -> failing",
         "2026-11-03 08:45:00+05:45  changed     last_sync_failed: no -> yes",
         "2026-11-03 08:45:00+05:45  down        failing",
+        "2026-11-04 08:45:00+05:45  changed     health: failing -> broken",
         "2026-11-04 08:45:00+05:45  changed     setup_state: connected -> broken",
         "2026-11-04 08:45:00+05:45  raised      task reconnect: Log in",
     ]
@@ -344,17 +357,21 @@ def test_history_tells_how_outages_and_connectors_ended(asked: str) -> None:
         return [(row["at"][:10], row["kind"], row["what"]) for row in rows][1:]
 
     assert events("two") == [
+        ("2026-11-02", "changed", "health: healthy -> broken"),
         ("2026-11-02", "changed", "setup_state: connected -> broken"),
         ("2026-11-02", "raised", "task reconnect: Log in"),
         ("2026-11-02", "down", "broken"),
+        ("2026-11-03", "changed", "health: broken -> healthy"),
         ("2026-11-03", "changed", "setup_state: broken -> connected"),
         ("2026-11-03", "cleared", "task reconnect"),
         ("2026-11-03", "recovered", "after 1 d down: broken"),
     ]
     assert events("gone") == [("2026-11-04", "removed", "deleted")]
     assert events("one") == [
+        ("2026-11-02", "changed", "health: healthy -> paused"),
         ("2026-11-02", "changed", "paused: no -> yes"),
         ("2026-11-03", "changed", "config.host: old -> new"),
+        ("2026-11-04", "changed", "health: paused -> healthy"),
         ("2026-11-04", "changed", "paused: yes -> no"),
     ]
 
@@ -386,6 +403,7 @@ def test_history_tells_of_tests_alerts_and_returns(
     assert events == [
         ("01", "first seen", "created 0001-02-03 04:05 UTC"),
         ("01", "raised", "warning without a code: no code"),
+        ("02", "changed", "health: warning -> healthy"),
         ("02", "changed", "test Ping: status: FAILED -> PASSED"),
         ("02", "cleared", "warning without a code"),
         ("03", "removed", "test Ping"),
@@ -402,6 +420,8 @@ def test_history_as_json_has_everything(asked: str) -> None:
     assert life["changes"] == told("changes", "two", "--since", "7d")
     states = [version["setup_state"] for version in life["versions"]["status"]]
     assert states == ["connected", "broken", "connected"]
+    words = [version["health"] for version in life["versions"]["status"]]
+    assert words == ["healthy", "broken", "healthy"]
     assert len(life["versions"]["connector"]) == 1
     assert [(sync["day"], sync["succeeded"]) for sync in life["syncs"]] == [
         (f"2026-11-0{day}", 1) for day in range(1, 5)
@@ -509,11 +529,104 @@ def test_check_finds_that_no_run_came_although_time_passed(world: str, asked: st
     engine = connect(world)
     stop_clock(engine, NOW + 3 * DAY)
     try:
-        code, found = checked()
-        assert (code, found[0]) == (3, ("old_data", None))
-        assert ("stale", "two") in found
+        assert checked() == (3, [("old_data", None)])
+        assert run("check").stdout == (
+            "old_data: the last complete run of account account_one is 3 d old, and "
+            "6 connectors are unobserved\n"
+        )
+        assert checked("--health", "broken", "--max-age", "4d") == (0, [])
     finally:
         stop_clock(engine, NOW)
+
+
+# Times of the last of four runs, one a day, and what time then makes of each connector.
+AT_LAST = T0 + 3 * DAY
+WELL = dict.fromkeys(("by_six_hours", "by_the_day", "by_the_hour", "by_hand"), "healthy")
+AT_NOON = WELL | {"by_the_hour": "unobserved"}
+BEFORE_LATE = dict.fromkeys(WELL, "unobserved") | {"by_hand": "healthy"}
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_time_since_a_daily_run_calls_nothing_down_that_was_not(
+    engine: Engine,
+    environment: dict[str, str],
+    api: StandIn,
+    account: Account,
+    zone: Callable[[str], None],
+    broken: bool,
+) -> None:
+    """Each succeeded an hour before the run, at 02:00.
+
+    By the hour it is due at 05:00, by six hours at 15:00, by the day at 03:00 two days later.
+    """
+    zone("Asia/Kathmandu")
+    calendar = Calendar()
+    while calendar.now <= AT_LAST:
+        well = {"succeeded_at": stamp(calendar.now - timedelta(hours=1))}
+        account.connectors = [
+            item("by_six_hours", sync_frequency=360, **well),
+            item("by_the_day", sync_frequency=1440, **well),
+            item("by_the_hour", sync_frequency=60, **well),
+            item("by_hand", schedule_type="manual", **well),
+        ]
+        if broken:
+            account.connectors += [item("broken", status={"setup_state": "broken"}, **well)]
+        sync(engine, api_settings(api), clock=calendar)
+        calendar.pass_a_day()
+    downs = [("broken", "broken")] if broken else []
+    count, down = (5, 1) if broken else (4, 0)
+    as_of = "As of 2026-11-04 08:45:00+05:45"
+
+    def asked_after(age: timedelta, words: dict[str, str], said: str) -> None:
+        """Whatever time it is, the outages are those that a run has seen."""
+        stop_clock(engine, AT_LAST + age)
+        rows = told("status")
+        health = {row["connector_id"]: row["health"] for row in rows}
+        assert health == words
+        assert {row["connector_id"] for row in rows if row["is_down"]} == {
+            one for one, word in words.items() if word == "broken"
+        }
+        assert run("status").stderr == f"{as_of} {said}\n"
+        for words_of in ((), ("--open",)):
+            outages = told("incidents", *words_of)
+            begun = "2026-11-01T03:00:00+00:00"
+            assert only(outages, "connector_id", "path", "started_at", "ended_at") == [
+                (one, path, begun, None) for one, path in downs
+            ]
+        past = told("at", "2026-11-03T12:00Z")
+        assert {row["health"] for row in past if row["connector_id"] != "broken"} == {"healthy"}
+
+    last = {"broken": "broken"} if broken else {}
+    well = f"{count} connectors, {down} down"
+    asked_after(timedelta(0), WELL | last, f"(0 min ago): {well}.")
+    assert checked() == (3 if broken else 0, downs)
+
+    looked = "unobserved: no run has looked since they were due."
+    asked_after(timedelta(hours=9), AT_NOON | last, f"(9 h ago): {well}, 1 {looked}")
+    assert checked() == checked("--max-age", "9h") == (3 if broken else 0, downs)
+    assert checked("--max-age", "8h") == (3, [("old_data", None), *downs])
+    assert run("check", "--max-age", "8h").stdout.splitlines()[0] == (
+        "old_data: the last complete run of account account_one is 9 h old, and "
+        "1 connector is unobserved"
+    )
+    assert checked("--health", "unobserved") == (3, [("unobserved", "by_the_hour")])
+    [row] = told("status", "--health", "unobserved")
+    assert (row["health_since"], row["severity"]) == ("2026-11-04T05:00:00+00:00", 2)
+    if not broken:
+        assert run("check").stdout == f"All is well. {as_of} (9 h ago).\n"
+
+    asked_after(3 * DAY, BEFORE_LATE | last, f"(3 d ago): {well}, 3 {looked}")
+    assert checked() == (3 if broken else 0, downs)
+
+    # Three usual intervals are over: nobody can vouch for what was broken, either.
+    everyone = dict.fromkeys((*WELL, *last), "unobserved")
+    late = f"{count} connectors, 0 down, {count} unobserved: the last complete run is late."
+    asked_after(3 * DAY + timedelta(seconds=1), everyone, f"(3 d ago, which is late): {late}")
+    assert checked() == (3, [("old_data", None)])
+    assert run("check").stdout == (
+        "old_data: the last complete run of account account_one is 3 d old, and "
+        f"{count} connectors are unobserved\n"
+    )
 
 
 def test_check_says_why_no_run_was_ever_complete(

@@ -21,10 +21,12 @@ from worlds import Account, api_settings, connect, everything, item
 
 from inventory import database, runs, schema, upgrades, views
 from inventory.errors import FixSettings, InventoryError, LookAtIt, SchemaMismatch
+from inventory.health import EDITION
 from inventory.models import METADATA
 from inventory.schema import HEAD, VERSION_TABLE, State
 from inventory.standin import StandIn
 from inventory.sync import prepare, sync
+from inventory.verify import problems
 
 ROOT = Path(__file__).parent.parent
 MIGRATIONS = ROOT / "migrations"
@@ -262,15 +264,18 @@ def test_revision_that_rebuilds_a_table_keeps_every_row(
         execute(engine, "delete from connectors")
 
 
-def raw(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows as they are stored, with the columns that there are."""
+def raw(engine: Engine, of: dict[str, Any] | None = None) -> dict[str, Any]:
+    """All rows as they are stored, with the columns that there are, or that were there `of` old."""
+    found = {}
     with database.reading(engine) as connection:
-        names = set(inspect(connection).get_table_names()) - {VERSION_TABLE}
-        select = {name: text(f"select * from {name}") for name in names}
-        return {
-            name: sorted(map(tuple, connection.execute(rows)), key=repr)
-            for name, rows in select.items()
-        }
+        for name in set(inspect(connection).get_table_names()) - {VERSION_TABLE}:
+            rows = [*connection.execute(text(f"select * from {name}")).mappings()]
+            columns = of[name][0] if of else sorted(rows[0])
+            found[name] = (
+                columns,
+                sorted(([row[each] for each in columns] for row in rows), key=repr),
+            )
+    return found
 
 
 def test_upgrade_from_the_first_revision_keeps_every_row(
@@ -282,7 +287,7 @@ def test_upgrade_from_the_first_revision_keeps_every_row(
             item(
                 f"c{number}",
                 sync_frequency=run,
-                schedule_type="manual",  # never late: the first revision could not say so
+                schedule_type="manual",
                 failed_at=f"2026-11-2{run}T00:00:00Z",
                 setup_tests=[test | {"message": f"{run}"}],
                 status={"warnings": [alert] * (run % 2 + 1), "tasks": [alert] * (2 - run % 2)},
@@ -297,14 +302,137 @@ def test_upgrade_from_the_first_revision_keeps_every_row(
     with pytest.raises(SchemaMismatch, match="db upgrade"):
         sync(engine, api_settings(api))
     upgrades.upgrade(engine)
-    # Columns that later revisions added at the end of a table.
-    added = {"sync_runs": 2, "connectors_past": 1, "connector_status_past": 1, "sync_outcomes": 1}
-    assert {
-        name: sorted((row[: len(row) - added.get(name, 0)] for row in rows), key=repr)
-        for name, rows in raw(engine).items()
-    } == first
-    assert everything(engine) == everything_before
-    assert sync(engine, api_settings(api))["changed"] == 0
+    assert raw(engine, first) == first
+    assert problems(engine) == []
+    # Of these, the states alone tell all: they failed, and no task stands above that.
+    run = sync(engine, api_settings(api))
+    assert (run["changed"], run["health_rules"]) == (0, EDITION)
+
+
+# A connector in the years before health was stored: its versions of states, from one day of
+# November to the next, and what is made of each. An empty word: it was not there.
+DAY = "2026-11-{:02} 03:00:00.000000+00:00"
+STATES = {
+    "healthy": {},
+    "failing": {"last_sync_failed": "true"},
+    "delayed": {"update_state": "'delayed'"},
+    "broken": {"setup_state": "'broken'", "last_sync_failed": "true"},
+    "paused": {"sync_state": "'paused'", "last_sync_failed": "true"},
+    "blocked": {"schema_status": "'blocked_on_capture'", "update_state": "'delayed'"},
+    "initial_sync": {"sync_state": "'syncing'", "last_sync_failed": "true"},
+    "never_synced": {},
+}
+# One line: first day, its states, whether somebody had paused it, its word since, down since.
+LIVES = {
+    "in_and_out": [
+        (1, "healthy", False, "healthy 1 -"),
+        (2, "failing", False, "failing 2 2"),
+        (3, "broken", False, "broken 3 2"),
+        (4, "broken", False, "broken 3 2"),
+        (5, "healthy", False, "healthy 5 -"),
+        (6, "delayed", False, "delayed 6 6"),
+    ],
+    "paused_by_hand": [
+        (1, "failing", False, "failing 1 1"),
+        (2, "failing", True, "paused 2 -"),
+        (3, "paused", False, "paused 2 -"),
+        (4, "blocked", False, "blocked 4 -"),
+    ],
+    "came_back": [
+        (1, "failing", False, "failing 1 1"),
+        (2, "", False, ""),
+        (3, "failing", False, "failing 3 3"),
+    ],
+    "at_first": [
+        (1, "initial_sync", False, "initial_sync 1 -"),
+        (2, "never_synced", False, "never_synced 2 -"),
+        (3, "failing", False, "failing 3 3"),
+    ],
+}
+
+
+def test_health_of_before_is_what_its_states_and_pauses_say(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    alembic(engine, command.downgrade, "0005")
+    execute(engine, *old_rows())
+    upgrades.upgrade(engine)
+    assert [each.message for each in caplog.records if each.levelname == "WARNING"] == [
+        "The health of the past is judged by its states and pauses: what was late by its schedule "
+        "before this upgrade is not told as stale."
+    ]
+    with database.reading(engine) as connection:
+        found = connection.execute(
+            text("select * from connector_status_history order by connector_id, valid_from")
+        ).mappings()
+        told = {
+            (row["connector_id"], day(row["valid_from"])): " ".join(
+                (row["health"], day(row["health_since"]), day(row["down_since"]))
+            )
+            for row in found
+        }
+    assert told == {
+        (name, str(first)): want
+        for name, life in LIVES.items()
+        for first, _, _, want in life
+        if want
+    }
+    assert problems(engine) == []
+
+
+def day(instant: Any) -> str:
+    return "-" if instant is None else str(int(str(instant)[8:10]))
+
+
+def old_rows() -> Iterator[str]:
+    """The lives as they were stored: each version of a connector ends with that of its states."""
+    yield (
+        "insert into sync_runs (run_id, account_id, status, started_at, observed_at, pages,"
+        " requests, retries, connectors_seen, duplicates, added, changed, removed, returned,"
+        f" unconfirmed, anomalies, tool_version) values (1, 'a', 'succeeded', '{DAY.format(1)}',"
+        f" '{DAY.format(1)}', 1, 1, 0, 4, 0, 0, 0, 0, 0, 0, 0, '0')"
+    )
+    for name, life in LIVES.items():
+        *past, last = [*zip(life, [*life[1:], None], strict=True)]
+        first, _, paused, _ = last[0]
+        open_from = f"'{name}', 'a', {paused}, '{DAY.format(first)}'"
+        yield (
+            "insert into connectors (connector_id, account_id, paused, valid_from, first_seen_at)"
+            f" values ({open_from}, '{DAY.format(1)}')"
+        )
+        if name == "at_first":  # whose first success no run has seen
+            yield status("connector_status", name, last[0], fingerprints="''")
+        else:
+            success = "'2026-10-01 00:00:00.000000+00:00'"
+            seen = {"fingerprints": "''", "succeeded_at": success}
+            yield status("connector_status", name, last[0], **seen)
+            yield (
+                "insert into sync_outcomes (connector_id, outcome, finished_at, run_id)"
+                f" values ('{name}', 'succeeded', {success}, 1)"
+            )
+        for version, following in past:
+            if version[1]:
+                until = DAY.format(following[0])
+                yield (
+                    "insert into connectors_past (connector_id, account_id, paused, valid_from,"
+                    f" valid_to) values ('{name}', 'a', {version[2]}, '{DAY.format(version[0])}',"
+                    f" '{until}')"
+                )
+                yield status("connector_status_past", name, version, valid_to=f"'{until}'")
+
+
+def status(table: str, name: str, version: tuple[int, str, bool, str], **more: str) -> str:
+    values = {
+        "connector_id": f"'{name}'",
+        "setup_state": "'connected'",
+        "sync_state": "'scheduled'",
+        "update_state": "'on_schedule'",
+        "last_sync_failed": "false",
+        "valid_from": f"'{DAY.format(version[0])}'",
+        **STATES[version[1]],
+        **more,
+    }
+    return f"insert into {table} ({', '.join(values)}) values ({', '.join(values.values())})"
 
 
 def test_view_of_somebody_else_is_not_taken_for_one_of_ours(engine: Engine) -> None:

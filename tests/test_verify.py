@@ -20,9 +20,15 @@ def execute(engine: Engine, *statements: str) -> None:
 
 @pytest.fixture
 def lived(engine: Engine, api: StandIn, account: Account) -> Engine:
-    """Three runs: a change, a change back, and a removal."""
-    one, two = item("one", failed_at="2026-11-20T00:00:00Z"), item("two")
-    for connectors in ([one, two], [one | {"schema": "else"}, two], [one]):
+    """Three runs: a change, a change back, and a removal. One goes down, and then otherwise."""
+    one, two = item("one", failed_at="2026-11-20T00:00:00Z"), item("two", paused=True)
+    works, broken = item("three", paused=True), item("three", status={"setup_state": "broken"})
+    late = item("three", status={"setup_state": "broken", "update_state": "delayed"})
+    for connectors in (
+        [one, two, works],
+        [one | {"schema": "else"}, two, broken],
+        [one, late],
+    ):
         account.connectors = connectors
         sync(engine, api_settings(api))
     return engine
@@ -35,6 +41,37 @@ def found(engine: Engine) -> list[tuple[str, str]]:
 def test_what_runs_leave_behind_is_consistent(lived: Engine) -> None:
     assert verify.problems(lived) == []
 
+
+# The states of one that was paused, then broken, and is broken otherwise now; and of one that is
+# removed. The first has one version in the past in which it was down.
+NOW = "update connector_status set {} where connector_id = 'three'".format
+PAST = "update connector_status_past set {} where connector_id = 'three' and is_down".format
+GONE = "update connector_status_past set {} where connector_id = 'two'".format
+LONG_AGO = "'2000-01-01 00:00:00.000000+00:00'"
+ONE_DAY = "'2100-01-01 00:00:00.000000+00:00'"
+CURRENT, OF_PAST = "connector_status", "connector_status_past"
+WORD = "is_down does not agree with health, or down_since with is_down"
+JUDGED = "health was never judged, or since a later time than the version began"
+STRETCH = "down_since does not agree with the stretch before"
+SAME = "health_since does not agree with the version before"
+HEALTH_DAMAGE = {
+    NOW("is_down = false"): [(CURRENT, WORD)],
+    NOW("health = 'healthy'"): [(CURRENT, WORD)],
+    NOW("down_since = null"): [(CURRENT, WORD)],
+    PAST("is_down = false"): [(OF_PAST, WORD)],
+    GONE("down_since = valid_from"): [(OF_PAST, WORD)],
+    NOW("health_since = null"): [(CURRENT, JUDGED)],
+    NOW(f"down_since = {ONE_DAY}"): [(CURRENT, JUDGED), (CURRENT, STRETCH)],
+    GONE("health_since = null"): [(OF_PAST, JUDGED)],
+    GONE(f"health_since = {ONE_DAY}"): [(OF_PAST, JUDGED)],
+    # It goes on, or it begins.
+    NOW(f"down_since = {LONG_AGO}"): [(CURRENT, STRETCH)],
+    f"{PAST(f'down_since = {LONG_AGO}')}; {NOW(f'down_since = {LONG_AGO}')}": [(OF_PAST, STRETCH)],
+    NOW(f"health_since = {LONG_AGO}"): [(CURRENT, SAME)],
+    "; ".join(of(f"health_since = {LONG_AGO}, down_since = {LONG_AGO}") for of in (PAST, NOW)): [
+        (OF_PAST, SAME)
+    ],
+}
 
 LAST = "(select max({}) from connectors_past p where p.connector_id = 'one')"
 DAMAGE = {
@@ -61,6 +98,13 @@ DAMAGE = {
 def test_damage_is_named(lived: Engine, damage: str) -> None:
     execute(lived, damage)
     assert found(lived) == DAMAGE[damage]
+
+
+@pytest.mark.parametrize("damage", HEALTH_DAMAGE)
+def test_damage_to_health_is_named(lived: Engine, damage: str) -> None:
+    execute(lived, *damage.split("; "))
+    named = [(problem.table, problem.what) for problem in verify.problems(lived)]
+    assert named == HEALTH_DAMAGE[damage]
 
 
 def test_run_that_only_says_it_is_running_is_named(lived: Engine) -> None:

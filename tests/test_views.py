@@ -1,44 +1,39 @@
-"""What holds of the views as such: comments, plans, and the shorter ways to the same answers."""
+"""What holds of the views as such: what time alone makes of an answer, ways to it, and plans."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from conftest import KINDS, new_database
 from scripted import PLACE, RUNS, at, play, sent, utc
 from sqlalchemy import Connection, Engine, text
 from worlds import Account, Calendar, Item, api_settings, connect, item
 
 from inventory import database, questions
-from inventory.health import EVENTFUL
 from inventory.standin import StandIn
 from inventory.sync import sync
-from inventory.views import VIEWS
-from inventory.views.instants import QUESTIONS
+from inventory.views import query
+
+HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+@pytest.fixture(scope="module", params=KINDS)
+def lived(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Connection]:
     """The scripted world after its last run."""
-    engine = connect(f"sqlite:///{tmp_path_factory.mktemp('lived') / 'inventory.db'}")
+    if request.param == "sqlite":
+        yield from after_all(f"sqlite:///{tmp_path_factory.mktemp('lived') / 'inventory.db'}")
+    else:
+        with new_database(request.getfixturevalue("postgres_server")) as url:
+            yield from after_all(url)
+
+
+def after_all(url: str) -> Iterator[Connection]:
+    engine = connect(url)
     play(engine)
     with database.reading(engine) as connection:
         yield connection
-
-
-@pytest.mark.parametrize("name", VIEWS)
-def test_view_has_the_columns_that_are_said_of_it(engine: Engine, name: str) -> None:
-    with database.reading(engine) as connection:
-        answer = connection.execute(text(f"select * from {name}"))
-        assert list(answer.keys()) == list(VIEWS[name].columns)
-
-
-def test_functions_have_comments_and_the_columns_that_are_said_of_them(postgres_url: str) -> None:
-    with database.reading(connect(postgres_url)) as connection:
-        for question in QUESTIONS:
-            answer = connection.execute(text(f"select * from {question.name}(now())"))
-            assert list(answer.keys()) == list(question.columns)
-            described = text(f"select obj_description('{question.name}'::regproc)")
-            assert connection.scalar(described) == question.comment
 
 
 def test_incidents_of_one_are_those_of_the_view(lived: Connection) -> None:
@@ -48,14 +43,13 @@ def test_incidents_of_one_are_those_of_the_view(lived: Connection) -> None:
         assert questions.incidents(lived, connector_ids=[connector]) == of_it
 
 
-@pytest.mark.parametrize("since", RUNS[::4])
+@pytest.mark.parametrize("since", RUNS)
 def test_incidents_since_are_those_that_lasted_longer(lived: Connection, since: str) -> None:
-    begun = utc(since)
-    assert questions.incidents(lived, since=begun) == [
-        row
-        for row in questions.incidents(lived)
-        if row["ended_at"] is None or row["ended_at"] > begun
-    ]
+    everyone = questions.incidents(lived)
+    for begun in (utc(since), utc(since) - timedelta(minutes=10), utc(since) + timedelta(hours=1)):
+        assert questions.incidents(lived, since=begun) == [
+            row for row in everyone if row["ended_at"] is None or row["ended_at"] > begun
+        ]
 
 
 def test_open_incidents_are_of_those_that_are_down(lived: Connection) -> None:
@@ -64,39 +58,184 @@ def test_open_incidents_are_of_those_that_are_down(lived: Connection) -> None:
     assert questions.incidents(lived, open_only=True) == expected
 
 
-def test_time_alone_makes_stale_and_the_inventory_late(
+# --- what time alone makes ------------------------------------------------------------------
+
+
+def test_time_alone_takes_nothing_down_and_makes_the_inventory_late(
     engine: Engine, api: StandIn, account: Account
 ) -> None:
     """By the database's own clock: nothing has run for two days."""
     clock = Calendar()
-    clock.now = datetime.now(UTC) - timedelta(days=2)
-    succeeded_at = f"{clock.now:%Y-%m-%dT%H:%M:%SZ}"
-    account.connectors = [item("one", sync_frequency=60, succeeded_at=succeeded_at)]
+    clock.now = begun = datetime.now(UTC) - timedelta(days=2)
+    account.connectors = [
+        item("well", sync_frequency=60, succeeded_at=sent(begun + HOUR)),  # due an hour too late
+        item("late", sync_frequency=60, succeeded_at=sent(begun - 9 * HOUR)),
+        item("paused", paused=True),
+    ]
     for _ in range(3):
-        clock.now += timedelta(hours=1)
+        clock.now += HOUR
         sync(engine, api_settings(api), clock=clock)
     with questions.asking(engine) as connection:
-        [judged] = questions.status(connection)
+        judged = {row["connector_id"]: row for row in questions.status(connection)}
         [run] = questions.latest_runs(connection)
-    assert (judged["health"], judged["is_down"]) == ("stale", True)
+        [outage] = questions.incidents(connection)
+        assert questions.incidents(connection, open_only=True) == [outage]
     assert (run["is_late"], run["age_minutes"] // 60) == (True, 45)
+    for one, word in {"well": "healthy", "late": "stale", "paused": "paused"}.items():
+        row = judged[one]
+        assert (row["health"], row["is_down"], row["severity"]) == ("unobserved", False, 2)
+        assert (row["health_since"], row["down_since"]) == (clock.now, None)
+        assert (row["observed_health"], row["observed_at"]) == (word, clock.now)
+        assert row["reason"] == (
+            f"not observed since {clock.now:%Y-%m-%d %H:%M} UTC: "
+            f"the last complete run is late; it was {word}"
+        )
+    assert (outage["connector_id"], outage["path"], outage["closed_by"]) == ("late", "stale", None)
+    assert (outage["started_at"], outage["ended_at"]) == (begun + HOUR, None)
+    assert outage["minutes"] // 60 == 47
 
 
-# --- outages that the clock makes -----------------------------------------------------------
+# At each instant: the word of each connector, and the hour since when it has it.
+WORDS = {
+    "11-01 03:00": "healthy 01, action_required 01, rescheduled 01, failing 01, paused 01",
+    "11-01 04:00": "healthy 01, action_required 01, rescheduled 01, failing 01, paused 01",
+    "11-01 04:00:01": "healthy 01, action_required 01, unobserved 04, failing 01, paused 01",
+    "11-01 04:30": "healthy 01, action_required 01, unobserved 04, failing 01, paused 01",
+    "11-01 04:30:01": "unobserved 04, unobserved 04, unobserved 04, failing 01, paused 01",
+    "11-01 06:00": "unobserved 04, unobserved 04, unobserved 04, failing 01, paused 01",
+    # Three usual intervals after the last run.
+    "11-01 06:00:01": "unobserved 03, unobserved 03, unobserved 03, unobserved 03, unobserved 03",
+}
 
-Day = list[tuple[int, Item]]
+
+def test_deadline_that_passes_makes_unobserved_until_a_run_looks(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    hourly = {"sync_frequency": 60, "succeeded_at": "2026-11-01T01:30:00Z"}  # due at 04:30
+    asks = {"tasks": [{"code": "reconnect", "message": "Reconnect."}]}
+    put_off = {"sync_state": "rescheduled", "rescheduled_for": "2026-11-01T04:00:00Z"}
+    account.connectors = [
+        item("a_well", **hourly),
+        item("b_asks", **hourly, status=asks),
+        item("c_by_hand", schedule_type="manual", status=put_off),
+        item("d_fails", **hourly, failed_at="2026-11-01T01:40:00Z"),
+        item("e_paused", **hourly, paused=True),
+    ]
+    clock = Calendar()
+    for clock.now in (utc("11-01 01:00"), utc("11-01 02:00"), utc("11-01 03:00")):
+        sync(engine, api_settings(api), clock=clock)
+
+    def told(now: str) -> tuple[str, list[tuple[str, datetime]]]:
+        with at(engine, now) as connection:
+            rows = sorted(questions.status(connection), key=lambda row: row["connector_id"])
+            assert questions.changes(connection, since=utc("11-01 01:00:01")) == []
+            open_now = questions.incidents(connection, open_only=True)
+            assert questions.incidents(connection) == open_now
+        for row in rows:
+            assert row["is_down"] == (row["health"] in ("failing", "stale", "stalled"))
+            assert (row["down_since"] is None) == (not row["is_down"])
+            assert row["observed_at"] == clock.now
+        words = [f"{row['health']} {row['health_since']:%H}" for row in rows]
+        return ", ".join(words), [(row["connector_id"], row["started_at"]) for row in open_now]
+
+    fails = ("d_fails", utc("11-01 01:00"))
+    for now, words in WORDS.items():
+        assert told(now) == (words, [fails]), now
+    with at(engine, "11-01 05:30") as connection:
+        by_hand, well = (
+            questions.status(connection, connector_id=one)[0] for one in ("c_by_hand", "a_well")
+        )
+    assert well["reason"] == (
+        "not observed since 2026-11-01 03:00 UTC: due by 2026-11-01 04:30 UTC; it was healthy"
+    )
+    assert by_hand["reason"] == (
+        "not observed since 2026-11-01 03:00 UTC: due by 2026-11-01 04:00 UTC; it was rescheduled"
+    )
+    assert (well["minutes_late"], by_hand["minutes_late"]) == (60, 90)
+
+
+def test_run_finds_what_deadlines_have_made_since_they_passed(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    late = item("one", sync_frequency=60, succeeded_at="2026-11-01T01:30:00Z")
+    assert lived_by(engine, api, account, [(3, late), (5, late)]) == ("stale 04", ["stale 04-"])
+    with at(engine, "11-01 05:00") as connection:
+        [outage] = questions.incidents(connection)
+        [change] = questions.changes(connection, connector_id="one")
+    deadline = utc("11-01 04:30")
+    assert (outage["started_after"], outage["started_at"]) == (deadline, deadline)
+    assert (outage["minutes"], change["changed_after"]) == (30, utc("11-01 03:00"))
+    told = ("field", "old_value", "new_value", "changed_at")
+    assert tuple(change[name] for name in told) == (
+        *("health", "healthy", "stale"),
+        utc("11-01 05:00"),
+    )
+
+
+def test_outage_that_no_run_saw_is_none(engine: Engine, api: StandIn, account: Account) -> None:
+    """It was overdue at 03:00, and had succeeded when somebody looked."""
+    late, well = item("one", **LATE), item("one", **LATE | {"succeeded_at": "2026-11-01T04:30:00Z"})
+    assert lived_by(engine, api, account, [(1, late), (5, well)]) == ("healthy 01", [])
+
+
+WEEKDAYS = ["MON", "TUE", "WED", "THU", "FRI"]
+
+
+def test_weekday_connector_is_late_on_tuesday_and_never_on_sunday(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    """Its last success was on a Friday. In whatever zone its 06:00 are, it may begin an hour late.
+
+    At the latest it just came too early for the time to sync of Friday: then the second one after
+    it is that of Tuesday, four days after it, and an hour makes 07:10.
+    """
+    schedule = {"schedule_type": "TIME_OF_DAY", "days_of_week": WEEKDAYS, "time_of_day": "06:00"}
+    daily = {"sync_frequency": 1440, "succeeded_at": "2026-11-06T06:10:00Z"}
+    account.connectors = [item("by_days", **daily, schedule=schedule), item("daily", **daily)]
+    clock = Calendar()
+
+    def told(now: datetime) -> tuple[str, ...]:
+        with at(engine, f"{now:%m-%d %H:%M:%S}") as connection:
+            rows = {row["connector_id"]: row["health"] for row in questions.status(connection)}
+        return rows["by_days"], rows["daily"]
+
+    sunday, tuesday = utc("11-08 07:10"), utc("11-10 07:10")  # of daily ones: two days and an hour
+    assert (sunday.weekday(), tuesday.weekday()) == (6, 1)
+    clock.now = utc("11-06 09:00")
+    while clock.now <= utc("11-10 09:00"):
+        sync(engine, api_settings(api), clock=clock)
+        by_days = "stale" if clock.now > tuesday else "healthy"
+        by_the_day = "stale" if clock.now > sunday else "healthy"
+        assert told(clock.now) == (by_days, by_the_day), clock.now
+        just_before = clock.now + timedelta(hours=5, minutes=59)  # the next run
+        if just_before > tuesday and by_days == "healthy":
+            by_days = "unobserved"
+        if just_before > sunday and by_the_day == "healthy":
+            by_the_day = "unobserved"
+        assert told(just_before) == (by_days, by_the_day), clock.now
+        clock.now += 6 * HOUR
+    with at(engine, "11-10 09:00") as connection:
+        outages = questions.incidents(connection)
+        begun = [(row["connector_id"], row["path"], row["started_at"]) for row in outages]
+    assert begun == [("daily", "stale", sunday), ("by_days", "stale", tuesday)]
+
+
+# --- outages that deadlines make ------------------------------------------------------------
+
+Day = list[tuple[int, Item | None]]
 STALE = "2026-11-01T00:00:00Z"
-LATE = {"succeeded_at": STALE, "sync_frequency": 60}
+LATE = {"succeeded_at": STALE, "sync_frequency": 60}  # due at 03:00
 
 
 def lived_by(engine: Engine, api: StandIn, account: Account, day: Day) -> tuple[str, list[str]]:
-    """Live the hours of a day, one connector in each; return since when it is so, and outages."""
+    """Live the hours of a day, with a connector in each or none; return how it is, and outages."""
     clock = Calendar()
-    for hour, account.connectors in ((hour, [each]) for hour, each in day):
+    for hour, each in day:
+        account.connectors = [item("another"), *([each] if each else [])]
         clock.now = datetime(2026, 11, 1, hour, tzinfo=UTC)
         sync(engine, api_settings(api), clock=clock)
     with at(engine, f"{clock.now:%m-%d %H:%M}") as connection:
-        [judged] = questions.status(connection)
+        [judged] = questions.status(connection, connector_id="one")
         alone = questions.incidents(connection, connector_ids=["one"])
         assert questions.incidents(connection) == alone
     outages = [(row["path"], row["started_at"], row["ended_at"]) for row in alone]
@@ -104,6 +243,24 @@ def lived_by(engine: Engine, api: StandIn, account: Account, day: Day) -> tuple[
         f"{judged['health']} {judged['health_since']:%H}",
         [f"{path} {start:%H}-{f'{end:%H}' if end else ''}" for path, start, end in outages],
     )
+
+
+def test_connector_that_is_first_seen_late_is_down_since_it_was_seen(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    """The run before it passed no judgement on it, be it new or back again."""
+    late = item("one", **LATE)
+    assert lived_by(engine, api, account, [(2, None), (4, late)]) == ("stale 04", ["stale 04-"])
+    day = [(6, None), (8, late)]
+    assert lived_by(engine, api, account, day) == ("stale 08", ["stale 04-06", "stale 08-"])
+
+
+def test_connector_that_returns_before_its_deadline_is_late_from_then(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    late = item("one", **LATE)
+    day = [(0, late), (1, None), (2, late), (4, late)]
+    assert lived_by(engine, api, account, day) == ("stale 03", ["stale 03-"])
 
 
 def test_stale_connector_that_is_set_anew_is_down_until_it_succeeds(
@@ -134,6 +291,15 @@ def test_slower_schedule_ends_an_outage_that_the_next_does_not_fill(
     assert lived_by(engine, api, account, day) == ("stale 12", ["stale 03-08", "stale 12-"])
 
 
+def test_faster_schedule_counts_from_its_deadline_that_no_run_had_passed(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    """Judged is by what the schedule says now: 03:00 was not over at the run before."""
+    slow, fast = item("one", **LATE | {"sync_frequency": 1440}), item("one", **LATE)
+    day = [(1, slow), (2, slow), (4, fast)]
+    assert lived_by(engine, api, account, day) == ("stale 03", ["stale 03-"])
+
+
 @pytest.mark.parametrize("then", [{"schedule_type": "auto"}, {"schedule": None}])
 def test_schedule_that_can_be_late_is_so_from_when_it_is_set(
     engine: Engine, api: StandIn, account: Account, then: Item
@@ -157,7 +323,7 @@ def test_health_that_stood_behind_a_stall_begins_when_that_is_over(
     asks = item("one", schedule_type="manual", status=status)
     stalls = item("one", schedule_type="manual", status=status | stall)
     day = [(1, asks), (3, stalls), (4, stalls | then if "schedule_type" in then else asks)]
-    assert lived_by(engine, api, account, day) == ("action_required 04", ["stalled 03-04"])
+    assert lived_by(engine, api, account, day) == ("action_required 04", ["stalled 02-04"])
 
 
 @pytest.mark.parametrize(
@@ -174,7 +340,7 @@ def test_open_task_hides_no_delay(
     asks = item("one", **LATE, status=status | task)
     assert lived_by(engine, api, account, [(1, asks), (4, asks)]) == (health, outages)
     with at(engine, "11-01 04:00") as connection:
-        [judged] = questions.status(connection)
+        [judged] = questions.status(connection, connector_id="one")
     assert (judged["is_down"], judged["severity"]) == (True, 3)
     assert judged["reason"].endswith("; task resync_table_warning")
 
@@ -221,23 +387,75 @@ def test_time_makes_nothing_of_what_is_something_else(
         sync(engine, api_settings(api), clock=clock)
     with questions.asking(engine) as connection:
         [judged] = questions.status(connection)
-        assert judged["health"] == health
+        assert (judged["health"], judged["observed_health"]) == (health, health)
         assert bool(questions.incidents(connection, open_only=True)) == judged["is_down"]
         assert bool(questions.incidents(connection)) == judged["is_down"]
+
+
+def test_incidents_since_are_told_from_their_beginnings(
+    engine: Engine, api: StandIn, account: Account
+) -> None:
+    """Whatever of them was over by then, and whether they are or not."""
+    broken = {"setup_state": "broken"}
+    day = [
+        (1, item("one")),
+        (2, item("one", failed_at="2026-11-20T02:00:00Z")),  # after its success
+        (4, item("one", status={"update_state": "delayed"})),
+        (6, item("one", status=broken)),
+        (8, item("one", status=broken | {"update_state": "delayed"})),
+    ]
+    path = "failing > delayed > broken"
+    assert lived_by(engine, api, account, day) == ("broken 06", [f"{path} 02-"])
+    hours = [utc(f"11-01 {hour:02}:00") for hour in range(11)]
+
+    def told(now: str) -> dict[datetime, list[tuple[object, ...]]]:
+        names = ("path", "started_after", "started_at", "ended_at")
+        with at(engine, now) as connection:
+            found = {since: questions.incidents(connection, since=since) for since in hours}
+        return {
+            since: [tuple(row[name] for name in names) for row in found[since]] for since in hours
+        }
+
+    outage = (path, hours[1], hours[2])
+    assert told("11-01 10:00") == {since: [(*outage, None)] for since in hours}
+    assert lived_by(engine, api, account, [(9, item("one"))]) == ("healthy 09", [f"{path} 02-09"])
+    assert told("11-01 10:00") == {
+        since: [(*outage, hours[9])] if since < hours[9] else [] for since in hours
+    }
 
 
 # --- plans ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("view", ["connector_health", "incidents"])
-def test_states_in_which_nothing_is_the_matter_are_not_read(engine: Engine, view: str) -> None:
-    """The condition of the index and that of the views must read alike, or it serves nobody."""
-    if database.is_sqlite(engine):
-        words = f"explain query plan select * from {view}"
+def plan(connection: Connection, words: str, **values: object) -> str:
+    """How a statement would be answered; on PostgreSQL by indexes wherever one serves."""
+    if database.is_sqlite(connection):
+        how = "explain query plan"
     else:
-        words = f"explain select * from connector_status_past where {EVENTFUL}"
+        how = "explain"
+        connection.execute(text("set local enable_seqscan = off"))
+    return repr(connection.execute(text(f"{how} {words}"), values).all())
+
+
+def test_health_is_read_and_not_worked_out(engine: Engine) -> None:
     with database.reading(engine) as connection:
-        if not database.is_sqlite(engine):
-            connection.execute(text("set local enable_seqscan = off"))
-        plan = connection.execute(text(words)).all()
-    assert "ix_connector_status_past_eventful" in repr(plan)
+        assert "_past" not in plan(connection, "select * from connector_health")
+
+
+@pytest.mark.parametrize(
+    "view", ["incidents", "flapping", "availability_30d", "service_reliability"]
+)
+def test_states_in_which_nothing_was_down_are_not_read(engine: Engine, view: str) -> None:
+    """The condition of the index and that of the views must read alike, or it serves nobody."""
+    with database.reading(engine) as connection:
+        found = plan(connection, f"select * from {view}")
+    assert "ix_connector_status_past_down" in found
+    assert "ix_connector_status_past_valid_to" not in found
+
+
+def test_incidents_since_an_instant_are_found_by_when_they_ended(engine: Engine) -> None:
+    with database.reading(engine) as connection:
+        words = query("incidents_since", connection, columns_of="incidents").element.text
+        found = plan(connection, words, since="2026-11-01 00:00:00.000000+00:00")
+    assert found.count("ix_connector_status_past_down") == 2
+    assert "ix_connector_status_past_valid_to" not in found

@@ -1,16 +1,20 @@
 """A changed text of a view reaches every database, and leaves what others have made on ours."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, inspect, make_url, text
 from worlds import Account, api_settings, connect, everything, item
 
-from inventory import database, questions, schema, upgrades, views
+from inventory import __version__, database, questions, schema, upgrades, views
 from inventory.errors import FixSettings, SchemaMismatch
 from inventory.standin import StandIn
 from inventory.sync import sync
-from inventory.views.view import View
+
+NextRelease = Callable[..., None]
 
 
 def execute(engine: Engine, *statements: str) -> None:
@@ -24,55 +28,46 @@ def first(engine: Engine, statement: str) -> object:
         return connection.scalar(text(statement))
 
 
-def next_release(monkeypatch: pytest.MonkeyPatch, **changed: View) -> None:
-    """The tool as a later release of it, with these views changed."""
-    monkeypatch.setattr(schema, "__version__", "99.0")
-    monkeypatch.setattr(upgrades, "__version__", "99.0")
-    for name, view in changed.items():
-        monkeypatch.setitem(views.VIEWS, name, view)
-
-
-STOPPED = "'2001-01-01 00:00:00.000000+00:00'"
-
-
 @pytest.fixture
-def stopped_clock() -> View:
-    """The clock, but for its text: what it says is what tells which text is in force."""
-    clock = views.VIEWS["clock"]
-    return clock._replace(statement=lambda sql: f"select cast({STOPPED} as {sql.timestamp}) as now")
+def next_release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> NextRelease:
+    """Make the tool a later release of itself, with these files of views changed."""
+
+    def release(**changed: str) -> None:
+        monkeypatch.setattr(schema, "__version__", "99.0")
+        monkeypatch.setattr(upgrades, "__version__", "99.0")
+        files = Path(shutil.copytree(views._HERE, tmp_path / "views", dirs_exist_ok=True))
+        monkeypatch.setattr(views, "_HERE", files)
+        monkeypatch.setattr(views, "_templates", cache(views._templates.__wrapped__))
+        for name, words in changed.items():
+            (files / f"{name}.sql").write_text(words)
+            monkeypatch.setitem(views.VIEWS, name, views._read(name))
+
+    return release
 
 
-@pytest.fixture
-def wider_clock(stopped_clock: View) -> View:
-    """The clock with one more column at its end, as a later release might have it."""
-    columns = stopped_clock.columns | {"hour": stopped_clock.columns["now"]}
-    now = stopped_clock.statement
-    return stopped_clock._replace(
-        columns=columns, statement=lambda sql: f"select now, now as hour from ({now(sql)}) n"
-    )
-
-
-@pytest.fixture
-def other_clock(stopped_clock: View) -> View:
-    """The clock with a column before its own: no view can be replaced by that one in place."""
-    wider = {"hour": stopped_clock.columns["now"]} | stopped_clock.columns
-    now = stopped_clock.statement
-    return stopped_clock._replace(
-        columns=wider, statement=lambda sql: f"select now as hour, now from ({now(sql)}) n"
-    )
+NOW = "-- now  time  The clock"
+HOUR = "-- hour  time  The clock again"
+STOPPED = """cast('2001-01-01 00:00:00.000000+00:00' as {{ sql.timestamp() }})"""
+CLOCKS = {
+    # The clock, but for its text: what it says is what tells which text is in force.
+    "stopped": f"-- One row.\n--\n{NOW}\nselect {STOPPED} as now",
+    # With one more column at its end, as a later release might have it.
+    "wider": f"-- One row.\n--\n{NOW}\n{HOUR}\nselect {STOPPED} as now, {STOPPED} as hour",
+    # With a column before its own: no view can be replaced by that one in place.
+    "other": f"-- One row.\n--\n{HOUR}\n{NOW}\nselect {STOPPED} as hour, {STOPPED} as now",
+}
 
 
 def test_changed_view_reaches_the_database_with_the_next_sync(
     engine: Engine,
     api: StandIn,
     account: Account,
-    monkeypatch: pytest.MonkeyPatch,
-    stopped_clock: View,
+    next_release: NextRelease,
 ) -> None:
     account.connectors = [item("one")]
     sync(engine, api_settings(api))
     before = everything(engine)
-    next_release(monkeypatch, clock=stopped_clock)
+    next_release(clock=CLOCKS["stopped"])
     with pytest.raises(SchemaMismatch, match="views of another release"):
         schema.require_current(engine)
     sync(engine, api_settings(api))
@@ -83,11 +78,11 @@ def test_changed_view_reaches_the_database_with_the_next_sync(
     assert after == before
 
 
-@pytest.mark.parametrize("clock", ["stopped_clock", "wider_clock", "other_clock"])
+@pytest.mark.parametrize("clock", CLOCKS)
 def test_changed_view_reaches_the_database_with_db_upgrade(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, clock: str
+    engine: Engine, next_release: NextRelease, clock: str
 ) -> None:
-    next_release(monkeypatch, clock=request.getfixturevalue(clock))
+    next_release(clock=CLOCKS[clock])
     upgrades.upgrade(engine)
     schema.require_current(engine)
     with questions.asking(engine) as connection:
@@ -98,16 +93,18 @@ def test_changed_view_reaches_the_database_with_db_upgrade(
 
 
 def test_changed_view_of_the_same_release_reaches_it_with_db_upgrade(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, stopped_clock: View
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, next_release: NextRelease
 ) -> None:
-    monkeypatch.setitem(views.VIEWS, "clock", stopped_clock)
+    next_release(clock=CLOCKS["stopped"])
+    for module in (schema, upgrades):
+        monkeypatch.setattr(module, "__version__", __version__)
     upgrades.upgrade(engine)
     with questions.asking(engine) as connection:
         assert questions.now(connection).year == 2001
 
 
 def test_release_without_changed_views_touches_none(
-    engine: Engine, api: StandIn, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, api: StandIn, next_release: NextRelease
 ) -> None:
     view = next(iter(views.VIEWS))
     wanted = (
@@ -116,7 +113,7 @@ def test_release_without_changed_views_touches_none(
         else f"select xmin::text || ctid::text from pg_class where oid = '{view}'::regclass"
     )
     before = first(engine, wanted)
-    next_release(monkeypatch)
+    next_release()
     schema.require_current(engine)  # who only asks may write nothing, and need not
     assert schema.state_of(engine) is schema.State.OTHER_RELEASE
     sync(engine, api_settings(api))
@@ -133,9 +130,9 @@ def test_what_is_missing_is_put_back(engine: Engine) -> None:
             assert views.are_there(connection), missing
 
 
-@pytest.mark.parametrize("clock", ["stopped_clock", "wider_clock"])
+@pytest.mark.parametrize("clock", ["stopped", "wider"])
 def test_what_others_have_made_on_the_views_stays(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, clock: str
+    postgres_url: str, next_release: NextRelease, clock: str
 ) -> None:
     engine = connect(postgres_url)
     execute(
@@ -144,7 +141,7 @@ def test_what_others_have_made_on_the_views_stays(
         "create index on report (health)",
         "create view report_of_report as select health from report",
     )
-    next_release(monkeypatch, clock=request.getfixturevalue(clock))
+    next_release(clock=CLOCKS[clock])
     upgrades.upgrade(engine)
     execute(engine, "refresh materialized view report")
     assert first(engine, "select count(*) from report_of_report") == 0
@@ -205,11 +202,11 @@ def their_objects(engine: Engine) -> list[tuple[object, ...]]:
 
 
 def test_what_others_have_built_comes_back_as_it_was(
-    reports: Engine, monkeypatch: pytest.MonkeyPatch, other_clock: View
+    reports: Engine, next_release: NextRelease
 ) -> None:
     before = their_objects(reports)
     assert len(before) == 3
-    next_release(monkeypatch, clock=other_clock)
+    next_release(clock=CLOCKS["other"])
     upgrades.upgrade(reports)
     assert their_objects(reports) == before
     with questions.asking(reports) as connection:
@@ -218,34 +215,38 @@ def test_what_others_have_built_comes_back_as_it_was(
     assert first(reports, unpopulated) == "empty"
 
 
-def test_revision_leaves_what_others_have_built(reports: Engine) -> None:
+REVISION = """
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "9999", HEAD, None, None
+
+
+def upgrade():
+    op.execute("alter table connectors alter column schema_name type varchar")
+"""
+
+
+def test_revision_leaves_what_others_have_built(
+    reports: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a column below a view PostgreSQL lets nobody change the type."""
     before = their_objects(reports)
-    execute(reports, "update inventory_version set version_num = '0004', release = null")
-    execute(reports, "alter table inventory_version drop release, drop views_digest")
+    scripts = Path(shutil.copytree(upgrades._migrations(), tmp_path / "scripts"))
+    revision = REVISION.replace("HEAD", repr(schema.HEAD))
+    (scripts / "versions" / "9999_next.py").write_text(revision)
+    monkeypatch.setattr(upgrades, "_migrations", lambda: scripts)
+    monkeypatch.setattr(schema, "HEAD", "9999")
     upgrades.upgrade(reports)
+    assert first(reports, "select version_num from inventory_version") == "9999"
     assert their_objects(reports) == before
 
 
 def test_what_no_longer_fits_is_named_and_nothing_is_changed(
-    reports: Engine,
-    api: StandIn,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    reports: Engine, api: StandIn, next_release: NextRelease, caplog: pytest.LogCaptureFixture
 ) -> None:
     execute(reports, 'create view "Reports".of_detail as select detail from attention')
     before = their_objects(reports)
-    attention = views.VIEWS["attention"]
-    columns = {name if name != "detail" else "words": c for name, c in attention.columns.items()}
-    names = ", ".join(
-        f"{old} as {new}" for old, new in zip(attention.columns, columns, strict=True)
-    )
-    next_release(
-        monkeypatch,
-        attention=attention._replace(
-            columns=columns,
-            statement=lambda sql: f"select {names} from ({attention.statement(sql)}) a",
-        ),
-    )
+    next_release(attention="-- Nothing.\n--\n-- words  text  In one sentence\nselect '' as words")
     with pytest.raises(
         FixSettings, match=r'"Reports".of_detail \(column .*detail.* does not exist'
     ):
@@ -258,7 +259,7 @@ def test_what_no_longer_fits_is_named_and_nothing_is_changed(
 
 
 def test_user_who_may_not_renew_views_goes_on_without(
-    postgres_url: str, api: StandIn, account: Account, monkeypatch: pytest.MonkeyPatch
+    postgres_url: str, api: StandIn, account: Account, next_release: NextRelease
 ) -> None:
     """The job may have a role that only writes rows: the tables belong to somebody else."""
     owner, role = connect(postgres_url), f"writer_{make_url(postgres_url).database}"
@@ -270,7 +271,7 @@ def test_user_who_may_not_renew_views_goes_on_without(
         f"revoke update, insert, delete on inventory_version from {role}",
     )
     try:
-        next_release(monkeypatch)
+        next_release()
         account.connectors = [item("one")]
         writer = connect(postgres_url.replace("postgres@", f"{role}@"))
         assert sync(writer, api_settings(api))["added"] == 1

@@ -163,7 +163,19 @@ def everything(engine: Engine, *, but: tuple[str, ...] = ()) -> dict[str, list[t
 # --- the tables beside the reference --------------------------------------------------------
 
 
-READABLE = {**METADATA.tables, **{of.history: VIEWS[of.history].table for of in VERSIONED}}
+# Of `incidents`, in the order in which the reference tells them: the minutes go on by themselves.
+INCIDENT = (
+    *("connector_id", "started_at", "ended_at", "path", "closed_by"),
+    *("started_after", "ended_after"),
+)
+_incidents = VIEWS["incidents"].table.c
+READABLE = {
+    **{name: select(table) for name, table in METADATA.tables.items()},
+    **{of.history: select(VIEWS[of.history].table) for of in VERSIONED},
+    "incidents": select(*(_incidents[name] for name in INCIDENT)).order_by(
+        _incidents.connector_id, _incidents.started_at
+    ),
+}
 
 # Rows of tables and views, by name.
 Contents = dict[str, list[dict[str, Any]]]
@@ -175,8 +187,8 @@ def contents(engine: Engine) -> Contents:
     """All rows of all tables and views, in one snapshot."""
     with database.reading(engine) as connection:
         return {
-            name: [row._asdict() for row in connection.execute(select(of))]
-            for name, of in READABLE.items()
+            name: [row._asdict() for row in connection.execute(rows)]
+            for name, rows in READABLE.items()
         }
 
 
@@ -204,6 +216,8 @@ def assert_contents_equal(held: Contents, ledger: Ledger) -> None:
         if row["removed_at"]
     }
     assert removed == ledger.removed
+    incidents = [tuple(row[name] for name in INCIDENT) for row in held["incidents"]]
+    assert sorted(incidents, key=lambda row: row[:2]) == ledger.incidents()
 
 
 def versions(held: list[dict[str, Any]], versioned: Versioned) -> list[Version]:
@@ -218,7 +232,7 @@ def in_order(of: Any) -> list[Version]:
 
 
 def facts_of(row: dict[str, Any], versioned: Versioned) -> dict[str, Any]:
-    names = {*versioned.tracked, *versioned.moving} - {"fingerprints"}
+    names = {*versioned.tracked, *versioned.judged, *versioned.moving} - {"fingerprints"}
     return {name: row[name] for name in names if name in row}
 
 

@@ -54,6 +54,7 @@ def status(connector: str | None, output_format: Any, **filters: Any) -> None:
     show all that is known of that one. Filters may be repeated.
     """
     from inventory import output, questions, summary
+    from inventory.health import REMOVED
 
     as_table = output_format == "table"
     with frame.asking() as connection:
@@ -61,9 +62,9 @@ def status(connector: str | None, output_format: Any, **filters: Any) -> None:
         wanted = ("health_since", "reason") if as_table and key is None else ()
         rows = questions.status(connection, wanted, connector_id=key)
         runs = questions.latest_runs(connection)
-    removed = rows[0]["health"] in questions.REMOVED if key is not None else False
+    removed = rows[0]["health"] in REMOVED if key is not None else False
     if removed and not filters["health"]:
-        filters["health"] = questions.REMOVED  # it was named
+        filters["health"] = REMOVED  # it was named
     picked = questions.chosen(rows, **filters)
     if as_table and key is not None:
         for row in picked:

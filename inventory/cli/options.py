@@ -63,7 +63,7 @@ class _Read(_ParamType):
             self.fail(f"{words}.", param, ctx)
 
 
-WORDS, HEALTH = _Words(), click.Choice(health.NAMES)
+WORDS, HEALTH = _Words(), click.Choice([rule.name for rule in health.SHOWN])
 DURATION = _Read("duration", moments.duration)
 INSTANT = _Read("time", moments.instant_or_ago)
 SINCE = _Read("time", moments.instant_or_ago, "last-run")
