@@ -1,7 +1,8 @@
-"""Views and materialized views that others have built on ours, on PostgreSQL.
+"""Views and materialized views that others have built on ours.
 
-No view can be dropped below them. So they are read and dropped first, and made again afterwards as
-they were: definition, options, indexes, comments, grants and owner. Materialized views are filled
+On PostgreSQL no view can be dropped below them, and on SQLite no table be altered while one of them
+asks for a view that is away. So they are read and dropped first, and made again afterwards as they
+were: definition, options, indexes, comments, grants, owner, triggers. Materialized views are filled
 anew. The caller's transaction holds all of it.
 """
 
@@ -52,6 +53,15 @@ cross join lateral (
 order by t.depth, name
 """
 
+# Each followed by its triggers.
+_THEIRS_ON_SQLITE = """
+select v.name, t.sql
+from sqlite_schema v
+join sqlite_schema t on t.tbl_name = v.name and t.type in ('view', 'trigger')
+where v.type = 'view' and v.name not in :names
+order by v.rowid, t.type = 'trigger', t.rowid
+"""
+
 # In the order in which they are to be executed: the owner comes last, as another may not do more.
 _BELONGINGS = """
 select statement from (
@@ -94,7 +104,7 @@ order by place, statement
 def drop(connection: Connection, views: Collection[str]) -> list[Dependent]:
     """Drop what others have built on these views, and return it in the order to make it again."""
     if is_sqlite(connection):
-        return []  # where a view is bound to nothing
+        return _drop_on_sqlite(connection, views)
     wanted = text(_DEPENDENTS).bindparams(bindparam("names", list(views), expanding=True))
     found = [
         Dependent(
@@ -107,6 +117,18 @@ def drop(connection: Connection, views: Collection[str]) -> list[Dependent]:
     if found:
         execute_all(connection, [each.drop for each in reversed(found)])
     return found
+
+
+def _drop_on_sqlite(connection: Connection, views: Collection[str]) -> list[Dependent]:
+    """Drop all views of others: what they ask for is not known to the database, only to them."""
+    wanted = text(_THEIRS_ON_SQLITE).bindparams(bindparam("names", list(views), expanding=True))
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    found: dict[str, Dependent] = {}
+    for view, definition in connection.execute(wanted).all():
+        dependent = found.setdefault(view, Dependent(view, f"drop view {quote(view)}", []))
+        dependent.create.append(definition)
+    execute_all(connection, [each.drop for each in found.values()])
+    return list(found.values())
 
 
 def create(connection: Connection, dependents: Collection[Dependent]) -> None:

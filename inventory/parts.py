@@ -42,7 +42,8 @@ def _missing(connection: Connection) -> Iterator[Part]:
             if index.name not in indexes:
                 yield Part(name, "index", str(index.name), index)
         for constraint in table.constraints:
-            if constraint.name not in constraints:
+            is_none = constraint is table.primary_key and not table.primary_key.columns
+            if constraint.name not in constraints and not is_none:
                 yield Part(name, "constraint", str(constraint.name), constraint)
 
 

@@ -35,8 +35,9 @@ def named_errors(engine: Engine) -> Iterator[None]:
         raise _named(error, describe(engine)) from error
 
 
-# Access, no database, no schema, rights and names, read-only, what others have made depends on it.
-_REFUSED = ("28", "3D", "3F", "42", "25006", "2BP01")
+# Access, no database, no schema, rights and names, read-only.
+_REFUSED = ("28", "3D", "3F", "42", "25006")
+_BUILT_ON = "2BP01"  # what others have made depends on it
 _UNFIT = ("22", "23", "54")  # a value or a row that the tables do not take
 _REFUSED_WORDS = (
     "authentication failed",
@@ -56,6 +57,12 @@ def _named(error: Exception, where: str) -> InventoryError:
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     said = "; ".join(lines[:2]) or type(cause).__name__
     state = getattr(cause, "sqlstate", None) or ""
+    if state == _BUILT_ON:
+        named = "; ".join(line for line in lines if not line.startswith("HINT"))
+        return FixSettings(
+            f"{where} cannot be upgraded while others have built on it what cannot be kept: "
+            f"{named}. Drop that, run `inventory db upgrade`, and make it again."
+        )
     if state.startswith(_REFUSED) or any(words in said for words in _REFUSED_WORDS):
         return FixSettings(
             f"{where} refuses the work: {said}. Check INVENTORY_DATABASE_URL, "

@@ -172,6 +172,8 @@ def rebuilding_views(connection: Connection, *, to: str | None) -> Iterator[None
     yield
     _refuse_strays(connection)
     if schema.revision_of(connection) == schema.HEAD:
+        if state is not schema.State.EMPTY:
+            parts.put_back(connection)
         _create_views(connection, attached)
 
 
@@ -193,7 +195,6 @@ def _replace_views(connection: Connection) -> bool:
     marked = readers.holders(connection, schema.VERSION_TABLE)
     try:
         with connection.begin_nested():
-            views.drop_functions(connection)
             views.create(connection, replace=True)
     except DBAPIError as error:
         if error.connection_invalidated:

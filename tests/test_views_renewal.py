@@ -13,6 +13,7 @@ from inventory import __version__, database, questions, schema, upgrades, views
 from inventory.errors import FixSettings, SchemaMismatch
 from inventory.standin import StandIn
 from inventory.sync import sync
+from inventory.verify import problems
 
 NextRelease = Callable[..., None]
 
@@ -149,6 +150,25 @@ def test_what_others_have_made_on_the_views_stays(
         assert questions.now(connection).year == 2001
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_revision_leaves_views_of_others_on_sqlite(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite reads every view again when a column goes, and ours are away then."""
+    execute(
+        engine,
+        'create view "who is ""down""" as select connector_id from connector_health where is_down',
+        'create trigger hands_off instead of delete on "who is ""down""" begin select 1; end',
+        'create view upon_it as select count(*) as number from "who is ""down"""',
+    )
+    theirs = "select group_concat(name || sql) from sqlite_schema where sql like '%who is %'"
+    before = first(engine, theirs)
+    at_next_revision(tmp_path, monkeypatch, "alter table connectors drop column config_volatile")
+    upgrades.upgrade(engine)
+    assert first(engine, theirs) == before
+    assert first(engine, "select number from upon_it") == 0
+
+
 def test_digest_is_the_same_in_every_process(postgres_url: str) -> None:
     stored = first(connect(postgres_url), "select views_digest from inventory_version")
     assert stored == views.digest(connect(postgres_url).dialect)
@@ -218,27 +238,45 @@ def test_what_others_have_built_comes_back_as_it_was(
 REVISION = """
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "9999", HEAD, None, None
+revision, down_revision, branch_labels, depends_on = "9999", {before!r}, None, None
 
 
 def upgrade():
-    op.execute("alter table connectors alter column schema_name type varchar")
+    op.execute({statement!r})
 """
+
+
+def at_next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
+    """Make the tool one of a later revision, which alters a table below our views."""
+    scripts = Path(shutil.copytree(upgrades._migrations(), tmp_path / "scripts"))
+    revision = REVISION.format(before=schema.HEAD, statement=statement)
+    (scripts / "versions" / "9999_next.py").write_text(revision)
+    monkeypatch.setattr(upgrades, "_migrations", lambda: scripts)
+    monkeypatch.setattr(schema, "HEAD", "9999")
 
 
 def test_revision_leaves_what_others_have_built(
     reports: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a column below a view PostgreSQL lets nobody change the type."""
+    execute(reports, "drop index ix_sync_outcomes_run_id")
     before = their_objects(reports)
-    scripts = Path(shutil.copytree(upgrades._migrations(), tmp_path / "scripts"))
-    revision = REVISION.replace("HEAD", repr(schema.HEAD))
-    (scripts / "versions" / "9999_next.py").write_text(revision)
-    monkeypatch.setattr(upgrades, "_migrations", lambda: scripts)
-    monkeypatch.setattr(schema, "HEAD", "9999")
+    altering = "alter table connectors alter column schema_name type varchar"
+    at_next_revision(tmp_path, monkeypatch, altering)
     upgrades.upgrade(reports)
     assert first(reports, "select version_num from inventory_version") == "9999"
     assert their_objects(reports) == before
+    assert problems(reports) == []  # an index that was lost has come back, too
+
+
+def test_what_others_have_built_on_a_column_that_goes_is_named(
+    reports: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute(reports, 'create view "Reports".of_outcomes as select outcome from sync_outcomes')
+    altering = "alter table sync_outcomes drop column outcome"
+    at_next_revision(tmp_path, monkeypatch, altering)
+    with pytest.raises(FixSettings, match=r'others have built on it .*"Reports"\.of_outcomes'):
+        upgrades.upgrade(reports)
 
 
 def test_what_no_longer_fits_is_named_and_nothing_is_changed(

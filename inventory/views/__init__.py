@@ -154,18 +154,19 @@ def _statements(dialect: Dialect, *, replace: bool = False) -> Iterator[str]:
                 yield _comment(f"column {quote(view.name)}.{quote(name)}", each.comment)
     if dialect.name == "postgresql":
         for function in FUNCTIONS.values():
-            yield _function(function, dialect)
+            yield _function(function, dialect, replace=replace)
             yield _comment(f"function {function.name}(timestamptz)", function.comment)
 
 
-def _function(function: View, dialect: Dialect) -> str:
+def _function(function: View, dialect: Dialect, *, replace: bool) -> str:
     """Make a function whose text is bound to our tables now, whatever its caller's search path."""
     columns = ", ".join(
         f"{name} {each.type.compile(dialect)}" for name, each in function.columns.items()
     )
     statement = _rendered(function.name, dialect.name, as_of=PARAMETER)
+    make = "create or replace function" if replace else "create function"
     return (
-        f"create function {function.name}({PARAMETER} timestamptz) returns table ({columns}) "
+        f"{make} {function.name}({PARAMETER} timestamptz) returns table ({columns}) "
         f"language sql stable begin atomic {statement}; end"
     )
 
