@@ -47,7 +47,7 @@ def problems(engine: Engine) -> list[Problem]:
         left = connection.scalars(
             text("select distinct account_id from sync_runs where status = 'running'")
         ).all()
-    return [*found, *(_abandoned(account) for account in left if _is_free(engine, account))]
+    return [*found, *(_abandoned(account) for account in left if _is_abandoned(engine, account))]
 
 
 # --- rows -----------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ def _about_health(connection: Connection) -> Iterator[Problem]:
         yield from _ask(
             connection,
             table,
-            "health was never judged, or since a later time than the version began",
+            "health_since is null, or it or down_since is later than valid_from",
             f"select connector_id as name from {table} "
             "where health_since is null or health_since > valid_from or down_since > valid_from",
         )
@@ -160,10 +160,14 @@ def _about_runs(connection: Connection) -> Iterator[Problem]:
     )
 
 
-def _is_free(engine: Engine, account_id: str) -> bool:
+def _is_abandoned(engine: Engine, account_id: str) -> bool:
+    """Look again under the lock: the run may have ended since."""
+    running = text(
+        "select 1 from sync_runs where status = 'running' and account_id = :account limit 1"
+    )
     try:
-        with runs.lock(engine, account_id):
-            return True
+        with runs.lock(engine, account_id), reading(engine) as connection:
+            return connection.execute(running, {"account": account_id}).first() is not None
     except AlreadyRunning:
         return False
 
