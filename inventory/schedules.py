@@ -28,6 +28,7 @@ _DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SU
 _BY_NAME = {day[:length]: day[:3] for day in _DAYS for length in (3, len(day))}
 _TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
 # Minute, hour, day, month, day of the week, and nothing that only some readers of cron lines know.
+_MOST_LINES, _MOST_BYTES = 20, 2_000
 _LINE = re.compile(r"\s*(?:\S{1,100}\s+){4}\S{1,100}\s*")
 _MOST_MINUTES = 525_600  # a year; what is longer has no sense
 IMPOSSIBLE = "cannot be reckoned with"
@@ -55,8 +56,10 @@ def due_at(connector: Mapping[str, Raw], succeeded_at: str | None) -> tuple[str 
 
     `connector` are fields of the API, not decoded; `succeeded_at` is a cell. Null: nobody can tell.
     """
-    told = (connector.get(name) for name in _FIELDS)
-    times = _times(*(None if raw is None else bytes(raw) for raw in told))
+    told = [connector.get(name) for name in _FIELDS]
+    times = _ODD
+    if all(raw is None or len(bytes(raw)) <= _MOST_BYTES for raw in told):
+        times = _times(*(None if raw is None else bytes(raw) for raw in told))
     if times.is_odd:
         return None, [("schedule", IMPOSSIBLE)]
     if succeeded_at is None or times == _NEVER:
@@ -75,7 +78,7 @@ def due_at(connector: Mapping[str, Raw], succeeded_at: str | None) -> tuple[str 
 # --- what is told of a schedule -------------------------------------------------------------
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _times(schedule: bytes | None, schedule_type: bytes | None, frequency: bytes | None) -> Times:
     by = _fitting(as_text, schedule_type)
     if by == "manual":
@@ -118,8 +121,9 @@ def _scheduled(schedule: dict[str, Any]) -> Times:
         crons = (f"{minute} {hour} * * {','.join(days)}",)
         return Times(crons=crons, past=timedelta(seconds=second))
     if kind == "INTERVAL":
-        wait = _every(as_integer(schedule.get("interval"))).wait
-        return Times(wait=wait + _longest_pause(days)) if wait else _ODD
+        minutes = as_integer(schedule.get("interval"))
+        wait = _every(minutes).wait
+        return Times(wait=wait + _longest_pause(days, 2 * minutes)) if wait else _ODD
     return _ODD
 
 
@@ -133,14 +137,27 @@ def _days(told: Any) -> list[str] | None:
     return None if "" in days else [day[:3] for day in _DAYS if day[:3] in days]
 
 
-def _longest_pause(days: list[str]) -> timedelta:
-    """How long time stands still, at the most, for one that counts minutes on some days only."""
-    week = "".join("x" if day[:3] in days else " " for day in _DAYS)
-    return max(map(len, (week + week).split("x"))) * _DAY
+def _longest_pause(days: list[str], minutes: int) -> timedelta:
+    """How long time stands still, at the most, for one that counts so many minutes on these days.
+
+    That is if it begins to count at the beginning of a pause, and ends just before one.
+    """
+    counts = [day[:3] in days for day in _DAYS]
+    longest = 0
+    for weekday in range(7):
+        left, pause = minutes, 0
+        while left > 0:
+            if counts[weekday % 7]:
+                left -= 24 * 60
+            else:
+                pause += 1
+            weekday += 1
+        longest = max(longest, pause)
+    return longest * _DAY
 
 
 def _by_crons(told: Any) -> Times:
-    if not isinstance(told, list) or not told:
+    if not isinstance(told, list) or not 1 <= len(told) <= _MOST_LINES:
         return _ODD
     try:
         for line in told:
@@ -174,7 +191,7 @@ def _after(crons: tuple[str, ...], succeeded: datetime) -> datetime:
     )
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)  # up to 3,000 instants each
 def _firings(crons: tuple[str, ...], day: datetime) -> list[datetime]:
     """All that matter to successes of a day: from the west end to the east, and two more."""
     each = (CronSim(line, day - _WEST - timedelta(microseconds=1)) for line in crons)

@@ -91,6 +91,20 @@ def test_interval_stands_still_on_days_left_out(schedule: dict[str, Any], due: s
     assert interval(FRIDAY, **schedule) == (cell(due), [])
 
 
+def test_interval_of_a_day_on_days_apart_waits_for_the_second_of_them() -> None:
+    """From Monday at ten, a day and a day of the days that count end on the Mondays below."""
+    due = partial(interval, "2026-11-16 10:00", interval=1440)
+    assert due(days_of_week=["MON", "THU"]) == (cell("2026-11-23 11:00"), [])
+    assert due(days_of_week=["MON"]) == (cell("2026-11-30 11:00"), [])
+
+
+def test_more_lines_or_bytes_than_anybody_means_are_odd() -> None:
+    odd = (None, [("schedule", schedules.IMPOSSIBLE)])
+    assert cron("2026-11-20 06:10", cron=["0 6 * * *"] * 20)[0] == cell("2026-11-22 07:10")
+    assert cron("2026-11-20 06:10", cron=["0 6 * * *"] * 21) == odd
+    assert cron("2026-11-20 06:10", cron="0 6 * * *", note="x" * 2000) == odd
+
+
 def test_weekday_connector_is_due_on_tuesday_and_not_at_the_weekend() -> None:
     due = (cell("2026-11-24 07:10"), [])
     assert cron(FRIDAY, cron="0 6 * * 1-5") == due
