@@ -361,23 +361,50 @@ def test_health_of_before_is_what_its_states_and_pauses_say(
         "The health of the past is judged by its states and pauses: what was late by its schedule "
         "before this upgrade is not told as stale."
     ]
-    with database.reading(engine) as connection:
-        found = connection.execute(
-            text("select * from connector_status_history order by connector_id, valid_from")
-        ).mappings()
-        told = {
-            (row["connector_id"], day(row["valid_from"])): " ".join(
-                (row["health"], day(row["health_since"]), day(row["down_since"]))
-            )
-            for row in found
-        }
-    assert told == {
+    assert lived(engine) == {
         (name, str(first)): want
         for name, life in LIVES.items()
         for first, _, _, want in life
         if want
     }
     assert problems(engine) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "is_paused", "before", "since"),
+    [
+        ("broken", True, "broken 1 1", "paused 3 -"),
+        ("broken", False, "paused 1 -", "broken 3 3"),
+        ("healthy", True, "healthy 1 -", "paused 3 -"),
+    ],
+)
+def test_open_version_is_split_where_somebody_paused_or_unpaused(
+    engine: Engine, state: str, is_paused: bool, before: str, since: str
+) -> None:
+    """Its states are those of the first day, and the pause began or ended on the third."""
+    alembic(engine, command.downgrade, "0005")
+    versions = [(1, state, not is_paused, ""), (3, state, is_paused, "")]
+    with pytest.MonkeyPatch.context() as lives:
+        lives.setitem(globals(), "LIVES", {"one": versions})
+        rows = [row for row in old_rows() if "into connector_status_past" not in row]
+    execute(engine, *rows, f"update connector_status set valid_from = '{DAY.format(1)}'")
+    upgrades.upgrade(engine)
+    assert lived(engine) == {("one", "1"): before, ("one", "3"): since}
+    assert problems(engine) == []
+
+
+def lived(engine: Engine) -> dict[tuple[str, str], str]:
+    """The word of each version, since when, and since when it is down."""
+    with database.reading(engine) as connection:
+        found = connection.execute(
+            text("select * from connector_status_history order by connector_id, valid_from")
+        ).mappings()
+        return {
+            (row["connector_id"], day(row["valid_from"])): " ".join(
+                (row["health"], day(row["health_since"]), day(row["down_since"]))
+            )
+            for row in found
+        }
 
 
 def day(instant: Any) -> str:

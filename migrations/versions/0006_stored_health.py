@@ -1,8 +1,9 @@
 """Health as a stored fact: columns for it, filled for the history that there is.
 
-Of the past, a version tells its states, and whether the connector was paused when it began. Nobody
-noted then when it was due, nor counted its tasks: so no old version is stale, stalled, or waits for
-somebody. The next run judges everybody by all the rules.
+Of the past, a version tells its states, and whether the connector was paused when it began; the
+open one is split where somebody has paused or unpaused it since. Nobody noted then when it was due,
+nor counted its tasks: so no old version is stale, stalled, or waits for somebody. The next run
+judges everybody by all the rules.
 """
 
 import logging
@@ -66,6 +67,49 @@ SUPERSEDED = {
         None,
     ),
 }
+
+# Where somebody has paused or unpaused a connector in its open version of states, that one is
+# split: what is so now is to be told from when it began.
+SPLIT = """
+create temporary table last_turn as
+select s.connector_id, max(v.valid_from) as turned_at
+from connector_status s
+join (
+    select connector_id, valid_from,
+        coalesce(paused, false) as paused,
+        lag(coalesce(paused, false)) over life as before,
+        lag(valid_to) over life as ended_before
+    from (
+        select connector_id, paused, valid_from, valid_to from connectors_past
+        union all
+        select connector_id, paused, valid_from, null from connectors where removed_at is null
+    ) h
+    window life as (partition by connector_id order by valid_from)
+) v on v.connector_id = s.connector_id
+where v.ended_before = v.valid_from and v.paused <> v.before and v.valid_from > s.valid_from
+group by s.connector_id
+"""
+STATES = (
+    "setup_state, sync_state, update_state, schema_status, is_historical_sync, last_sync_failed,"
+    " extra, rescheduled_for, valid_from, changed_after"
+)
+SPLIT_OFF = f"""
+insert into connector_status_past (connector_id, {STATES}, valid_to)
+select connector_id, {STATES}, (
+    select turned_at from last_turn t where t.connector_id = connector_status.connector_id)
+from connector_status
+where connector_id in (select connector_id from last_turn)
+"""
+BEGIN_ANEW = """
+update connector_status set valid_from = t.turned_at, changed_after = (
+    select max(r.observed_at)
+    from sync_runs r
+    join connectors c on c.account_id = r.account_id
+    where c.connector_id = t.connector_id and r.observed_at < t.turned_at
+)
+from last_turn t
+where t.connector_id = connector_status.connector_id
+"""
 
 # Each version of states with its word, and when the stretches began that it lies in.
 JUDGE = """
@@ -208,7 +252,8 @@ def fill() -> None:
         "The health of the past is judged by its states and pauses: what was late by its schedule "
         "before this upgrade is not told as stale."
     )
-    op.execute(JUDGE)
+    for statement in (SPLIT, SPLIT_OFF, BEGIN_ANEW, "drop table last_turn", JUDGE):
+        op.execute(statement)
     if connection.dialect.name == "postgresql":
         op.execute("analyze judged_history")
     else:
