@@ -16,7 +16,7 @@ def as_of(runs: Sequence[Row], connectors: Sequence[Row] | None = None) -> str:
     if not complete:
         return "No run was ever complete: run `inventory sync`."
     oldest = min(complete, key=lambda run: run["observed_at"])
-    late = ", which is late" if any(run["is_late"] for run in runs) else ""
+    late = ", which is late" if oldest["is_late"] else ""
     age = moments.lasting(oldest["age_minutes"])
     said = f"As of {moments.local(oldest['observed_at'])} ({age} ago{late})"
     if connectors is None:
@@ -25,11 +25,21 @@ def as_of(runs: Sequence[Row], connectors: Sequence[Row] | None = None) -> str:
     down = sum(row["is_down"] for row in existing)
     noun = "connector" if len(existing) == 1 else "connectors"
     counted = f"{said}: {len(existing):,} {noun}, {down:,} down"
-    unobserved = sum(row["health"] == UNOBSERVED.name for row in existing)
-    if not unobserved:
-        return f"{counted}."
-    why = "the last complete run is late" if late else "no run has looked since they were due"
-    return f"{counted}, {unobserved:,} {UNOBSERVED.name}: {why}."
+    unobserved = [row for row in existing if row["health"] == UNOBSERVED.name]
+    return f"{counted}{_unobserved(unobserved, runs)}."
+
+
+def _unobserved(connectors: Sequence[Row], runs: Sequence[Row]) -> str:
+    """Say how many nobody can vouch for, and why."""
+    late_accounts = {run["account_id"] for run in runs if run["is_late"]}
+    late = sum(row["account_id"] in late_accounts for row in connectors)
+    due = len(connectors) - late
+    by_run, by_time = "the last complete run is late", "no run has looked since they were due"
+    if late and due:
+        why = f"of {late:,} {by_run}, and of {due:,} {by_time}"
+    else:
+        why = by_run if late else by_time
+    return f", {len(connectors):,} {UNOBSERVED.name}: {why}" if connectors else ""
 
 
 def beyond(moment: datetime, known: tuple[datetime, datetime] | None) -> str | None:

@@ -18,7 +18,7 @@ from conftest import KINDS, new_database
 from sqlalchemy import Engine, text
 from worlds import DAY, KEY, SECRET, T0, Account, Calendar, api_settings, connect, item
 
-from inventory import database, views
+from inventory import database, summary, views
 from inventory.cli import main
 from inventory.standin import Answer, StandIn
 from inventory.sync import sync
@@ -534,7 +534,9 @@ def test_check_finds_that_no_run_came_although_time_passed(world: str, asked: st
             "old_data: the last complete run of account account_one is 3 d old, and "
             "6 connectors are unobserved\n"
         )
-        assert checked("--health", "broken", "--max-age", "4d") == (0, [])
+        # Who allows the data to be older still hears of what the last run saw down.
+        for words in ((), ("--health", "broken")):
+            assert checked(*words, "--max-age", "4d") == (3, [("broken", "three")])
     finally:
         stop_clock(engine, NOW)
 
@@ -839,3 +841,25 @@ def test_help_of_a_question_loads_no_database(words: tuple[str, ...]) -> None:
     )
     assert "sqlalchemy" not in done.stderr.splitlines()[-1].split()
     assert words != ("check",) or "healthy" in done.stdout
+
+
+def test_status_of_several_accounts_says_of_how_many_which_reason_holds() -> None:
+    """The oldest run is in time, as its account runs once a day; the other account is late."""
+    runs = [
+        {"account_id": "daily", "observed_at": T0, "age_minutes": 1200, "is_late": False},
+        {"account_id": "hourly", "observed_at": T0 + DAY, "age_minutes": 300, "is_late": True},
+        {"account_id": "mistyped", "observed_at": None, "age_minutes": None, "is_late": True},
+    ]
+    rows = [
+        {"account_id": account, "health": word, "is_down": word == "broken"}
+        for account, word in (
+            *(("daily", "unobserved"), ("daily", "broken")),
+            *(("hourly", "unobserved"), ("hourly", "unobserved")),
+        )
+    ]
+    said = summary.as_of(runs, rows)
+    assert ", which is late" not in said
+    assert said.endswith(
+        " (20 h ago): 4 connectors, 1 down, 3 unobserved: of 2 the last complete run is late, "
+        "and of 1 no run has looked since they were due."
+    )

@@ -59,7 +59,7 @@ def status(connector: str | None, output_format: Any, **filters: Any) -> None:
     as_table = output_format == "table"
     with frame.asking() as connection:
         key = frame.named(connection, connector)
-        wanted = ("health_since", "reason") if as_table and key is None else ()
+        wanted = ("account_id", "health_since", "reason") if as_table and key is None else ()
         rows = questions.status(connection, wanted, connector_id=key)
         runs = questions.latest_runs(connection)
     removed = rows[0]["health"] in REMOVED if key is not None else False
