@@ -28,9 +28,10 @@ def upgrade() -> None:
 def verify() -> None:
     """Look for what must never be so in the database. It only reads; exit 3 if something is wrong.
 
-    Versions of one row must not overlap, outcomes must agree with runs, a removed connector must
-    have no state, no run may be marked as running that is not, and no view, index or constraint may
-    be missing.
+    Versions of one row must not overlap, whether one is down must agree with its health and since
+    when with the version before, outcomes must agree with runs, a removed connector must have no
+    state, no run may be marked as running that is not, and no view, index or constraint may be
+    missing.
     """
     from inventory import output, refusals, verify
 
