@@ -1,127 +1,179 @@
 """The errors a user can meet, each with the exit code that tells cron what to do next.
 
     InventoryError
-     +- TryAgain            1  the next run may succeed
-     |   +- ApiUnavailable      no usable answer, rate limit, out of time
-     |   +- DatabaseUnavailable the database cannot be reached or gave up
-     |   +- HostTrouble         this host has no room for temporary files, or the like
-     |   +- AlreadyRunning      another run of this account holds the lock
-     |   +- TakenOver           another run of this account went ahead of this one
-     |   +- Interrupted         Ctrl-C or SIGTERM
-     +- FixSettings         2  settings, key or schema must change first
-     |   +- AccessRefused       the API refuses this key
-     |   +- SchemaMismatch      the database is older or newer than the tool
-     +- LookAtIt            3  a person must look
-         +- PayloadUnusable     the API answers something that is no inventory
-         +- RemovalsWithheld    more connectors are missing than can be believed
-         +- Bug                 this tool does not understand itself
+     +- RetryableError                 1  the next run may succeed
+     |   +- ApiUnavailableError           no usable response, rate limit, out of time
+     |   +- DatabaseUnavailableError      the database cannot be reached or gave up
+     |   +- HostError                     this host is out of memory, disk space or the like
+     |   +- OutputLostError               stdout cannot be written to
+     |   +- AlreadyRunningError           another run of this account holds the lock
+     |   |   +- RunHangsError             and should have ended long ago
+     |   +- RunSupersededError            another run of this account overtook this one
+     |   +- RunInterrupted                Ctrl-C or SIGTERM
+     +- ConfigurationError             2  settings, key, schema or installation must change first
+     |   +- AuthenticationError           the API rejects this key
+     |   +- SchemaVersionError            the database is older or newer than this release
+     +- NeedsAttentionError            3  a person must look
+         +- UnexpectedResponseError       the API sends something that is not an inventory
+         +- RemovalsWithheldError         implausibly many connectors are missing
+         +- InternalError                 a bug in this package
 
-Every message says what was tried, what came back and what to do next. No message ever holds a
-credential: they are built from facts, never from a request's headers or a URL with a password.
+Every message says what was tried, what came back and what to do next. No message ever contains a
+credential: messages are built from facts, never from request headers or a URL with a password.
 """
 
 from typing import Any
 
 
 class InventoryError(Exception):
-    """The one parent; caught once, in the command line."""
+    """The parent of all errors; the command line catches it in one place."""
 
     exit_code = 1
     code = "error"
-    # The row of sync_runs that tells of it, where there is one.
+    # The row of inventory_runs that records this error, if there is one.
     run: dict[str, Any] | None = None
 
 
-class TryAgain(InventoryError):
-    """Nothing is wrong with the settings: the next run may succeed."""
+class RetryableError(InventoryError):
+    """The settings are right: the next run may succeed."""
 
-    code = "try_again"
+    code = "retryable"
 
 
-class ApiUnavailable(TryAgain):
-    """The API gave no usable answer within the attempts and the deadline."""
+class ApiUnavailableError(RetryableError):
+    """The API gave no usable response within the attempts and the deadline."""
 
     code = "api_unavailable"
 
 
-class DatabaseUnavailable(TryAgain):
-    """The database cannot be reached, or ended the work."""
+class DatabaseUnavailableError(RetryableError):
+    """The database cannot be reached, or aborted the work."""
 
     code = "database_unavailable"
 
 
-class HostTrouble(TryAgain):
-    """This host did not do its part: no room for temporary files, too many open ones."""
+class HostError(RetryableError):
+    """This host is out of something: memory, disk space, file descriptors."""
 
-    code = "host_trouble"
+    code = "host_error"
 
 
-class AlreadyRunning(TryAgain):
+class OutputLostError(RetryableError):
+    """stdout cannot be written to: its disk is full, its reader is gone, or it is closed."""
+
+    code = "output_lost"
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(
+            f"stdout cannot be written to: {error.strerror}. The output is incomplete."
+        )
+        self.is_broken_pipe = isinstance(error, BrokenPipeError)
+
+
+class AlreadyRunningError(RetryableError):
     """Another run of the same account holds the lock."""
 
     code = "already_running"
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} Wait for it, or pass --skip-if-running to let this one go.")
+        super().__init__(f"{what} Wait for it, or pass --skip-if-running to exit 0 instead.")
         self.what = what
 
 
-class TakenOver(TryAgain):
-    """Another run of the same account went ahead while this one was at work."""
+class RunHangsError(AlreadyRunningError):
+    """The run that holds the lock is past its own deadline: a person has to end it."""
 
-    code = "taken_over"
+    def __init__(self, what: str) -> None:
+        InventoryError.__init__(self, what)
 
 
-class Interrupted(TryAgain):
-    """Ctrl-C or SIGTERM: ended on request. A run has merged nothing, a prune keeps what it did."""
+class RunSupersededError(RetryableError):
+    """Another run of the same account finished while this one was in progress."""
+
+    code = "superseded"
+
+
+class RunInterrupted(RetryableError):
+    """Ctrl-C or SIGTERM. A run has merged nothing; a prune keeps what it has deleted."""
 
     code = "interrupted"
 
 
-class FixSettings(InventoryError):
+class ConfigurationError(InventoryError):
     """A setting must change before another run can succeed."""
 
     exit_code = 2
-    code = "settings"
+    code = "configuration"
 
 
-class AccessRefused(FixSettings):
-    """The API refuses this key, or the key may not read what was asked."""
+class AuthenticationError(ConfigurationError):
+    """The API rejects this key, or the key may not read what was requested."""
 
-    code = "access_refused"
-
-
-class SchemaMismatch(FixSettings):
-    """The tables in the database are not those of this version of the tool."""
-
-    code = "schema_mismatch"
+    code = "authentication"
 
 
-class LookAtIt(InventoryError):
+class SchemaVersionError(ConfigurationError):
+    """The tables in the database are not those of this release."""
+
+    code = "schema_version"
+
+
+class NeedsAttentionError(InventoryError):
     """A person must look before anybody relies on the inventory."""
 
     exit_code = 3
-    code = "look_at_it"
+    code = "needs_attention"
 
 
-class PayloadUnusable(LookAtIt):
-    """The API answers, but not with an inventory that could be trusted."""
+class UnexpectedResponseError(NeedsAttentionError):
+    """The API responds, but not with an inventory that can be trusted."""
 
-    code = "payload_unusable"
+    code = "unexpected_response"
 
 
-class RemovalsWithheld(LookAtIt):
-    """So many connectors are missing that they are not believed to be gone; the rest is merged."""
+class RemovalsWithheldError(NeedsAttentionError):
+    """Implausibly many connectors are missing: none was removed, everything else is merged."""
 
     code = "removals_withheld"
 
 
-class Bug(LookAtIt):
-    """Something in this tool went wrong; named by its kind, because its text may hold anything."""
+class InternalError(NeedsAttentionError):
+    """A bug in this package; named by its type only, because its text may contain anything."""
 
-    code = "bug"
+    code = "internal_error"
 
     def __init__(self, kind: str) -> None:
         super().__init__(
-            f"A bug of this tool ({kind}). Run it again with --debug and report what it shows."
+            f"Internal error ({kind}): this is a bug in inventory. Run the command again with "
+            "--debug and report what it prints."
         )
+
+
+def is_retryable(code: str | None) -> bool:
+    """Return whether the next run may succeed after a run with this error code, or a crash."""
+    kinds = [RetryableError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return code in {"crashed", *(kind.code for kind in kinds)}
+
+
+def from_unforeseen(error: Exception) -> InventoryError:
+    """Translate any exception: a fault of the host or the installation, or else a bug.
+
+    An InventoryError is returned as it is.
+    """
+    if isinstance(error, InventoryError):
+        return error
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, MemoryError) or "can't start new thread" in str(chain):
+            return HostError("This host is out of memory. Free some and run the command again.")
+        chain = chain.__cause__ or chain.__context__
+    is_shared_library = isinstance(error, ImportError) and ".so" in str(error)
+    if isinstance(error, OSError) or is_shared_library:
+        return HostError(f"This host reports an error: {error}. Correct it and run again.")
+    if isinstance(error, ImportError):
+        return ConfigurationError(f"This installation is incomplete ({error}). Reinstall it.")
+    if isinstance(error, SystemError):  # the interpreter's own, when it runs out of something
+        return HostError("The Python interpreter failed, probably out of memory. Run it again.")
+    return InternalError(type(error).__name__)

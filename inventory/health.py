@@ -1,17 +1,18 @@
-"""Health: the one word that a connector's facts come to, as data. First match wins.
+"""The health rules, as data: each connector has the health of the first rule that matches.
 
-Each rule is a condition in SQL over the facts at the instant of a run, which judges by them (see
-`inventory.judge`). Only what the standard library offers is used here: `--help` lists the words.
+A rule's condition is SQL over the facts of a connector at the time of a run (see
+`inventory.sync.judge`), where states are in lower case. This module imports only the standard
+library, because `--help` lists the names.
 """
 
 from hashlib import blake2b
 from typing import NamedTuple
 
 
-class Health(NamedTuple):
-    """A value and the condition it comes from.
+class HealthRule(NamedTuple):
+    """A health and the condition for it.
 
-    `severity`: 3 = down, 2 = somebody must act, 1 = worth a look, 0 = as it should be.
+    `severity`: 3 = down, 2 = needs action, 1 = worth a look, 0 = normal.
     """
 
     name: str
@@ -22,107 +23,119 @@ class Health(NamedTuple):
 
 
 RULES = (
-    Health("deleted", False, 0, "removed_reason = 'deleted'", "the API says that it is gone"),
-    Health("not_visible", False, 1, "removed_reason = 'not_visible'", "it is hidden from this key"),
-    Health("paused", False, 0, "paused or sync_state = 'paused'", "somebody paused it"),
-    Health("incomplete", False, 1, "setup_state = 'incomplete'", "its setup was never finished"),
-    Health("broken", True, 3, "setup_state = 'broken'", "its setup no longer works"),
-    Health(
+    HealthRule(
+        "deleted",
+        False,
+        0,
+        "removed_reason = 'deleted'",
+        "the API reports that it no longer exists",
+    ),
+    HealthRule(
+        "not_visible",
+        False,
+        1,
+        "removed_reason = 'not_visible'",
+        "the API key can no longer see it",
+    ),
+    HealthRule("paused", False, 0, "paused or sync_state = 'paused'", "paused by a user"),
+    HealthRule("incomplete", False, 1, "setup_state = 'incomplete'", "setup not finished"),
+    HealthRule("broken", True, 3, "setup_state = 'broken'", "setup no longer works"),
+    HealthRule(
         "unknown",
         False,
         2,
         "setup_state is null or setup_state <> 'connected'",
-        "its setup state was not told, or is none that is known",
+        "setup state missing or not recognised",
     ),
-    Health(
+    HealthRule(
         "initial_sync",
         False,
         0,
-        "sync_state = 'syncing' and succeeded_at is null",
-        "its first sync is under way",
+        "sync_state = 'syncing' and never_succeeded",
+        "first sync in progress",
     ),
-    Health(
+    HealthRule(
         "historical_sync",
         False,
         0,
         "sync_state = 'syncing' and is_historical_sync",
-        "it syncs its history anew",
+        "historical re-sync in progress",
     ),
-    Health(
+    HealthRule(
         "blocked",
         False,
         2,
         "substr(schema_status, 1, 7) = 'blocked'",
-        "changes of the source's schema wait for somebody",
+        "schema changes of the source need a decision",
     ),
-    Health(
+    HealthRule(
         "stalled",
         True,
         3,
         "sync_state = 'rescheduled' and schedule_type = 'manual' and rescheduled_for < now",
-        "its sync was put off, its schedule is manual, and nobody has started it",
+        "sync was rescheduled, the schedule is manual, and no sync was started since",
     ),
-    Health("failing", True, 3, "last_sync_failed", "its last sync to end failed"),
-    Health("delayed", True, 3, "update_state = 'delayed'", "the API says that it is late"),
-    Health(
+    HealthRule("failing", True, 3, "last_sync_failed", "the last completed sync failed"),
+    HealthRule("delayed", True, 3, "update_state = 'delayed'", "the API reports a delay"),
+    HealthRule(
         "stale",
         True,
         3,
         "due_at < now",
-        "no success for two intervals of its schedule and an hour, whatever else it says",
+        "no successful sync for two schedule intervals plus one hour",
     ),
-    # Below all that is down: a task that stays open must not hide that a connector is late.
-    Health("action_required", False, 2, "has_tasks", "a task waits for somebody"),
-    Health("never_synced", False, 1, "succeeded_at is null", "no sync of it ever succeeded"),
-    Health("rescheduled", False, 1, "sync_state = 'rescheduled'", "its sync was put off"),
-    Health("warning", False, 1, "has_warnings", "it has open warnings"),
-    Health("healthy", False, 0, "true", "none of all this"),
+    # Below every rule that means down: an open task must not hide that a connector is late.
+    HealthRule("action_required", False, 2, "has_tasks", "a task is open"),
+    HealthRule("never_synced", False, 1, "never_succeeded", "no sync has succeeded yet"),
+    HealthRule("rescheduled", False, 1, "sync_state = 'rescheduled'", "sync was rescheduled"),
+    HealthRule("warning", False, 1, "has_warnings", "a warning is open"),
+    HealthRule("healthy", False, 0, "true", "no problem found"),
 )
 
 NAMES = tuple(rule.name for rule in RULES)
 DOWN = tuple(rule.name for rule in RULES if rule.is_down)
-# Those that the passing of a time alone leads to, and the time that passes.
+# Rules that start to match because time passes, and the column with that time.
 TIMED = {"stalled": "rescheduled_for", "stale": "due_at"}
-# The words for a connector that is gone; the others are stored with its states.
+# The health of removed connectors; all others are stored in connector_status.
 REMOVED = ("deleted", "not_visible")
 
-# What is shown in place of a stored word that nobody can vouch for now. No run stores it.
-UNOBSERVED = Health(
+# Shown instead of a stored health that may no longer be true. No run stores it.
+UNOBSERVED = HealthRule(
     "unobserved",
     False,
     2,
     "",
-    "no run has looked since its deadline passed, or the account's last complete run is late",
+    "a deadline passed since the last complete run, or that run is overdue",
 )
 SHOWN = (*RULES, UNOBSERVED)
 
 
 def edition(rules: list[tuple[str, bool, str]]) -> str:
-    """Return what tells these rules (name, is_down, condition) from others."""
+    """Return a digest of these rules (name, is_down, condition)."""
     return blake2b(repr(rules).encode(), digest_size=8).hexdigest()
 
 
-# Stored with each run: the first run by other rules judges everybody.
+# Stored with each run: the first run with other rules judges every connector.
 EDITION = edition([(rule.name, rule.is_down, rule.condition) for rule in RULES])
 
 
 def rank(name: str) -> int:
-    """The place of a word in the order, from 1."""
+    """Return the position of a health in the order of the rules, from 1."""
     return NAMES.index(name) + 1
 
 
 def case(values: dict[str, object]) -> str:
-    """Return the expression for a number or truth that belongs to each word of `health`."""
+    """Return an SQL expression that maps the column `health` to these values."""
     arms = "".join(f" when '{name}' then {value}" for name, value in values.items())
     return f"case health{arms} end"
 
 
 _TIMED_RULES = [rule for rule in RULES if rule.name in TIMED]
 _BELOW = {rule.name: f"health in {NAMES[rank(rule.name) :]}" for rule in _TIMED_RULES}
-# Whether a time has passed that the stored word, `health`, does not know of yet. That it has passed
-# is soon found out, by the states alone.
+# True if a time has passed that the stored `health` does not reflect yet. TIME_HAS_PASSED needs
+# only the columns of connector_status, so it is cheap to test first.
 TIME_IS_UP = " or ".join(f"({rule.condition}) and {_BELOW[rule.name]}" for rule in _TIMED_RULES)
 TIME_HAS_PASSED = " or ".join(f"{TIMED[name]} < now and {below}" for name, below in _BELOW.items())
-# The word, as an expression over the facts.
+# The health, as an expression over the facts.
 WORD = "case" + "".join(f"\n when {rule.condition} then '{rule.name}'" for rule in RULES) + " end"
 IS_DOWN = f"health in {DOWN}"

@@ -1,4 +1,4 @@
-"""Log lines on stderr, as text for people or JSON for collectors."""
+"""Formats the log on stderr, as text for people or JSON for collectors, without secrets."""
 
 import json
 import logging
@@ -6,26 +6,29 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
-from inventory.output import printable
 from inventory.redaction import redacted
+from inventory.text import escape_control_chars
 
 Format = Literal["text", "json"]
 
 
 def configure(*, verbosity: int, log_format: Format) -> None:
-    """Send the log to stderr. Verbosity 0 = our warnings, 1 = all of ours, 2 = libraries too."""
+    """Send the log to stderr.
+
+    Verbosity 0 = warnings of this package, 1 = also its info, 2 = everything, with libraries.
+    """
     handler = _StderrHandler()
     handler.setFormatter(_JsonLines() if log_format == "json" else _TextLines())
     root = logging.getLogger()
     root.handlers = [handler]
-    # Libraries warn, with tracebacks, of what their callers deal with.
+    # Libraries warn, with tracebacks, about errors that their callers handle.
     root.setLevel(logging.DEBUG if verbosity > 1 else logging.ERROR)
-    ours = {0: logging.WARNING, 1: logging.INFO}
-    logging.getLogger("inventory").setLevel(ours.get(verbosity, logging.DEBUG))
+    levels = {0: logging.WARNING, 1: logging.INFO}
+    logging.getLogger("inventory").setLevel(levels.get(verbosity, logging.DEBUG))
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):
-    """Writes to what stderr is now: a progress bar puts itself in between while it is drawn."""
+    """Writes to the current sys.stderr, which a progress bar replaces while it is drawn."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -41,7 +44,7 @@ class _TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         lines = redacted(super().format(record)).split("\n")
-        return "\n".join(map(printable, lines))
+        return "\n".join(map(escape_control_chars, lines))
 
 
 class _JsonLines(logging.Formatter):

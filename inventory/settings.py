@@ -1,4 +1,4 @@
-"""What the user decides: environment variables and flags, checked once and frozen.
+"""Owns the settings: reads environment variables and flags, checks them once and freezes them.
 
 Secrets are read here, wrapped in `Secret`, and unwrapped only where they leave the process.
 """
@@ -6,24 +6,27 @@ Secrets are read here, wrapped in `Secret`, and unwrapped only where they leave 
 import ipaddress
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from inventory.errors import FixSettings
+from inventory.errors import ConfigurationError
 
 Endpoint = Literal["auto", "connectors", "connections"]
 
 API_URL = "https://api.fivetran.com"
 
-# The Terraform provider of the vendor reads the second spelling; people have it set already.
+# Fivetran's Terraform provider reads the second spelling; users may have set it already.
 KEY_NAMES = ("FIVETRAN_API_KEY", "FIVETRAN_APIKEY")
 SECRET_NAMES = ("FIVETRAN_API_SECRET", "FIVETRAN_APISECRET")
 
+_QUOTES = ("'", '"', "`", "\N{LEFT SINGLE QUOTATION MARK}", "\N{LEFT DOUBLE QUOTATION MARK}")
+
 
 class Secret:
-    """A text that no repr, format or pickle shows; `reveal()` is the only way to it."""
+    """A text that repr, format and pickle never show; only `reveal()` returns it."""
 
     __slots__ = ("_text",)
 
@@ -39,12 +42,12 @@ class Secret:
     __str__ = __repr__
 
     def __reduce__(self) -> str:
-        raise TypeError("a secret is not pickled")
+        raise TypeError("a secret cannot be pickled")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiSettings:
-    """How the API is asked. Times are seconds; `deadline` bounds the whole run."""
+    """How to read the API. Times are in seconds; `deadline` bounds the whole run."""
 
     key: Secret
     secret: Secret
@@ -61,126 +64,183 @@ class ApiSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RemovalSettings:
-    """When connectors that are missing from a complete walk are believed to be gone.
+    """When to remove connectors that are missing from a complete walk.
 
-    They are not where more than `suspect_percent` and at least `suspect_count` of all are missing
-    at once, or all of a group of at least `suspect_group`; unless `accept` says so. One that is
-    believed is still asked for by id: `max_questions` bounds that for a run.
+    Removals are withheld if more than `max_missing_percent` of the known connectors and at least
+    `max_missing_count` are missing, or all of a group of at least `max_missing_group`. `accept`
+    overrides that. Each missing connector is looked up by id before it is removed; a run looks up
+    at most `max_lookups`.
     """
 
-    suspect_percent: float = 20.0
-    suspect_count: int = 5
-    suspect_group: int = 3
-    max_questions: int = 500
+    max_missing_percent: float = 20.0
+    max_missing_count: int = 5
+    max_missing_group: int = 3
+    max_lookups: int = 500
     accept: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
-    """Where the tables are. The URL may hold a password: `refusals.describe` prints it masked."""
+    """Where the tables are. The URL may contain a password; `display_url` masks it."""
 
     url: Secret
     schema: str | None = None
 
 
 def api_settings(environ: Mapping[str, str] = os.environ, **flags: Any) -> ApiSettings:
-    """Read key, secret and URL from the environment; flags that are None keep their default.
+    """Read key, secret and URL from the environment; a flag that is None keeps its default.
 
-    Raises FixSettings, naming the variable to set.
+    Raises ConfigurationError that names the variable to set.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    _check_authority(environ)
+    _check_ca_bundle(environ)
+    url = _checked_api_url(_not_empty(environ, "FIVETRAN_API_URL") or API_URL)
+    _check_proxy(environ, url)
     return ApiSettings(
-        key=_secret(environ, KEY_NAMES),
-        secret=_secret(environ, SECRET_NAMES),
-        url=_checked_api_url(environ.get("FIVETRAN_API_URL") or API_URL),
-        **given,
+        key=_secret(environ, KEY_NAMES), secret=_secret(environ, SECRET_NAMES), url=url, **given
     )
 
 
 def database_settings(environ: Mapping[str, str] = os.environ) -> DatabaseSettings:
-    """Read INVENTORY_DATABASE_URL and INVENTORY_SCHEMA; without a URL, the user's own file."""
-    url = environ.get("INVENTORY_DATABASE_URL") or f"sqlite:///{_default_file()}"
-    schema = environ.get("INVENTORY_SCHEMA") or None
+    """Read INVENTORY_DATABASE_URL and INVENTORY_SCHEMA; the default is a file of the user."""
+    url = _not_empty(environ, "INVENTORY_DATABASE_URL") or f"sqlite:///{_default_file()}"
+    _reject_quote("INVENTORY_DATABASE_URL", url)
+    schema = _not_empty(environ, "INVENTORY_SCHEMA")
     if schema and url.startswith("sqlite"):
-        raise FixSettings(
-            "INVENTORY_SCHEMA is set, but SQLite has no schemas: unset it, or name a PostgreSQL "
-            "database in INVENTORY_DATABASE_URL."
+        raise ConfigurationError(
+            "INVENTORY_SCHEMA is set, but SQLite has no schemas. Unset it, or set "
+            "INVENTORY_DATABASE_URL to a PostgreSQL database."
         )
     if schema and (
         len(schema.encode()) > 63
         or schema.startswith(("pg_", "$user", "information_schema"))
         or "\0" in schema
     ):
-        raise FixSettings(
-            "INVENTORY_SCHEMA is no name that PostgreSQL takes for a schema: at most 63 bytes, "
-            "not $user, and none of the server's own."
+        raise ConfigurationError(
+            "INVENTORY_SCHEMA is not a valid schema name: it must have at most 63 bytes and not "
+            "begin with pg_, $user or information_schema."
         )
     return DatabaseSettings(url=Secret(url), schema=schema)
 
 
+def _not_empty(environ: Mapping[str, str], name: str) -> str | None:
+    """Return the value of a variable; None if it is not set.
+
+    Raises ConfigurationError if it is empty: the variable it was copied from had no value, and the
+    default would send the key or the data to the wrong place.
+    """
+    text = environ.get(name)
+    if text is not None and not text.strip():
+        raise ConfigurationError(f"{name} is set but empty. Give it a value or unset it.")
+    return None if text is None else text.strip()
+
+
 def _default_file() -> Path:
-    """The same file from every working directory, so that cron and a shell agree."""
+    """Return the same file in every working directory, so that cron and a shell agree."""
     from platformdirs import user_data_path
 
-    return user_data_path("inventory", appauthor=False) / "inventory.db"
+    with suppress(RuntimeError):  # no HOME and no such user: a container with an arbitrary uid
+        folder = user_data_path("inventory", appauthor=False)
+        if folder.is_absolute():
+            return folder / "inventory.db"
+    raise ConfigurationError(
+        "INVENTORY_DATABASE_URL is not set, and this user has no home directory for the default "
+        "database. Set it, for example to sqlite:////data/inventory.db."
+    )
 
 
 def _secret(environ: Mapping[str, str], names: tuple[str, ...]) -> Secret:
-    """Take the first of NAME, NAME_FILE that is set, in the order of names."""
+    """Return the first secret that is set, as NAME or in the file that NAME_FILE names."""
     for name in names:
         text, file = environ.get(name), environ.get(f"{name}_FILE")
         if text and file:
-            raise FixSettings(f"{name} and {name}_FILE are both set: keep one of them.")
+            raise ConfigurationError(f"{name} and {name}_FILE are both set. Keep one of them.")
         if file:
             text = _read_secret_file(f"{name}_FILE", file)
         if text and text.strip():
-            if not text.strip().isprintable():  # nor is what is no UTF-8
-                raise FixSettings(f"{name} holds what is no text in one line: it cannot be a key.")
+            if not text.strip().isprintable():  # surrogates of invalid UTF-8 are not, either
+                raise ConfigurationError(f"{name} must be a single line of printable text.")
+            _reject_quote(name, text.strip())
             return Secret(text.strip())
-    raise FixSettings(
-        f"{names[0]} is not set: export it, or name a file that holds it in {names[0]}_FILE. "
-        "Both halves of a key are made in the Fivetran dashboard under API Config."
+    raise ConfigurationError(
+        f"{names[0]} is not set. Export it, or set {names[0]}_FILE to a file that contains it. "
+        "You create the API key and its secret in the Fivetran dashboard under API Config."
     )
+
+
+def _reject_quote(name: str, text: str) -> None:
+    """Reject quotes that a shell would have removed; `docker --env-file`, for one, keeps them."""
+    if text.startswith(_QUOTES):
+        raise ConfigurationError(
+            f"The value of {name} begins with a quote ({text[0]}), which only a shell removes. "
+            "Write the value without quotes."
+        )
 
 
 def _read_secret_file(variable: str, file: str) -> str:
     try:
         return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise FixSettings(
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(
             f"{variable} names {file}, which cannot be read: {reason}. "
             "Correct the path or the file's permissions."
         ) from None
 
 
 def _checked_api_url(url: str) -> str:
-    """Return the base URL without a trailing slash or /v1, or say why it is refused."""
+    """Return the base URL without a trailing slash or /v1; raise if it is unusable or unsafe."""
     parts = _split(url)
     if parts is None or parts.scheme not in ("https", "http") or not parts.hostname:
-        raise FixSettings("FIVETRAN_API_URL is no http(s) URL: it looks like " + API_URL + ".")
+        raise ConfigurationError(f"FIVETRAN_API_URL must be an http(s) URL, for example {API_URL}.")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise FixSettings(
-            "FIVETRAN_API_URL holds more than scheme, host and path: "
-            "the key belongs in FIVETRAN_API_KEY and FIVETRAN_API_SECRET."
+        raise ConfigurationError(
+            "FIVETRAN_API_URL must contain only scheme, host and path. Set the key in "
+            "FIVETRAN_API_KEY and FIVETRAN_API_SECRET."
         )
     if parts.scheme == "http" and not _is_localhost(parts.hostname):
-        raise FixSettings(
-            f"FIVETRAN_API_URL would send the key unencrypted to {parts.hostname}: use https "
-            "(plain http is taken for localhost only)."
+        raise ConfigurationError(
+            f"FIVETRAN_API_URL would send the key unencrypted to {parts.hostname}. Use https; "
+            "plain http is accepted for localhost only."
         )
     return url.rstrip("/").removesuffix("/v1")
 
 
-def _check_authority(environ: Mapping[str, str]) -> None:
-    """See that the authority is there that the HTTP library will look for under these names."""
+def _check_ca_bundle(environ: Mapping[str, str]) -> None:
+    """Check that the CA bundle that the HTTP library takes from these variables is readable."""
     name = next(filter(environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")), None)
     if name and not os.access(environ[name], os.R_OK):
-        raise FixSettings(
-            f"{name} names {environ[name]}, which is not there or cannot be read: correct the path "
-            "or its permissions."
+        raise ConfigurationError(
+            f"{name} names {environ[name]}, which does not exist or cannot be read. Correct the "
+            "path or its permissions."
         )
+
+
+def _check_proxy(environ: Mapping[str, str], url: str) -> None:
+    """Reject a proxy that the HTTP library cannot use, or would misread."""
+    # The lower-case spelling wins, even if it is empty.
+    names = [name if name in environ else name.upper() for name in ("https_proxy", "all_proxy")]
+    name = next(filter(environ.get, names), None)
+    if name is None or url.startswith("http:") or _is_bypassed(url, environ):
+        return
+    given = environ[name].strip()
+    has_scheme = "://" in given
+    parts = _split(given if has_scheme else f"http://{given}")
+    if has_scheme and parts is not None and parts.scheme not in ("http", "https"):
+        raise ConfigurationError(
+            f"{name} names a {parts.scheme} proxy, which is not supported. Set it to an HTTP "
+            "proxy such as http://host:3128, or unset it."
+        )
+    if parts is None or not parts.hostname or (parts.port is None and not has_scheme):
+        raise ConfigurationError(
+            f"{name} is not a valid proxy address. Set it to one such as http://host:3128."
+        )
+
+
+def _is_bypassed(url: str, environ: Mapping[str, str]) -> bool:
+    from requests.utils import should_bypass_proxies
+
+    return should_bypass_proxies(url, environ.get("no_proxy") or environ.get("NO_PROXY") or "")
 
 
 def _split(url: str) -> SplitResult | None:

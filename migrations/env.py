@@ -1,4 +1,4 @@
-"""Where alembic meets the database: for `inventory db upgrade`, `inventory sync` and `alembic`."""
+"""Runs revisions in one transaction, for `inventory db upgrade`, `inventory sync` and `alembic`."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -6,41 +6,42 @@ from alembic import command, context
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 
-from inventory import database, schema, upgrades
+from inventory.db import revision, view_recreation
+from inventory.db.engine import connect, enable_wal, transaction
 from inventory.errors import InventoryError
 from inventory.models import METADATA
 from inventory.settings import database_settings
 
 
 def around_revisions(connection: Connection) -> AbstractContextManager[None]:
-    """Take the views out of the way, but not for the commands of alembic that only look."""
+    """Drop and recreate the views, except for commands of alembic that change nothing."""
     options = context.config.cmd_opts
     if options is None or options.cmd[0] in (command.upgrade, command.downgrade):
-        return upgrades.rebuilding_views(connection, to=context.get_revision_argument())
+        return view_recreation.recreate_views(connection, to=context.get_revision_argument())
     return nullcontext()
 
 
 def migrate(engine: Engine) -> None:
-    rebuilding = engine.execution_options(rebuilding=True)
-    with database.transaction(rebuilding) as connection, around_revisions(connection):
+    without_foreign_keys = engine.execution_options(foreign_keys_off=True)
+    with transaction(without_foreign_keys) as connection, around_revisions(connection):
         context.configure(
             connection=connection,
             target_metadata=METADATA,
-            version_table=schema.VERSION_TABLE,
-            # SQLite rolls DDL back, too, once BEGIN is sent by hand, as database.py does.
+            version_table=revision.VERSION_TABLE,
+            # SQLite rolls back DDL, too, as db/sqlite.py sends BEGIN itself.
             transactional_ddl=True,
             render_as_batch=True,
         )
         with context.begin_transaction():
             context.run_migrations()
-    database.let_readers_go_on(engine)
+    enable_wal(engine)
 
 
 if context.is_offline_mode():
-    raise SystemExit("Scripts for offline use are not made: the views need a live database.")
+    raise SystemExit("Offline scripts are not supported: the views need a live database.")
 try:
-    migrate(context.config.attributes.get("engine") or database.connect(database_settings()))
+    migrate(context.config.attributes.get("engine") or connect(database_settings()))
 except InventoryError as error:
     if "engine" in context.config.attributes:
         raise
-    raise CommandError(str(error)) from error  # which the alembic command prints in a line
+    raise CommandError(str(error)) from error  # the alembic command prints it as one line

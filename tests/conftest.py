@@ -1,46 +1,55 @@
 """The real parts that tests are made of: the API over HTTP, SQLite files, a PostgreSQL server."""
 
+import gc
 import os
+import re
 import shutil
 import signal
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
-import servers
 from hypothesis import HealthCheck, configuration, settings
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
-from sqlalchemy.pool import NullPool
-from worlds import KEY, SECRET, Account, connect, variables
+from sqlalchemy import Engine, make_url
+from support import effort, servers
+from support.builders import (
+    KEY,
+    SECRET,
+    Account,
+    connect,
+    variables,
+)
+from support.databases import dismiss_administrators, new_database
+from support.effort import KINDS
+from support.scenario import play
 
-from inventory import demo, upgrades
-from inventory.fleet import Fleet
-from inventory.standin import StandIn
+from inventory.db import upgrade
+from inventory.demo import tour
+from inventory.demo.account import DemoAccount
+from inventory.demo.fake_api import FakeApi
+from inventory.demo.tour import FILE
 
-KINDS = ("sqlite", "postgresql")
+# Files whose tests read one database that takes seconds to set up.
+SHARED_SET_UPS = [re.compile(".*/db/(views/|test_prune)"), re.compile(".*/(queries|output)/")]
+FEW, MANY = 40, 5_000  # random examples of a test
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--thorough",
-        action="store_true",
-        help="Many thousands of examples and kills instead of some hundred",
-    )
+    effort.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """An ordinary run tries the same examples every time; a thorough one tries new ones."""
+    """A run tries the same examples every time; one that tries all tries new ones."""
     # Started in the background, as by nohup, everything that is started here would ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    thorough = config.getoption("--thorough")
+    tried = effort.effort_of(config)
     settings.register_profile(
         "chosen",
-        max_examples=5_000 if thorough else 200,
-        derandomize=not thorough,
+        max_examples=tried.number(FEW, MANY),
+        derandomize=tried.share < 1,
         database=None,  # no file is left behind
         deadline=None,
         print_blob=True,
@@ -50,6 +59,35 @@ def pytest_configure(config: pytest.Config) -> None:
     home = TemporaryDirectory()  # what it notes of the code would be left in the current folder
     configuration.set_hypothesis_home_dir(home.name)
     config.add_cleanup(home.cleanup)
+    config.add_cleanup(dismiss_administrators)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Send tests that share a slow set-up to one process: a file, or a folder of files."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadSetUpScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = super()._split_scope(nodeid)
+            return next((each.pattern for each in SHARED_SET_UPS if each.match(path)), path)
+
+    return LoadSetUpScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    effort.deselect(config, items)
+
+
+def pytest_collection_finish() -> None:
+    """Whoever collects garbage need not look through all tests again: retries do so each time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def tried(pytestconfig: pytest.Config) -> effort.Effort:
+    return effort.effort_of(pytestconfig)
 
 
 def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +130,7 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("template") / "inventory.db"
-    upgrades.upgrade(connect(f"sqlite:///{file}"))
+    upgrade.upgrade(connect(f"sqlite:///{file}"))
     return file
 
 
@@ -100,7 +138,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres_template(postgres_server: str) -> Iterator[str]:
     """The name of a database that the migrations have built."""
     with new_database(postgres_server) as url:
-        upgrades.upgrade(connect(url))
+        upgrade.upgrade(connect(url))
         yield str(make_url(url).database)
 
 
@@ -147,8 +185,8 @@ def demo_file(tmp_path_factory: pytest.TempPathFactory) -> str:
     with pytest.MonkeyPatch.context() as patch:
         forget_settings(patch)
         patch.chdir(folder)
-        demo.show(seed=1)
-    return f"sqlite:///{folder / demo.FILE}"
+        tour.show(seed=1)
+    return f"sqlite:///{folder / FILE}"
 
 
 @pytest.fixture(scope="session")
@@ -157,26 +195,25 @@ def demo_postgres(postgres_server: str, postgres_template: str) -> Iterator[str]
     with new_database(postgres_server, postgres_template) as url:
         with pytest.MonkeyPatch.context() as patch:
             forget_settings(patch)
-            demo.live(connect(url), Fleet(seed=1))
+            tour.simulate(connect(url), DemoAccount(seed=1))
         yield url
 
 
-@contextmanager
-def administration(server: str) -> Iterator[Connection]:
-    address = make_url(server).set(drivername="postgresql+psycopg")
-    engine = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
-        yield connection
+@pytest.fixture(scope="session")
+def lived_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripted world after its last run, to be copied."""
+    file = tmp_path_factory.mktemp("lived") / "inventory.db"
+    shutil.copyfile(sqlite_template, file)
+    play(connect(f"sqlite:///{file}"))
+    return file
 
 
-@contextmanager
-def new_database(server: str, template: str = "template0") -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex}"
-    with administration(server) as connection:
-        connection.execute(text(f"create database {name} template {template}"))
-    yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    with administration(server) as connection:
-        connection.execute(text(f"drop database {name} with (force)"))
+@pytest.fixture(scope="session")
+def lived_database(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """The name of a database that holds the same."""
+    with new_database(postgres_server, postgres_template) as url:
+        play(connect(url))
+        yield str(make_url(url).database)
 
 
 # --- the API --------------------------------------------------------------------------------
@@ -188,14 +225,14 @@ def account() -> Account:
 
 
 @pytest.fixture
-def api(account: Account) -> Iterator[StandIn]:
+def api(account: Account) -> Iterator[FakeApi]:
     """The API of `account`, served on localhost. Faults are put into `api.intercept`."""
-    with StandIn(account, key=KEY, secret=SECRET) as server:
+    with FakeApi(account, key=KEY, secret=SECRET) as server:
         yield server
 
 
 @pytest.fixture
-def environment(api: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def environment(api: FakeApi, database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The variables of a user, set for this process and its children."""
     chosen = variables(api, database_url)
     for name, value in chosen.items():

@@ -1,50 +1,179 @@
 """`inventory check`: what a monitoring system calls."""
 
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from inventory.cli import frame
-from inventory.cli.options import DURATION, HEALTH, asked_format, setting
+from inventory import process
+from inventory.cli import base
+from inventory.cli.options import DURATION, HEALTH, HEALTH_NAMES, rows_format_option
+from inventory.cli.sections import SectionedCommand, command, option
+from inventory.text import escape_control_chars
 
-FINDINGS = 3  # as of all that a person must look at
+if TYPE_CHECKING:
+    from inventory.cli.check_state import State
+    from inventory.queries.checks import Checked
+
+PROBLEMS_FOUND = 3  # the exit code of everything that a person must look at
 
 
-@click.command()
-@setting("--for", DURATION, "0m", "Only what has lasted this long: 30m, 2h, 1d.")
-@click.option(
-    "--health", type=HEALTH, multiple=True, help="Look for this health instead of what is down."
+class _Check(SectionedCommand):
+    """Reports usage errors in Nagios' form if --nagios is given."""
+
+    def make_context(self, info_name: Any, args: list[str], *rest: Any, **more: Any) -> Any:
+        nagios = "--nagios" in args
+        try:
+            context = super().make_context(info_name, args, *rest, **more)
+            given = context.params
+            if nagios and (given.get("state") or given.get("output_format") != "table"):
+                raise click.UsageError(
+                    "--nagios cannot be combined with --state or --format.", context
+                )
+        except click.UsageError as error:
+            if not nagios:
+                raise
+            base.exit_nagios_unknown(error.format_message())
+        return context
+
+
+@command(cls=_Check, epilog=HEALTH_NAMES)
+@option(
+    "--for",
+    type=DURATION,
+    default="0m",
+    help="Only connectors that have been down for this long: 30m, 2h, 1d.",
 )
-@click.option(
+@option(
+    "--health",
+    metavar="HEALTH",
+    type=HEALTH,
+    multiple=True,
+    help="Look for connectors of this health instead of those that are down. Repeatable.",
+)
+@option(
     "--max-age",
     type=DURATION,
-    help="How old the last complete run may be; by default three of its usual intervals.",
+    help="Maximum age of the last complete run; by default three times the usual interval "
+    "between runs.",
 )
-@asked_format
-@frame.reported
+@option(
+    "--state",
+    metavar="FILE",
+    type=click.Path(),
+    help="Print only what is new or over since the last call, which FILE records.",
+)
+@option(
+    "--nagios", is_flag=True, help="Print one line and use the exit codes of Nagios and Icinga."
+)
+@rows_format_option
+@base.reports_errors
 def check(
     health: tuple[str, ...],
     max_age: timedelta | None,
     output_format: Any,
+    state: str | None,
+    nagios: bool,
     **options: Any,
 ) -> None:
-    """Exit with 3 if something is down or too old, else with 0.
+    """Exit 3 if a connector is down or data is stale, otherwise 0.
 
-    There is a line for each finding: what is down, and where the inventory is too old to tell or
-    withholds removals.
+    Prints one line per problem: each connector that is down, and each account whose data is
+    stale, whose removals are withheld or whose runs fail. Failed runs are a problem at once if
+    the next run will fail as well; otherwise after three in a row, or once the data is stale.
+
+    With --nagios, exits 2 if a connector is down, 1 if the data cannot be trusted, 3 if the check
+    itself failed, otherwise 0.
     """
-    from inventory import checks, output, questions, summary
+    from inventory.queries import checks
 
-    with frame.asking() as connection:
-        found = checks.findings(connection, lasting=options["for"], health=health, max_age=max_age)
-        runs = questions.latest_runs(connection)
+    with _open_state(state) as saved:
+        with base.open_session() as connection:
+            checked = checks.find_problems(
+                connection, lasting=options["for"], health=health, max_age=max_age
+            )
+        if nagios:
+            _exit_as_nagios(checked)
+        with process.final_output(when=bool(checked.problems)):
+            if saved is None:
+                _print_problems(checked, output_format)
+            else:
+                _print_changes(checked, saved, output_format)
+    if checked.problems:
+        click.get_current_context().exit(PROBLEMS_FOUND)
+
+
+def _open_state(file: str | None) -> "AbstractContextManager[State | None]":
+    if file is None:
+        return nullcontext()
+    from inventory.cli import check_state
+
+    return check_state.open_state(file)
+
+
+def _print_problems(checked: "Checked", output_format: Any) -> None:
+    from inventory.output import rows
+    from inventory.queries import checks
+
     if output_format != "table":
-        output.write_rows(found, checks.COLUMNS, output_format)
-    elif found:
-        for finding in found:
-            output.write_line(output.printable(checks.line(finding)))
-    elif not frame.is_quiet():
-        output.write_line(f"All is well. {summary.as_of(runs)}")
-    if found:
-        click.get_current_context().exit(FINDINGS)
+        rows.write_rows(checked.problems, checks.COLUMNS, output_format)
+    elif checked.problems:
+        for problem in checked.problems:
+            rows.write_line(escape_control_chars(checks.line(problem)))
+    elif not base.is_quiet():
+        rows.write_line(_all_is_well(checked))
+
+
+def _all_is_well(checked: "Checked") -> str:
+    from inventory.output import summary
+
+    accounts = [run["account_id"] for run in checked.runs if run["account_id"] is not None]
+    of = f"account {accounts[0]}" if len(accounts) == 1 else f"{len(accounts):,} accounts"
+    return escape_control_chars(
+        f"All is well. {summary.as_of(checked.runs)} [{of}, {checked.database}]"
+    )
+
+
+def _print_changes(checked: "Checked", saved: "State", output_format: Any) -> None:
+    """Print what is new or over, and save that only when it has been printed."""
+    from inventory.output import rows
+    from inventory.queries import checks
+
+    difference = saved.compare(
+        checked.problems,
+        checked.database,
+        existing=checked.existing,
+        unobserved=checked.unobserved,
+    )
+    changes = [
+        {"change": change} | dict(problem)
+        for change, problems in (
+            ("new", difference.new),
+            ("over", difference.over),
+            ("over (removed)", difference.removed),
+        )
+        for problem in problems
+    ]
+    if output_format != "table":
+        rows.write_rows(changes, ("change", *checks.COLUMNS), output_format)
+    else:
+        for row in changes:
+            rows.write_line(escape_control_chars(f"{row['change']}: {checks.line(row)}"))
+    sys.stdout.flush()
+    saved.write(checked.database, difference.known)
+
+
+def _exit_as_nagios(checked: "Checked") -> NoReturn:
+    from inventory.output import nagios, rows
+    from inventory.queries import checks
+
+    code = nagios.code(checked.problems)
+    # Connectors that are down go first: they decide the exit code.
+    ordered = sorted(checked.problems, key=lambda problem: problem["connector_id"] is None)
+    text = nagios.summary([checks.line(problem) for problem in ordered]) or _all_is_well(checked)
+    performance = nagios.performance(checked.connectors, len(checked.unobserved), checked.runs)
+    with process.final_output():
+        rows.write_line(nagios.line(code, text, performance))
+    raise click.exceptions.Exit(code)

@@ -1,32 +1,40 @@
 """`inventory demo`."""
 
-import gc
-
 import click
 
-from inventory.cli import frame
-from inventory.cli.sync import ending_on_sigterm
+from inventory.cli import base
+from inventory.cli.sections import command, option
 
 
-@click.command()
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another life.")
-@click.option("--serve", is_flag=True, help="Keep the stand-in running and try it by hand.")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="Port for --serve; 0 takes a free one."
+@command()
+@option(
+    "--seed",
+    metavar="N",
+    type=int,
+    default=1,
+    help="Random seed of the simulated account.",
 )
-@frame.reported
+@option("--serve", is_flag=True, help="Only serve the fake API; run `inventory sync` yourself.")
+@option(
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port for --serve; 0 picks a free one.",
+)
+@base.reports_errors
 def demo(seed: int, serve: bool, port: int) -> None:
-    """See it at work without an account.
+    """Try inventory on a simulated account.
 
-    It lives 30 days of an imaginary one, in ./inventory-demo.db. A stand-in for the API is started
-    on localhost and walked once a day; no other address is contacted. With --serve nothing is
-    walked: the stand-in stays, and a day passes per walk.
+    Simulates 30 days of an account, with one `inventory sync` per day, and writes them to
+    ./inventory-demo.db. A fake API on localhost serves the account; no other address is contacted.
+
+    With --serve, the fake API stays up until Ctrl-C, and the account ages by one day with each
+    `inventory sync` that you run against it.
     """
-    from inventory import demo as tour
+    from inventory.demo import tour
 
     if serve:
-        gc.enable()  # it stays for long
-        with ending_on_sigterm():
-            tour.serve(seed=seed, port=port)
+        tour.serve(seed=seed, port=port)
     else:
         tour.show(seed=seed)

@@ -1,4 +1,4 @@
-"""What options of several commands are made of."""
+"""Types of option values, and the options that several commands have."""
 
 import math
 from collections.abc import Callable
@@ -6,29 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inventory import health, moments
-
-Command = Callable[..., None]
-Decorator = Callable[[Command], Command]
+from inventory import health, times
+from inventory.cli.sections import OUTPUT, Body, Decorator, option
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[Any]
 else:
-    _ParamType = click.ParamType  # older ones take no type
+    _ParamType = click.ParamType  # older releases of click do not take a type argument
 
 
-class _Finite(click.FloatRange):
-    """A range that "nan" is not in, which no comparison keeps out."""
+class FiniteFloatRange(click.FloatRange):
+    """A range that also excludes "nan", which no comparison does."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
         if math.isnan(number):
-            self.fail(f"{value} is no number.", param, ctx)
+            self.fail(f"{value} is not a number.", param, ctx)
         return number
 
 
-class _Words(_ParamType):
-    """Text that both databases take: no NUL, and nothing that is no UTF-8."""
+class TextParam(_ParamType):
+    """Text that both databases accept: valid UTF-8 without NUL."""
 
     name = "text"
 
@@ -37,65 +35,76 @@ class _Words(_ParamType):
         try:
             text.encode()
         except UnicodeEncodeError:
-            self.fail("it is no text.", param, ctx)
+            self.fail("it is not valid UTF-8 text.", param, ctx)
         if "\0" in text:
-            self.fail("it holds a character that is none.", param, ctx)
+            self.fail("it contains a NUL character.", param, ctx)
         return text
 
 
-class _Read(_ParamType):
-    """What a function reads, which says itself what is wrong with a text."""
+class ParsedParam(_ParamType):
+    """A value that a function parses; its ValueError becomes the usage error.
 
-    def __init__(self, name: str, read: Callable[[str], Any], *also: str) -> None:
+    The words of `none_words` are accepted as well and mean None.
+    """
+
+    def __init__(self, name: str, parse: Callable[[str], Any], *none_words: str) -> None:
         self.name = name
-        self._read = read
-        self._also = also
+        self._parse = parse
+        self._none_words = none_words
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):
             return value
-        if value in self._also:
+        if value.strip().lower() in self._none_words:
             return None
         try:
-            return self._read(value)
+            return self._parse(value)
         except ValueError as error:
-            words = f"{error}, or {' or '.join(self._also)}" if self._also else str(error)
-            self.fail(f"{words}.", param, ctx)
+            others = "".join(f", or {word}" for word in self._none_words)
+            self.fail(f"{error}{others}.", param, ctx)
 
 
-WORDS, HEALTH = _Words(), click.Choice([rule.name for rule in health.SHOWN])
-DURATION = _Read("duration", moments.duration)
-INSTANT = _Read("time", moments.instant_or_ago)
-SINCE = _Read("time", moments.instant_or_ago, "last-run")
+TEXT, HEALTH = TextParam(), click.Choice([rule.name for rule in health.SHOWN])
+DURATION = ParsedParam("duration", times.parse_duration)
+TIMESTAMP = ParsedParam("time", times.parse_time_or_age)
+SINCE = ParsedParam("time", times.parse_time_or_age, "last-run")
 POSITIVE, NOT_NEGATIVE = click.IntRange(1, 1_000_000), click.IntRange(0, 1_000_000)
-SECONDS, PERCENT = _Finite(0, 31_536_000, min_open=True), _Finite(0, 100)
+SECONDS, PERCENT = FiniteFloatRange(0, 31_536_000, min_open=True), FiniteFloatRange(0, 100)
+
+HEALTH_NAMES = f"HEALTH is one of: {', '.join(HEALTH.choices)}."
 
 
-def setting(flag: str, kind: "click.ParamType[Any]", default: Any, words: str) -> Decorator:
-    """An option that shows its default."""
-    return click.option(flag, type=kind, default=default, show_default=True, help=words)
-
-
-def sifted(command: Command) -> Command:
-    """--service and --group."""
-    for flag, name, words in (
-        ("--group", "groups", "Only connectors of this group."),
-        ("--service", "services", "Only connectors of this type."),
+def filter_options(body: Body) -> Body:
+    """Add --service and --group."""
+    for flag, name, what in (
+        ("--group", "groups", "Only connectors in this group, by id. Repeatable."),
+        ("--service", "services", "Only connectors of this type. Repeatable."),
     ):
-        command = click.option(flag, name, type=WORDS, multiple=True, help=words)(command)
-    return command
+        body = option(flag, name, type=TEXT, multiple=True, help=what)(body)
+    return body
 
 
-def format_option(*formats: str) -> Decorator:
-    """--format, the first of the formats being the default."""
-    return click.option(
+def format_option(*formats: str, more: str = "") -> Decorator:
+    """Add --format; the first of the formats is the default."""
+    names = f"{', '.join(formats[:-1])} or {formats[-1]}{more}"
+    return option(
         "--format",
         "output_format",
+        section=OUTPUT,
+        metavar="FORMAT",
         type=click.Choice(formats),
         default=formats[0],
-        show_default=True,
-        help="Form of the answer on stdout.",
+        help=f"Format of stdout: {names}.",
     )
 
 
-asked_format = format_option("table", "json", "csv")
+rows_format_option = format_option(
+    "table", "json", "csv", "spreadsheet", more=" (CSV in which no cell is a formula)"
+)
+lock_timeout_option = option(
+    "--lock-timeout",
+    type=SECONDS,
+    metavar="SECONDS",
+    default=60,
+    help="Maximum time to wait for a lock held by another session.",
+)

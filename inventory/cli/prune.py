@@ -1,54 +1,55 @@
-"""`inventory prune`: how long history is kept."""
+"""`inventory prune`: deletes old history."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import click
+from inventory import process
+from inventory.cli import base
+from inventory.cli.options import DURATION, format_option, lock_timeout_option
+from inventory.cli.sections import command, option
 
-from inventory.cli import frame
-from inventory.cli.options import DURATION, format_option
-from inventory.cli.sync import ending_on_sigterm
 
-
-@click.command()
-@click.option(
+@command()
+@option(
     "--older-than",
     type=DURATION,
     required=True,
-    help="How long ago it must have ended: 400d, 104w; 35 days at least.",
+    help="Delete what ended longer ago than this: 400d, 104w; at least 35d.",
 )
-@click.option("--dry-run", is_flag=True, help="Count what would be deleted; write nothing.")
+@option("--dry-run", is_flag=True, help="Count what would be deleted; write nothing.")
+@lock_timeout_option
 @format_option("text", "json")
-@frame.reported
-def prune(older_than: timedelta, dry_run: bool, output_format: str) -> None:
+@base.reports_errors
+def prune(older_than: timedelta, dry_run: bool, lock_timeout: float, output_format: str) -> None:
     """Delete history that ended long ago.
 
-    That is superseded versions, ends of syncs and runs. What is so now stays, whatever its age, and
-    all that answers about the time since then are made of. Runs may go on meanwhile; what is
-    interrupted can be run again.
+    Deletes closed versions, sync outcomes and runs. Current rows are never deleted, nor is anything
+    needed to answer questions about the period after the cutoff. Runs may go on meanwhile. If it is
+    interrupted, run it again to go on.
     """
-    from inventory import output, refusals
-    from inventory import prune as retention
+    from inventory.db import errors
+    from inventory.db import prune as retention
+    from inventory.output.rows import write_line, write_object
 
-    engine = frame.engine()
-    with ending_on_sigterm():
-        pruned = retention.prune(engine, older_than, dry_run=dry_run)
-    if output_format == "json":
-        output.write_object({"horizon": pruned.horizon, "dry_run": dry_run, "rows": pruned.rows})
-    elif not frame.is_quiet():
-        for line in _summary(pruned, dry_run):
-            output.write_line(line)
-        if dry_run:
-            output.write_line(f"Dry run: nothing was written to {refusals.describe(engine)}.")
+    engine = base.engine(lock_timeout)
+    pruned = retention.prune(engine, older_than, dry_run=dry_run)
+    with process.final_output(when=not dry_run):
+        if output_format == "json":
+            write_object({"cutoff": pruned.cutoff, "dry_run": dry_run, "rows": pruned.rows})
+        elif not base.is_quiet():
+            for line in _summary(pruned, dry_run):
+                write_line(line)
+            if dry_run:
+                write_line(f"Dry run: nothing was written to {errors.display_url(engine)}.")
 
 
 def _summary(pruned: Any, dry_run: bool) -> Iterator[str]:
-    from inventory import moments
+    from inventory import times
 
     rows = "1 row" if pruned.total == 1 else f"{pruned.total:,} rows"
     deleted = "Would have deleted" if dry_run else "Deleted"
-    yield f"{deleted} {rows} of what was over before {moments.local(pruned.horizon)}."
+    yield f"{deleted} {rows} that ended before {times.format_local(pruned.cutoff)}."
     for table, count in pruned.rows.items():
         if count:
             yield f"  {count:>13,}  {table}"

@@ -1,99 +1,228 @@
 """`inventory sync`."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from inventory.cli import frame
-from inventory.cli.options import NOT_NEGATIVE, PERCENT, POSITIVE, SECONDS, format_option, setting
+from inventory import process
+from inventory.cli import base
+from inventory.cli.options import NOT_NEGATIVE, PERCENT, POSITIVE, SECONDS, format_option
+from inventory.cli.sections import Body, Decorator, command, option
 from inventory.errors import InventoryError
 
+if TYPE_CHECKING:
+    from inventory.settings import ApiSettings, RemovalSettings
 
-@click.command()
-@click.option("--account", help="Name of the account, where the key may not ask for it.")
-@setting(
-    "--endpoint",
-    click.Choice(["auto", "connectors", "connections"]),
-    "auto",
-    "Name that the list is served under; auto tries the first, then the second.",
+_reading = partial(option, section="What to read")
+_waiting = partial(option, section="Timeouts and retries")
+_removing = partial(option, section="Removals")
+
+
+def _add(*options: Decorator) -> Decorator:
+    """Apply decorators in one line, the first one outermost."""
+
+    def decorate(body: Body) -> Body:
+        for each in reversed(options):
+            body = each(body)
+        return body
+
+    return decorate
+
+
+_READ_OPTIONS = _add(
+    _reading(
+        "--account",
+        metavar="NAME",
+        help="Account name; required if the key cannot read account info.",
+    ),
+    _reading(
+        "--endpoint",
+        metavar="PATH",
+        type=click.Choice(["auto", "connectors", "connections"]),
+        default="auto",
+        help="List to read: connectors, connections, or auto, which tries the first, then the "
+        "second.",
+    ),
+    _reading(
+        "--page-size",
+        metavar="N",
+        type=click.IntRange(1, 1000),
+        default=1000,
+        help="Connectors per page, at most 1000.",
+    ),
+    _reading(
+        "--max-response-mb",
+        metavar="N",
+        type=POSITIVE,
+        default=64,
+        help="Maximum size of one response in MB, compressed or not.",
+    ),
 )
-@setting("--page-size", click.IntRange(1, 1000), 1000, "Connectors asked for at a time.")
-@setting("--deadline", SECONDS, 900, "Seconds after which nothing more is asked of the API.")
-@setting("--attempts", POSITIVE, 6, "How often one request is sent before the run fails.")
-@setting("--connect-timeout", SECONDS, 10, "Seconds to wait for a connection.")
-@setting("--read-timeout", SECONDS, 60, "Seconds to wait for an answer to go on.")
-@setting("--max-response-mb", POSITIVE, 64, "Largest answer that is read.")
-@setting(
-    "--suspect-percent",
-    PERCENT,
-    20,
-    "Withhold removals where more than this percentage of all connectors ...",
+_WAIT_OPTIONS = _add(
+    _waiting(
+        "--deadline",
+        metavar="SECONDS",
+        type=SECONDS,
+        default=900,
+        help="Maximum duration of the run, whatever it waits for.",
+    ),
+    _waiting(
+        "--lock-timeout",
+        metavar="SECONDS",
+        type=SECONDS,
+        help="Maximum time to wait for a lock on the tables; by default until the deadline.",
+    ),
+    _waiting(
+        "--attempts",
+        metavar="N",
+        type=POSITIVE,
+        default=6,
+        help="Maximum number of times to send one request.",
+    ),
+    _waiting(
+        "--connect-timeout",
+        metavar="SECONDS",
+        type=SECONDS,
+        default=10,
+        help="Maximum time to wait for a connection to the API.",
+    ),
+    _waiting(
+        "--read-timeout",
+        metavar="SECONDS",
+        type=SECONDS,
+        default=60,
+        help="Maximum time to wait for response headers, or for more of the body.",
+    ),
 )
-@setting("--suspect-count", POSITIVE, 5, "... and at least this many are missing at once, ...")
-@setting("--suspect-group", POSITIVE, 3, "... or all of a group of at least this many.")
-@click.option(
-    "--accept-removals", "accept", is_flag=True, help="Believe in this run that they are gone."
+_REMOVAL_OPTIONS = _add(
+    _removing(
+        "--max-missing-percent",
+        metavar="PERCENT",
+        type=PERCENT,
+        default=20,
+        help="Withhold all removals if more than PERCENT of the known connectors are missing.",
+    ),
+    _removing(
+        "--max-missing-count",
+        metavar="N",
+        type=POSITIVE,
+        default=5,
+        help="Apply the percentage only if at least N connectors are missing.",
+    ),
+    _removing(
+        "--max-missing-group",
+        metavar="N",
+        type=POSITIVE,
+        default=3,
+        help="Withhold all removals if every connector of a group of N or more is missing.",
+    ),
+    _removing(
+        "--accept-removals",
+        "accept",
+        is_flag=True,
+        help="Withhold no removals in this run.",
+    ),
+    _removing(
+        "--max-lookups",
+        metavar="N",
+        type=NOT_NEGATIVE,
+        default=500,
+        help="Maximum number of missing connectors to look up, and so to remove, in one run.",
+    ),
 )
-@setting("--max-questions", NOT_NEGATIVE, 500, "Most missing ones that a run asks for and removes.")
-@click.option("--skip-if-running", is_flag=True, help="Exit 0 where another run is at work.")
-@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+
+
+@command()
+@option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+@option("--skip-if-running", is_flag=True, help="Exit 0 if another run is in progress.")
+@_READ_OPTIONS
+@_WAIT_OPTIONS
+@_REMOVAL_OPTIONS
 @format_option("text", "json")
-@frame.reported
+@base.reports_errors
 def sync(dry_run: bool, skip_if_running: bool, output_format: str, **options: Any) -> None:
-    """Walk every page of the list and merge what it says.
+    """Read every connector from the API and save what changed.
 
-    FIVETRAN_API_KEY and FIVETRAN_API_SECRET (or ..._FILE, a file that holds it) give access;
-    INVENTORY_DATABASE_URL says where to, by default a SQLite file in the user's data directory;
-    INVENTORY_SCHEMA names a PostgreSQL schema. The tables are made by the first run.
+    \b
+    Environment variables:
+      FIVETRAN_API_KEY        API key, required
+      FIVETRAN_API_SECRET     API secret, required
+      INVENTORY_DATABASE_URL  postgresql://user:password@host/database or
+                              sqlite:////path; by default a SQLite file in
+                              your data directory
+      INVENTORY_SCHEMA        schema of the tables, PostgreSQL only
+
+    FIVETRAN_API_KEY_FILE and FIVETRAN_API_SECRET_FILE name files to read the key and the secret
+    from. The first run creates the tables.
     """
-    from inventory import database, output, refusals, report, settings
-    from inventory import sync as job
-    from inventory.errors import AlreadyRunning, RemovalsWithheld
+    from inventory.errors import AlreadyRunningError, RunHangsError
 
-    engine = database.connect(settings.database_settings())
-    names = settings.RemovalSettings.__dataclass_fields__
-    removals = settings.RemovalSettings(**{name: options.pop(name) for name in names})
-    api_settings = settings.api_settings(**options)
-    with ending_on_sigterm(), report.progress(wanted=not frame.is_quiet()) as on_page:
-        if dry_run:
-            row, changes = job.preview(engine, api_settings, removals, on_page=on_page)
-        else:
-            try:
-                row, changes = job.sync(engine, api_settings, removals, on_page=on_page), None
-            except AlreadyRunning as running:
-                if not skip_if_running:
-                    raise
-                if not frame.is_quiet():
-                    click.echo(f"Skipped: {running.what}", err=True)
-                return
-            except InventoryError as error:
-                if output_format == "json" and error.run is not None:
-                    output.write_object(error.run)
-                raise
-    report.run(
-        row,
-        changes,
-        where=refusals.describe(engine),
-        output_format=output_format,
-        quiet=frame.is_quiet(),
-    )
-    if row["withheld"]:
-        raise RemovalsWithheld(row["error_message"])
-
-
-@contextmanager
-def ending_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does: nothing merged, the run marked."""
-
-    def end(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: now the run is marked
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        row = _run(dry_run=dry_run, output_format=output_format, **options)
+    except AlreadyRunningError as running:
+        if dry_run or not skip_if_running or isinstance(running, RunHangsError):
+            raise
+        base.print_note(f"Skipped: {running.what}")
+        return
+    except InventoryError as error:
+        if output_format == "json" and not dry_run and error.run is not None:
+            _print_failed_run(error)
+        raise
+    _raise_if_withheld(row)
+    base.log_run(row)
+
+
+def _run(
+    *, dry_run: bool, output_format: str, lock_timeout: float | None, **options: Any
+) -> dict[str, Any]:
+    """Execute the run, print its report and return its row."""
+    from inventory.db import errors
+    from inventory.output import run_report
+    from inventory.sync import run as job
+    from inventory.sync.preview import preview
+
+    engine = base.engine()
+    api_settings, removals = _settings(options)
+    is_interactive = not (base.is_quiet() or process.uses_json())
+    with run_report.progress(wanted=is_interactive) as on_page:
+        how: dict[str, Any] = {"on_page": on_page, "lock_timeout": lock_timeout}
+        if dry_run:
+            row, changes = preview(engine, api_settings, removals, **how)
+        else:
+            row, changes = job.sync(engine, api_settings, removals, **how), None
+    with process.final_output(when=bool(row["withheld"]) or not dry_run):
+        run_report.run(
+            row,
+            changes,
+            where=errors.display_url(engine),
+            output_format=output_format,
+            quiet=base.is_quiet(),
+        )
+    return row
+
+
+def _settings(options: dict[str, Any]) -> "tuple[ApiSettings, RemovalSettings]":
+    from inventory import settings
+
+    names = settings.RemovalSettings.__dataclass_fields__
+    removals = {name: value for name, value in options.items() if name in names}
+    others = {name: value for name, value in options.items() if name not in names}
+    return settings.api_settings(**others), settings.RemovalSettings(**removals)
+
+
+def _raise_if_withheld(row: dict[str, Any]) -> None:
+    from inventory.errors import RemovalsWithheldError
+
+    if row["withheld"]:
+        error = RemovalsWithheldError(row["error_message"])
+        error.run = row
+        raise error
+
+
+def _print_failed_run(error: InventoryError) -> None:
+    from inventory.output import rows
+
+    assert error.run is not None
+    with process.final_output():
+        rows.write_object(error.run)

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-import servers
+from support import servers
 from timing import Database, Figures, Served, table
 
 # Left out of an ordinary run (see pyproject.toml).
@@ -26,7 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rounds", type=int, default=3, help="How often each situation is timed")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    config.option.dist = "no"  # what pyproject.toml asks of parallel tests switches timing off
     config.stash[FIGURES] = {}
 
 

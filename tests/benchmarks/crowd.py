@@ -13,8 +13,14 @@ from typing import Any
 
 import msgspec
 
-from inventory.fleet import SETUP_TESTS, Fleet, Item
-from inventory.standin import LISTS, Answer, Request, StandIn
+from inventory.demo.account import DemoAccount
+from inventory.demo.fake_api import (
+    LISTS,
+    FakeApi,
+    FakeResponse,
+    Request,
+)
+from inventory.demo.script import SETUP_TESTS, Item
 
 PER_PAGE = 1000  # what is asked for, until somebody asks for something else
 SHARE = 20  # one in so many changes
@@ -31,7 +37,9 @@ class Crowd:
     account_name = "Benchmark"
 
     def __init__(self, size: int) -> None:
-        fleet = Fleet(connectors=size, starts_at=datetime.now(UTC))  # or all would be long overdue
+        fleet = DemoAccount(
+            connectors=size, starts_at=datetime.now(UTC)
+        )  # or all would be long overdue
         self._items = [
             msgspec.json.encode(with_all(item, number)) for number, item in enumerate(fleet.items())
         ]
@@ -41,7 +49,7 @@ class Crowd:
     def items(self) -> list[dict[str, Any]]:
         return [msgspec.json.decode(item) for item in self._items]
 
-    def __call__(self, request: Request) -> Answer | None:
+    def __call__(self, request: Request) -> FakeResponse | None:
         if request.path.removeprefix("/v1/") not in LISTS:
             return None
         limit = int(request.query.get("limit", "100"))
@@ -63,7 +71,7 @@ class Crowd:
         self._pages = {limit: list(self._encoded(limit)) for limit in self._pages}
         return len(numbers)
 
-    def _encoded(self, limit: int) -> Iterator[Answer]:
+    def _encoded(self, limit: int) -> Iterator[FakeResponse]:
         """A cursor is the number of a page."""
         for number, start in enumerate(range(0, len(self._items), limit), 1):
             more = start + limit < len(self._items)
@@ -71,7 +79,7 @@ class Crowd:
                 b",".join(self._items[start : start + limit]),
                 b',"next_cursor":"%d"' % number if more else b"",
             )
-            yield Answer(200, gzip.compress(body, 1), {"Content-Encoding": "gzip"})
+            yield FakeResponse(200, gzip.compress(body, 1), {"Content-Encoding": "gzip"})
 
 
 def with_all(item: Item, number: int) -> Item:
@@ -110,7 +118,7 @@ def say(words: object) -> None:
 
 if __name__ == "__main__":
     crowd = Crowd(int(sys.argv[1]))
-    with StandIn(crowd, intercept=crowd) as api:
+    with FakeApi(crowd, intercept=crowd) as api:
         say(api.url)
         for line in sys.stdin:
             say(crowd.advance(line.strip()))

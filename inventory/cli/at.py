@@ -1,0 +1,50 @@
+"""`inventory at`."""
+
+from typing import Any
+
+import click
+
+from inventory.cli import base
+from inventory.cli.options import TIMESTAMP, rows_format_option
+from inventory.cli.sections import command
+from inventory.times import TimeOrAge
+
+_COLUMNS = (
+    "health",
+    "connector_id",
+    "schema_name",
+    "service",
+    "group_id",
+    "paused",
+    "setup_state",
+    "sync_state",
+    "update_state",
+    "schema_status",
+    "is_historical_sync",
+    "last_sync_failed",
+)
+
+
+@command()
+@click.argument("when", metavar="TIME", type=TIMESTAMP)
+@rows_format_option
+@base.reports_errors
+def at(when: TimeOrAge, output_format: Any) -> None:
+    """Show the account as it was at TIME.
+
+    Prints one line per connector that existed then, with its health at that time, worst first.
+    TIME is 2026-11-20, 2026-11-20T03:00 (in your time zone), 2026-11-20T03:00Z, yesterday, or a
+    duration such as 7d for that long ago.
+    """
+    from inventory.output import summary
+    from inventory.output.rows import write_rows
+    from inventory.queries import as_of
+
+    with base.open_session() as connection:
+        time = base.resolve_time(connection, when)
+        rows = as_of.at(connection, time)
+        observed = as_of.observed_period(connection)
+    columns = _COLUMNS if output_format == "table" else as_of.COLUMNS
+    write_rows(rows, columns, output_format, {"health": base.health_style})
+    if (note := summary.beyond(time, observed)) is not None:
+        base.print_note(note)

@@ -1,0 +1,67 @@
+"""`inventory query`: a user's own SQL."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from inventory.cli import base
+from inventory.cli.options import TEXT, rows_format_option
+from inventory.cli.sections import command, option
+from inventory.errors import ConfigurationError
+
+_STDIN = "-"
+
+
+# SQL may begin with a comment ("-- ..."), which looks like an option.
+@command(context_settings={"ignore_unknown_options": True})
+@click.argument("sql", type=TEXT, required=False)
+@option("--file", metavar="FILE", help="Read the SQL from this file; - is stdin.")
+@rows_format_option
+@base.reports_errors
+def query(sql: str | None, file: str | None, output_format: Any) -> None:
+    """Run one read-only SQL query.
+
+    Without SQL, lists the tables and views. SQL may be - to read it from stdin.
+
+    JSON and CSV rows are written as the database returns them; a table is written at the end. If
+    two columns have the same name, the second is shown as name_2. On PostgreSQL, the query runs as
+    a read-only role (see `inventory db grant-reader`) if your user is a member of one.
+    """
+    from inventory.output import rows
+    from inventory.queries import sql as queries
+
+    if sql is not None and file is not None:
+        raise click.UsageError("Pass the SQL or --file, not both.")
+    source = _STDIN if sql == _STDIN else file
+    statement = sql if source is None else _read(source)
+    engine = base.engine()
+    if statement is None:
+        result = queries.relations(engine)
+        rows.write_rows(result.rows, result.columns, output_format)
+        return
+    with queries.stream(engine, statement) as result:
+        rows.write_rows(result.rows, result.columns, output_format)
+
+
+def _read(file: str) -> str:
+    """Return the text of a file.
+
+    Raises ConfigurationError if it cannot be read or is not UTF-8.
+    """
+    name = "stdin" if file == _STDIN else file
+    try:
+        if file != _STDIN:
+            content = Path(file).read_bytes()
+        elif sys.stdin is None:  # Python sets it to None if the descriptor is closed
+            raise ConfigurationError("stdin is closed, so no SQL can be read from it.")
+        else:
+            content = sys.stdin.buffer.read()
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(f"{name} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{name} is not valid UTF-8: {error.reason}. Save it as UTF-8."
+        ) from error

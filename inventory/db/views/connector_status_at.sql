@@ -1,0 +1,60 @@
+-- The states of each connector at a timestamp, and the last sync outcomes observed by then: one row
+-- for each that existed.
+--
+-- connector_id        text    The connector's id, as the API gives it
+-- setup_state         text    incomplete, connected, broken, or as the API sends it
+-- sync_state          text    scheduled, syncing, paused, rescheduled, or as the API sends it
+-- update_state        text    on_schedule, delayed, or as the API sends it
+-- schema_status       text    ready, blocked_on_capture, or as the API sends it
+-- is_historical_sync  yes_no  Whether it was in a historical re-sync
+-- last_sync_failed    yes_no  Whether the last completed sync failed: failed_at >= succeeded_at, or
+--                             failed and never succeeded
+-- extra               json    Fields of the API's status without a column, and values that do not
+--                             fit theirs, verbatim
+-- health              text    The health of the first rule that matched when a run last judged it
+-- is_down             yes_no  Whether that health counts as down
+-- health_since        time    Start of that health (UTC): the run that observed it, or the deadline
+--                             that passed
+-- down_since          time    Start of the outage (UTC); null = it was not down
+-- rescheduled_for     time    When a rescheduled sync was due, as last seen in this version (UTC)
+-- valid_from          time    When this version began: observed_at of the run that first saw it
+--                             (UTC)
+-- changed_after       time    The last complete run before that one: the change happened after it
+--                             (UTC); null = there was none
+-- valid_to            time    When this version ended: observed_at of the run that no longer saw it
+--                             (UTC)
+-- succeeded_at        time    End of the last successful sync (UTC); not tracked, see sync_outcomes
+-- failed_at           time    End of the last failed sync (UTC), not cleared by a success; not
+--                             tracked
+{#- The end of the last sync that a run had observed by then. The clocks of the API and of the
+    database may differ, by less than a day. #}
+{%- macro last_finished(outcome) -%}
+  (
+    select o.finished_at from sync_outcomes o join inventory_runs r on r.run_id = o.run_id
+    where o.connector_id = s.connector_id and o.outcome = '{{ outcome }}'
+      and o.finished_at < {{ sql.add_minutes(as_of, 1440) }} and r.observed_at <= {{ as_of }}
+    order by o.finished_at desc limit 1)
+{%- endmacro %}
+select s.connector_id, s.setup_state, s.sync_state, s.update_state, s.schema_status,
+  s.is_historical_sync, s.last_sync_failed, s.extra, s.health, s.is_down, s.health_since,
+  s.down_since, s.rescheduled_for, s.valid_from, s.changed_after, s.valid_to,
+  {{ last_finished("succeeded") }} as succeeded_at,
+  {{ last_finished("failed") }} as failed_at
+from (
+  select v.connector_id, v.setup_state, v.sync_state, v.update_state, v.schema_status,
+    v.is_historical_sync, v.last_sync_failed, v.extra, v.health, v.is_down, v.health_since,
+    v.down_since, v.rescheduled_for, v.valid_from, v.changed_after, v.valid_to
+  from connectors k
+  {{ sql.ordered_join() }} connector_status_past v on v.connector_id = k.connector_id and v.valid_from = (
+    select max(b.valid_from) from connector_status_past b
+    where b.connector_id = k.connector_id and b.valid_from <= {{ as_of }})
+  where v.valid_to > {{ as_of }}
+  union all
+  select v.connector_id, v.setup_state, v.sync_state, v.update_state, v.schema_status,
+    v.is_historical_sync, v.last_sync_failed, v.extra, v.health, v.is_down, v.health_since,
+    v.down_since, v.rescheduled_for, v.valid_from, v.changed_after, null
+  from connector_status v
+  where v.valid_from <= {{ as_of }}
+) s
+order by s.connector_id
+{{ sql.materialize_hint() }}

@@ -1,0 +1,57 @@
+-- The connectors as they were at a timestamp: one row for each that existed.
+--
+-- connector_id                text    The connector's id, as the API gives it
+-- account_id                  text    The Fivetran account the connector was seen in
+-- group_id                    text    The group, which is the destination
+-- service                     text    The connector type, e.g. google_sheets
+-- service_version             number  Version of the connector type
+-- schema_name                 text    The connector's name (`schema` of the API); not unique
+-- connected_by                text    User who created it; null = created by a program, or the user
+--                                     was deleted
+-- created_at                  time    When it was created (UTC)
+-- paused                      yes_no  Whether a user paused it
+-- pause_after_trial           yes_no  Whether it pauses when its free trial ends
+-- sync_frequency              number  Minutes between two syncs
+-- daily_sync_time             text    HH:MM of the sync, if sync_frequency is 1440
+-- schedule_type               text    auto = Fivetran's schedule, manual = started by an API call
+-- schedule                    json    The newer schedule, as the API gives it
+-- data_delay_threshold        number  Minutes of delay that raise a notification
+-- data_delay_sensitivity      text    Sensitivity of the delay notification
+-- private_link_id             text    Private link in use
+-- proxy_agent_id              text    Proxy agent in use
+-- networking_method           text    How the source is reached, e.g. Directly
+-- hybrid_deployment_agent_id  text    Hybrid deployment agent in use
+-- local_processing_agent_id   text    Older name of the hybrid deployment agent; the API dropped it
+--                                     in 2025
+-- config                      json    Settings of the source, secrets masked; null = never present
+--                                     in a response
+-- connect_card_config         json    Settings of the connect card, never its token; null = never
+--                                     present in a response
+-- extra                       json    Fields of the API without a column, and values that do not
+--                                     fit theirs, verbatim; secrets masked
+-- valid_from                  time    When this version began: observed_at of the run that first
+--                                     observed it (UTC)
+-- changed_after               time    The last complete run before that one: the change happened
+--                                     after it (UTC); null = there was none
+-- valid_to                    time    When this version ended: observed_at of the run that no
+--                                     longer saw it (UTC)
+select v.connector_id, v.account_id, v.group_id, v.service, v.service_version, v.schema_name,
+  v.connected_by, v.created_at, v.paused, v.pause_after_trial, v.sync_frequency,
+  v.daily_sync_time, v.schedule_type, v.schedule, v.data_delay_threshold,
+  v.data_delay_sensitivity, v.private_link_id, v.proxy_agent_id, v.networking_method,
+  v.hybrid_deployment_agent_id, v.local_processing_agent_id, v.config, v.connect_card_config,
+  v.extra, v.valid_from, v.changed_after, v.valid_to
+from connectors k
+{{ sql.ordered_join() }} connectors_past v on v.connector_id = k.connector_id and v.valid_from = (
+  select max(b.valid_from) from connectors_past b
+  where b.connector_id = k.connector_id and b.valid_from <= {{ as_of }})
+where v.valid_to > {{ as_of }}
+union all
+select v.connector_id, v.account_id, v.group_id, v.service, v.service_version, v.schema_name,
+  v.connected_by, v.created_at, v.paused, v.pause_after_trial, v.sync_frequency,
+  v.daily_sync_time, v.schedule_type, v.schedule, v.data_delay_threshold,
+  v.data_delay_sensitivity, v.private_link_id, v.proxy_agent_id, v.networking_method,
+  v.hybrid_deployment_agent_id, v.local_processing_agent_id, v.config, v.connect_card_config,
+  v.extra, v.valid_from, v.changed_after, null
+from connectors v
+where v.removed_at is null and v.valid_from <= {{ as_of }}

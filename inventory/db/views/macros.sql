@@ -1,0 +1,190 @@
+{#- Expressions that differ between SQLite and PostgreSQL, and expressions that several views share.
+    SQLite stores timestamps as text in one format that sorts by time. Its date functions round the
+    fraction of a second, so the macros cut it off first. #}
+
+{%- macro timestamp() %}{{ "timestamptz" if postgresql else "text" }}{% endmacro %}
+{%- macro infinity() %}{{ "cast('infinity' as timestamptz)" if postgresql else "'9999-12-31 23:59:59.999999+00:00'" }}{% endmacro %}
+{%- macro is_distinct_from() %}{{ "is distinct from" if postgresql else "is not" }}{% endmacro %}
+{%- macro string_agg() %}{{ "string_agg" if postgresql else "group_concat" }}{% endmacro %}
+{#- One text of several values, in order. On SQLite the subselect must return them in that order. #}
+{%- macro string_list(value) %}{{ string_agg() }}({{ value }}, ', '{{ " order by " ~ value if postgresql }}){% endmacro %}
+{%- macro text_literals(values) %}('{{ values | join("', '") }}'){% endmacro %}
+{%- macro as_bigint(number) %}cast({{ number }} as bigint){% endmacro %}
+
+{#- Lower case for comparing states, whatever the collation of the database. #}
+{%- macro lower(text) %}lower({{ text }}{{ ' collate "C"' if postgresql }}){% endmacro %}
+
+{#- Keeps the planner from merging a subselect into the query, so that it is evaluated once. #}
+{%- macro materialize_hint() %}{{ "offset 0" if postgresql else "limit -1" }}{% endmacro %}
+
+{#- A condition that PostgreSQL estimates to hold for one row in 200. A higher estimate makes it
+    compile a large view just in time, which takes seconds. #}
+{%- macro unlikely(condition) %}case when {{ condition }} then 1 end = 1{% endmacro %}
+
+{#- A join whose table order SQLite keeps; without statistics it often picks a slow order. #}
+{%- macro ordered_join() %}{{ "join" if postgresql else "cross join" }}{% endmacro %}
+
+{%- macro truncate_to_second(at) %}substr({{ at }}, 1, 19){% endmacro %}
+
+{%- macro add_minutes(at, minutes) -%}
+  {%- if postgresql -%}
+    ({{ at }} + make_interval(mins => cast({{ minutes }} as int)))
+  {%- else -%}
+    (datetime({{ truncate_to_second(at) }}, ({{ minutes }}) || ' minutes') || substr({{ at }}, 20))
+  {%- endif -%}
+{%- endmacro %}
+
+{#- The timestamp this many days before the time that the views are evaluated for. #}
+{%- macro days_ago(days) %}{{ add_minutes("(select now from clock)", -1440 * days) }}{% endmacro %}
+
+{#- One microsecond earlier, the resolution of both databases. #}
+{%- macro just_before(at) -%}
+  {%- if postgresql -%}
+    ({{ at }} - interval '1 microsecond')
+  {%- else -%}
+    case
+      when cast(substr({{ at }}, 21, 6) as integer) = 0
+        then datetime({{ truncate_to_second(at) }}, '-1 seconds') || '.999999+00:00'
+      else substr({{ at }}, 1, 20)
+        || substr('00000' || (cast(substr({{ at }}, 21, 6) as integer) - 1), -6) || '+00:00'
+    end
+  {%- endif -%}
+{%- endmacro %}
+
+{#- Whole seconds since 1970, and whole minutes from them: equal on both databases. #}
+{%- macro epoch_seconds(at) -%}
+  {%- if postgresql -%}
+    cast(floor(extract(epoch from {{ at }})) as bigint)
+  {%- else -%}
+    cast(strftime('%s', {{ truncate_to_second(at) }}) as integer)
+  {%- endif -%}
+{%- endmacro %}
+{%- macro minutes_between(since, until) %}(({{ epoch_seconds(until) }}) - ({{ epoch_seconds(since) }})) / 60{% endmacro %}
+
+{#- True if a timestamp is in the future by more than the clocks of a cluster differ. #}
+{%- macro in_future(at, now) %}(({{ epoch_seconds(at) }}) - ({{ epoch_seconds(now) }}) > 5){% endmacro %}
+{#- Minutes from one timestamp to another, or to now if that is earlier. #}
+{%- macro elapsed_minutes(since, until, now) -%}
+  {{ greatest_number("0", minutes_between(since, least(until, now))) }}
+{%- endmacro %}
+
+{#- The day in UTC, whatever the session's time zone; and text for people, which names the zone. #}
+{%- macro utc_day(at) -%}
+  {%- if postgresql -%}
+    cast({{ at }} at time zone 'UTC' as date)
+  {%- else -%}
+    substr({{ at }}, 1, 10)
+  {%- endif -%}
+{%- endmacro %}
+{%- macro format_timestamp(at, seconds=false) -%}
+  {%- if postgresql -%}
+    to_char({{ at }} at time zone 'UTC', 'YYYY-MM-DD HH24:MI{{ ":SS" if seconds }} "UTC"')
+  {%- else -%}
+    (substr({{ at }}, 1, {{ 19 if seconds else 16 }}) || ' UTC')
+  {%- endif -%}
+{%- endmacro %}
+
+{#- The later of two timestamps, nulls ignored; SQLite's max() returns null if one is null. #}
+{%- macro greatest(one, other) -%}
+  {%- if postgresql -%}
+    greatest({{ one }}, {{ other }})
+  {%- else -%}
+    nullif(max(coalesce({{ one }}, ''), coalesce({{ other }}, '')), '')
+  {%- endif -%}
+{%- endmacro %}
+{%- macro greatest_number(one, other) %}{{ "greatest" if postgresql else "max" }}({{ one }}, {{ other }}){% endmacro %}
+{%- macro least(one, other) %}{{ "least" if postgresql else "min" }}({{ one }}, {{ other }}){% endmacro %}
+
+{%- macro round_to(number, digits) -%}
+  {%- if postgresql -%}
+    cast(round(cast({{ number }} as numeric), {{ digits }}) as double precision)
+  {%- else -%}
+    round({{ number }}, {{ digits }})
+  {%- endif -%}
+{%- endmacro %}
+{#- A share from 0 to 1; null if the total is 0. #}
+{%- macro ratio(part, total) %}{{ round_to("1.0 * (" ~ part ~ ") / nullif(" ~ total ~ ", 0)", 4) }}{% endmacro %}
+
+{#- A value of a JSON object as text; null if there is none. #}
+{%- macro json_value(document, name) -%}
+  {%- if postgresql -%}
+    ({{ document }} ->> '{{ name }}')
+  {%- else -%}
+    json_extract({{ document }}, '$.{{ name }}')
+  {%- endif -%}
+{%- endmacro %}
+
+{%- macro identity_columns(alias) -%}
+  {{ alias }}.connector_id, {{ alias }}.account_id, {{ alias }}.group_id, {{ alias }}.service, {{ alias }}.schema_name
+{%- endmacro %}
+
+{#- The severity of a health. #}
+{%- macro severity(health_column) -%}
+  case {{ health_column }}
+    {%- for rule in health.SHOWN %} when '{{ rule.name }}' then {{ rule.severity }}{% endfor %} end
+{%- endmacro %}
+{%- macro lower_ranked(name) %}{{ health.NAMES[health.rank(name):] }}{% endmacro %}
+
+{#- The last complete run of an account before a timestamp. #}
+{%- macro last_complete_run_before(at, account) -%}
+  (
+      select max(observed_at) from inventory_runs
+      where account_id = {{ account }} and observed_at < {{ at }})
+{%- endmacro %}
+
+{#- Grain: one row per complete run, with the interval until the next one or now, if that interval
+    overlaps the last days. #}
+{%- macro run_intervals(days) %}
+  select r.account_id, r.observed_at as starts, coalesce(r.next_at, k.now) as ends,
+    r.next_at is null as is_last,
+    {{ epoch_seconds("coalesce(r.next_at, k.now)") }} - {{ epoch_seconds("r.observed_at") }} as seconds
+  from (
+    select account_id, observed_at,
+      lead(observed_at) over (partition by account_id order by observed_at) as next_at
+    from inventory_runs
+    where status in ('succeeded', 'withheld')
+  ) r
+  cross join clock k
+  where coalesce(r.next_at, k.now) > {{ days_ago(days) }}
+{%- endmacro %}
+
+{#- Grain: one row per account: the lower median of its run intervals, at least five minutes.
+    Intervals that end in the future come from a wrong clock and are left out. #}
+{%- macro typical_interval(interval) %}
+  select account_id, {{ greatest_number("min(seconds)", 300) }} as seconds
+  from (
+    select account_id, seconds,
+      row_number() over (partition by account_id order by seconds) as position,
+      count(*) over (partition by account_id) as total
+    from {{ interval }}
+    where not is_last and ends <= (select now from clock)
+  ) i
+  where 2 * position >= total
+  group by account_id
+{%- endmacro %}
+
+{#- Grain: one row per outage that ended in the last days or is open; an open one ends at infinity. #}
+{%- macro outages(days) %}
+  select connector_id, down_since as starts, max(ends) as ends
+  from (
+    select connector_id, down_since, valid_to as ends
+    from connector_status_past
+    where is_down and valid_to > {{ days_ago(days) }}
+    union all
+    select connector_id, down_since, {{ infinity() }}
+    from connector_status
+    where is_down
+  ) d
+  group by connector_id, down_since
+{%- endmacro %}
+
+{#- How an outage ended: `past` and `open` are the health of the closed or the open version that
+    begins at its end. #}
+{%- macro closed_by(ended_at, past, open) -%}
+  case
+    when {{ ended_at }} is null then null
+    when coalesce({{ past }}, {{ open }}) is null then 'removed'
+    when coalesce({{ past }}, {{ open }}) = 'paused' then 'paused'
+    else 'recovered'
+  end
+{%- endmacro %}

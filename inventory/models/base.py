@@ -1,0 +1,193 @@
+"""What all models share: the metadata, kinds of columns, versions, and what the merge asks of them.
+
+A *current* table holds the open version of each row; its *past* table holds the closed ones. The
+columns of both stand in one mixin, so a new tracked column is one attribute there.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, Table, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
+from sqlalchemy.types import TypeEngine
+
+from inventory.models.types import BIGINT, BOOLEAN, BYTES, JSON, TEXT, TIMESTAMP
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Base(DeclarativeBase):
+    """Parent of the models. Sessions are for reading: only the job writes, through the tables."""
+
+    metadata = METADATA
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: TEXT,
+        int: BIGINT,
+        bool: BOOLEAN,
+        bytes: BYTES,
+        datetime: TIMESTAMP,
+        dict[str, Any]: JSON,
+    }
+
+    def __repr__(self) -> str:
+        names = [column.name for column in table_of(type(self)).primary_key]
+        key = ", ".join(f"{name}={self.__dict__.get(name)!r}" for name in names)
+        return f"{type(self).__name__}({key})"
+
+
+def table_of(model: type[Base]) -> Table:
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+# --- columns --------------------------------------------------------------------------------
+
+# The order of columns in a table: by the revision that adds them (`added`, 1 for 0001), as an added
+# column stands at the end; within a revision by kind.
+_KEY, _TRACKED, _UNTRACKED, _VERSION = range(4)
+LAST = 1_000_000  # behind all others, as they stand in the class
+
+
+def _column(kind: int, comment: str, added: int, *parts: Any, **options: Any) -> MappedColumn[Any]:
+    return mapped_column(*parts, comment=comment, sort_order=10 * added + kind, **options)
+
+
+def key(comment: str, *parts: Any) -> MappedColumn[Any]:
+    """A column of the primary key; its value is always given, never counted up."""
+    return _column(_KEY, comment, 1, *parts, primary_key=True, autoincrement=False)
+
+
+def connector_key() -> MappedColumn[Any]:
+    """The key, or its first part, of every table about connectors."""
+    return key("The connector's id, as the API gives it", ForeignKey("connectors.connector_id"))
+
+
+def tracked(comment: str, *types: TypeEngine[Any], added: int = 1) -> MappedColumn[Any]:
+    """A column whose changes make history: a change closes a version and opens another."""
+    return _column(_TRACKED, comment, added, *types)
+
+
+def untracked(comment: str, *types: TypeEngine[Any], added: int = 1) -> MappedColumn[Any]:
+    """A column that is overwritten in place. In a past table: what the version said at its end."""
+    return _column(_UNTRACKED, comment, added, *types, info={"untracked": True})
+
+
+def own(comment: str) -> MappedColumn[Any]:
+    """A column of a current table that the job sets by rules of its own."""
+    return _column(_UNTRACKED, comment, 1)
+
+
+def judged(comment: str, *, added: int, **options: Any) -> MappedColumn[Any]:
+    """A column that only the judge of health writes; a version carries it as a tracked one."""
+    return _column(_TRACKED, comment, added, **options)
+
+
+_VALID_FROM = "When this version began: observed_at of the run that first saw it (UTC)"
+_CHANGED_AFTER = (
+    "observed_at of the complete run before that one (UTC): the change happened after it; "
+    "null = there was none"
+)
+_VALID_TO = "When this version ended: observed_at of the run that no longer saw it (UTC)"
+
+
+class OpenVersion:
+    """Rows of a current table: the version that began at `valid_from` and has not ended."""
+
+    valid_from: Mapped[datetime] = _column(_VERSION, _VALID_FROM, 1)
+    changed_after: Mapped[datetime | None] = _column(_VERSION, _CHANGED_AFTER, 1)
+
+    @property
+    def valid_to(self) -> None:
+        """The end of this version: it has none yet."""
+        return None
+
+
+class ClosedVersion:
+    """Rows of a past table: the half-open interval [valid_from, valid_to)."""
+
+    valid_from: Mapped[datetime] = _column(_VERSION, _VALID_FROM, 1, primary_key=True)
+    changed_after: Mapped[datetime | None] = _column(_VERSION, _CHANGED_AFTER, 1)
+    valid_to: Mapped[datetime] = _column(_VERSION, _VALID_TO, 1)
+
+
+# --- constraints and indexes ----------------------------------------------------------------
+
+
+def past_rules(table: str) -> tuple[CheckConstraint, Index]:
+    """What every past table has: no empty version, and an index on the ends of versions."""
+    return (
+        CheckConstraint("valid_from < valid_to", name="not_empty"),
+        Index(f"ix_{table}_valid_to", "valid_to"),
+    )
+
+
+def valid_from_index(table: str) -> Index:
+    """An index on the beginnings of versions, for tables whose beginnings are asked for."""
+    return Index(f"ix_{table}_valid_from", "valid_from")
+
+
+def partial_index(name: str, condition: str, *columns: str) -> Index:
+    """An index of the few rows that a condition holds for."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
+# --- what the merge asks --------------------------------------------------------------------
+
+
+class HistoryTable(NamedTuple):
+    """A current table with its past one, and the names of their columns by what a change does.
+
+    `tracked`: a change opens a version. `judged`: the same, but only the judge of health writes
+    them. `untracked`: overwritten in place. `carried`: those of them that a closed version carries,
+    with the value they had at its end.
+    """
+
+    history: str  # the view over both
+    current: Table
+    past: Table
+    key: tuple[str, ...]
+    tracked: tuple[str, ...]
+    judged: tuple[str, ...]
+    untracked: tuple[str, ...]
+    carried: tuple[str, ...]
+
+    @property
+    def versioned_columns(self) -> tuple[str, ...]:
+        """The columns that both tables have, without those that say when the version was valid."""
+        return (*self.key, *self.tracked, *self.judged, *self.carried)
+
+
+def history_table(
+    history: str,
+    current: type[Base],
+    past: type[Base],
+    *,
+    tracked: type,
+    judged: type | None = None,
+) -> HistoryTable:
+    """Describe two models to the merge; `tracked` and `judged` are the mixins of their columns."""
+    table, closed = table_of(current), table_of(past)
+    overwritten = tuple(column.name for column in table.c if column.info.get("untracked"))
+    return HistoryTable(
+        history,
+        table,
+        closed,
+        key=tuple(column.name for column in table.primary_key),
+        tracked=_columns_of(tracked),
+        judged=_columns_of(judged) if judged else (),
+        untracked=overwritten,
+        carried=tuple(name for name in overwritten if name in closed.c),
+    )
+
+
+def _columns_of(mixin: type) -> tuple[str, ...]:
+    return tuple(name for name, each in vars(mixin).items() if isinstance(each, MappedColumn))

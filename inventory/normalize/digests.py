@@ -1,0 +1,115 @@
+"""The digests of an item, by which a run finds what has changed since the last one. Pure.
+
+They are stored with the connector. An item whose digest is stored is not read, nor is a section of
+a changed item: to read the same bytes by the same rules again changes nothing.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from itertools import chain
+from struct import Struct
+from typing import NamedTuple
+
+from inventory.normalize.coercions import MAX_TITLE
+from inventory.normalize.fields import ALL_FIELDS, VOLATILE_CONFIG
+from inventory.normalize.rows import COLUMNS, SECTIONS
+from inventory.normalize.sections import Item
+
+# Raise it if the same bytes are from now on stored in another way and no field has changed.
+# tests/normalize/test_rules.py fails if that is forgotten.
+EDITION = 6
+
+
+def _id_of_rules() -> int:
+    """Return a number that differs if the fields, their columns or their conversion differ."""
+    fields = [
+        (field.name, field.column, field.coerce.__name__, sorted(field.known_states or ()))
+        for field in chain(*ALL_FIELDS)
+    ]
+    rules = (EDITION, fields, COLUMNS, sorted(VOLATILE_CONFIG), MAX_TITLE)
+    return int.from_bytes(sha256(repr(rules).encode()).digest()[:4], "big")
+
+
+# Stored with the digests: what was read by other rules is read again.
+NORMALIZER = _id_of_rules()
+
+# The normalizer; digest and anomalies of the item; the same of each section. Eight bytes of a
+# digest are enough: they are compared with one stored value, and never searched.
+_ITEM = Struct(">I8s")
+_ITEM_ANOMALIES = Struct(">H")
+_SECTION = Struct(">8sH")
+_SECTIONS_AT = _ITEM.size + _ITEM_ANOMALIES.size
+_SIZE = _SECTIONS_AT + _SECTION.size * len(SECTIONS)
+_MAX_ANOMALIES = 2**16 - 1
+
+
+class SectionDigest(NamedTuple):
+    """The digest of a section, and how many anomalies it has."""
+
+    digest: bytes
+    anomalies: int
+
+
+_UNKNOWN = dict.fromkeys(SECTIONS, SectionDigest(b"", 0))
+
+
+def of_item(content: bytes) -> bytes:
+    """Digest an item's content. The stored digests of the same item begin with it."""
+    return _ITEM.pack(NORMALIZER, sha256(content).digest())  # its first eight bytes
+
+
+def matches(stored: bytes, item_digest: bytes) -> bool:
+    """Say whether the stored digests are of the item with this digest."""
+    return stored.startswith(item_digest) and len(stored) == _SIZE
+
+
+def are_of_other_rules(stored: bytes) -> bool:
+    """Say whether the stored digests are of an item that was read by other rules."""
+    return bool(stored) and not _are_of_these_rules(stored)
+
+
+def _are_of_these_rules(stored: bytes) -> bool:
+    return len(stored) == _SIZE and _ITEM.unpack_from(stored)[0] == NORMALIZER
+
+
+def anomalies(stored: bytes) -> int:
+    """Return how many anomalies the item has."""
+    count: int = _ITEM_ANOMALIES.unpack_from(stored, _ITEM.size)[0]
+    return count
+
+
+def of_sections(item: Item) -> dict[str, bytes]:
+    """Digest each section of an item."""
+    connector, status, times = item.connector, item.status, item.sync_times
+    # A name within the status is not the same field as that name beside it.
+    status_names = "\0".join((*status, "/", *times))
+    contents = {
+        "connectors": b"\0".join(("\0".join(connector).encode(), *connector.values())),
+        "connector_status": b"\0".join((status_names.encode(), *status.values(), *times.values())),
+    }
+    lists = {name: b"null" if raw is None else raw for name, raw in item.lists.items()}
+    return {name: sha256(content).digest()[:8] for name, content in (contents | lists).items()}
+
+
+def unpack(stored: bytes) -> dict[str, SectionDigest]:
+    """Return the stored digest of each section; empty if none is stored by these rules."""
+    if not _are_of_these_rules(stored):
+        return dict(_UNKNOWN)
+    sections = map(SectionDigest._make, _SECTION.iter_unpack(stored[_SECTIONS_AT:]))
+    return dict(zip(SECTIONS, sections, strict=True))
+
+
+def pack(item_digest: bytes, sections: Mapping[str, SectionDigest]) -> bytes:
+    """Return the bytes to store with the connector."""
+    in_order = [sections[name] for name in SECTIONS]
+    return b"".join(
+        (
+            item_digest,
+            _packed_count(sum(section.anomalies for section in in_order)),
+            *(_SECTION.pack(digest, min(count, _MAX_ANOMALIES)) for digest, count in in_order),
+        )
+    )
+
+
+def _packed_count(anomalies: int) -> bytes:
+    return _ITEM_ANOMALIES.pack(min(anomalies, _MAX_ANOMALIES))

@@ -1,0 +1,179 @@
+"""Turns the pages of one walk into rows, and counts anomalies. Pure.
+
+It compares the digests of an item and of its sections with the stored ones, and reads only what
+has changed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Set
+from functools import partial
+from typing import NamedTuple
+
+from msgspec import Raw
+
+from inventory import lenient_json
+from inventory.errors import UnexpectedResponseError
+from inventory.json_codec import UNREADABLE
+from inventory.normalize import (
+    alerts,
+    connect_cards,
+    connector_status,
+    connectors,
+    digests,
+    setup_tests,
+)
+from inventory.normalize.digests import SectionDigest
+from inventory.normalize.keyed_digests import DigestKey
+from inventory.normalize.masking import Masker
+from inventory.normalize.rows import SECTIONS, TO_ROW, Row, SectionRows
+from inventory.normalize.sections import ADVICE, LISTS, Item, peek, redact_card, split
+from inventory.normalize.stored_values import Lookup, StoredRows
+
+# Called with each anomaly: the section, the field and the reason. Never a value.
+OnAnomaly = Callable[[str, str, str], None]
+
+_READERS: dict[str, Callable[..., SectionRows]] = {
+    "connectors": connectors.read,
+    "connector_status": connector_status.read,
+    "warnings": partial(alerts.read, section="warnings"),
+    "tasks": partial(alerts.read, section="tasks"),
+    "setup_tests": setup_tests.read,
+}
+
+
+class NormalizedPage(NamedTuple):
+    """The ids of a page in their order, and the rows of what has changed.
+
+    `changed_lists` includes lists that were emptied, and so have no rows. `card_tails` are of all
+    connect cards of the page: see `connect_cards.tails`.
+    """
+
+    connector_ids: list[str]
+    rows: dict[str, list[Row]]
+    changed_lists: set[str]
+    card_tails: Set[int] = frozenset()
+
+
+class _ChangedItem(NamedTuple):
+    """An item with another digest than the stored one. `content` is all but its connect card."""
+
+    digest: bytes
+    content: bytes
+    raw: Raw
+
+
+class Normalizer:
+    """Normalizes the items of one walk, with secrets masked.
+
+    `known` are the stored digests of the account's connectors that exist. It must not have those
+    marked as removed, which have to be read even if nothing has changed. `lookup` finds the stored
+    rows of connectors that have something unreadable.
+    """
+
+    def __init__(
+        self,
+        *,
+        known: Mapping[str, bytes],
+        on_anomaly: OnAnomaly,
+        digest_key: DigestKey,
+        lookup: Lookup = lambda table, connector_ids: (),
+    ) -> None:
+        self._known = known
+        self._digest_key = digest_key
+        self._lookup = lookup
+        self._on_anomaly = on_anomaly
+        self._anomalies: dict[str, int] = {}
+
+    @property
+    def anomalies(self) -> int:
+        """The count of anomalies in all items of the walk, changed or not."""
+        return sum(self._anomalies.values())
+
+    @property
+    def read_by_other_rules(self) -> Set[str]:
+        """The connectors that an earlier run read by other rules than those of now."""
+        are_of_other_rules = digests.are_of_other_rules
+        return {name for name, stored in self._known.items() if are_of_other_rules(stored)}
+
+    def normalize(self, page: Iterable[Raw]) -> NormalizedPage:
+        """Normalize one page. If it has an id twice, the later item counts.
+
+        Raises UnexpectedResponseError for an item that has no usable id or cannot be parsed.
+        """
+        connector_ids: list[str] = []
+        latest: dict[str, _ChangedItem | None] = {}  # None: not changed
+        cards: list[bytes] = []
+        for raw in page:
+            connector_id, content, card = peek(raw)
+            item_digest = digests.of_item(content)
+            is_known = digests.matches(self._known.get(connector_id, b""), item_digest)
+            connector_ids.append(connector_id)
+            latest[connector_id] = None if is_known else _ChangedItem(item_digest, content, raw)
+            cards.append(card)
+        normalized = NormalizedPage(
+            connector_ids, {section: [] for section in SECTIONS}, set(), connect_cards.tails(cards)
+        )
+        stored = StoredRows(self._lookup, [it for it, changed in latest.items() if changed])
+        for connector_id, changed in latest.items():
+            if changed is None:
+                count = digests.anomalies(self._known[connector_id])
+            else:
+                count = self._read_item(connector_id, changed, stored, normalized)
+            if count:
+                self._anomalies[connector_id] = count
+            elif self._anomalies:
+                self._anomalies.pop(connector_id, None)
+        return normalized
+
+    def _read_item(
+        self, connector_id: str, changed: _ChangedItem, stored: StoredRows, into: NormalizedPage
+    ) -> int:
+        """Add the rows of the changed sections; return the count of anomalies in all sections."""
+        try:
+            return self._read_sections(changed, stored, into)
+        except UNREADABLE as error:
+            raise UnexpectedResponseError(
+                f"The item of connector {connector_id} cannot be parsed: "
+                f"{type(error).__name__}. {ADVICE}"
+            ) from None
+
+    def _read_sections(
+        self, changed: _ChangedItem, stored: StoredRows, into: NormalizedPage
+    ) -> int:
+        item = split(changed.raw)
+        connector_id = item.connector_id
+        sections = digests.unpack(self._known.get(connector_id, b""))
+        section_digests = digests.of_sections(item)
+        item = redact_card(item, changed.content)
+        is_large = len(changed.content) > lenient_json.MAX_VALUE
+        readings: dict[str, SectionRows] = {}
+        for section, digest in section_digests.items():
+            # The row of the status is always read: it has the digests of all sections.
+            if section == "connector_status" or sections[section].digest != digest:
+                reading = _read(section, item, self._digest_key, stored, is_large=is_large)
+                readings[section] = reading
+                sections[section] = SectionDigest(digest, len(reading.anomalies))
+                for field, reason in reading.anomalies:
+                    self._on_anomaly(section, field, reason)
+        present = {name for name in LISTS if name in readings and readings[name].rows is not None}
+        into.changed_lists.update(present)
+        packed = digests.pack(changed.digest, sections)
+        for status in readings["connector_status"].rows or ():  # it is one
+            status.update({f"has_{name}": name in present for name in LISTS}, digests=packed)
+        for section, reading in readings.items():
+            to_row = TO_ROW[section]
+            for cells in reading.rows or ():
+                cells["connector_id"] = connector_id
+                into.rows[section].append(to_row(cells))
+        return digests.anomalies(packed)
+
+
+def _read(
+    section: str, item: Item, key: DigestKey, stored: StoredRows, *, is_large: bool
+) -> SectionRows:
+    masker = Masker(key, item.connector_id, item.values_of(section))
+    if not is_large:
+        try:
+            return _READERS[section](item, masker, stored)
+        except UNREADABLE:
+            pass
+    return _READERS[section](item, masker, stored, lenient=True)

@@ -1,0 +1,86 @@
+"""The rows of each section: their columns, and what reading a section returns. Pure."""
+
+from collections.abc import Callable
+from itertools import chain
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from inventory.normalize.anomalies import Anomaly
+from inventory.normalize.coercions import as_json, as_object, as_text, as_title
+from inventory.normalize.fields import (
+    ALERT_FIELDS,
+    ALL_FIELDS,
+    CONNECTOR_FIELDS,
+    OPTIONAL_FIELDS,
+    SETUP_TEST_FIELDS,
+    STATUS_FIELDS,
+    SYNC_TIME_FIELDS,
+    Cells,
+    Field,
+)
+from inventory.normalize.sections import LISTS
+
+# The cells in the order of COLUMNS.
+Row = tuple[Any, ...]
+
+
+def _columns_of(*fields: tuple[Field, ...]) -> tuple[str, ...]:
+    return tuple(field.column for field in chain(*fields))
+
+
+_ALERT_COLUMNS = (
+    "connector_id",
+    "content_hash",
+    "ordinal",
+    *_columns_of(ALERT_FIELDS),
+    "extra",
+)
+# The sections, each named as its table, and the columns of their rows.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "connectors": (
+        "connector_id",
+        *_columns_of(CONNECTOR_FIELDS),
+        *(f"has_{column}" for column in _columns_of(OPTIONAL_FIELDS)),
+        "config_volatile",
+        "extra",
+    ),
+    "connector_status": (
+        "connector_id",
+        *_columns_of(STATUS_FIELDS, SYNC_TIME_FIELDS),
+        "due_at",
+        "last_sync_failed",
+        "extra",
+        *(f"has_{name}" for name in LISTS),
+        "digests",
+    ),
+    "warnings": _ALERT_COLUMNS,
+    "tasks": _ALERT_COLUMNS,
+    "setup_tests": (
+        "connector_id",
+        "ordinal",
+        *_columns_of(SETUP_TEST_FIELDS),
+        "extra",
+    ),
+}
+SECTIONS = tuple(COLUMNS)
+# The columns with texts of the API, as they are or in JSON.
+TEXT_COLUMNS = {"config_volatile", "extra"} | {
+    field.column
+    for field in chain(*ALL_FIELDS)
+    if field.coerce in (as_text, as_title, as_object, as_json)
+}
+# By section: makes the row of its cells.
+TO_ROW: dict[str, Callable[[Cells], Row]] = {
+    section: itemgetter(*columns) for section, columns in COLUMNS.items()
+}
+
+
+class SectionRows(NamedTuple):
+    """What reading a section returns.
+
+    `rows` have the cells that the section itself gives; None if it is absent, which differs from
+    empty.
+    """
+
+    rows: list[Cells] | None
+    anomalies: list[Anomaly]

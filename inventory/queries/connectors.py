@@ -1,0 +1,62 @@
+"""The status of each connector: its health now, since when, and why."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from inventory.health import NAMES, REMOVED, UNOBSERVED
+from inventory.queries.base import Row, Rows, fetch, view
+
+_ALWAYS = ("connector_id", "schema_name", "service", "group_id", "health", "severity", "is_down")
+_WORST_FIRST = {name: position for position, name in enumerate((*NAMES, UNOBSERVED.name))}
+
+
+def status(
+    connection: Connection, columns: Collection[str] = (), *, connector_id: str | None = None
+) -> Rows:
+    """Return one row per connector ever seen, or only that one.
+
+    The most severe health comes first; within a severity, rows are in the order of the rules,
+    then by group and name. `columns` limits the columns; without it, all are returned. The columns
+    that identify and sort a row are always included.
+    """
+    health = view("connector_health")
+    names = list(dict.fromkeys((*_ALWAYS, *columns))) if columns else list(health.c.keys())
+    statement = select(*(health.c[name] for name in names))
+    if connector_id is not None:
+        statement = statement.where(health.c.connector_id == connector_id)
+    return sorted(fetch(connection, statement), key=worst_first)
+
+
+def worst_first(row: Row) -> tuple[Any, ...]:
+    # Sorted in Python, because each database has a collation of its own.
+    return -row["severity"], _WORST_FIRST.get(row["health"], 0), *sort_key(row)
+
+
+def sort_key(row: Row) -> tuple[str, ...]:
+    """Order rows about connectors by group and name."""
+    return row["group_id"] or "", row["schema_name"] or "", row["connector_id"]
+
+
+def filter_rows(
+    rows: Rows,
+    *,
+    down: bool = False,
+    health: Collection[str] = (),
+    services: Collection[str] = (),
+    groups: Collection[str] = (),
+) -> Rows:
+    """Keep the rows of `status` that match every filter.
+
+    A filter with several values matches any of them. Removed connectors are left out, unless
+    `health` names their health.
+    """
+    return [
+        row
+        for row in rows
+        if (row["health"] in health if health else row["health"] not in REMOVED)
+        and (row["is_down"] or not down)
+        and (not services or row["service"] in services)
+        and (not groups or row["group_id"] in groups)
+    ]

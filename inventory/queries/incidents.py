@@ -1,0 +1,55 @@
+"""Outages: the intervals in which a connector was down."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select
+
+from inventory.db.session import now
+from inventory.db.views import query
+from inventory.models.types import UtcDateTime
+from inventory.queries.base import Row, Rows, fetch, view
+
+_BATCH_SIZE = 500  # ids in a statement: SQLite limits the number of bound values
+
+
+def list_incidents(
+    connection: Connection,
+    *,
+    open_only: bool = False,
+    since: datetime | None = None,
+    connector_ids: Sequence[str] | None = None,
+) -> Rows:
+    """Return one row per outage, oldest first: of these connectors, or of all.
+
+    `since` leaves out the outages that ended before it.
+    """
+    if open_only:
+        since = now(connection)
+    if connector_ids is not None:
+        found = [*_incidents_of(connection, connector_ids)]
+    elif since is not None:
+        found = _incidents_since(connection, since)
+    else:
+        found = fetch(connection, select(view("incidents")))
+    matching = [
+        row
+        for row in found
+        if row["ended_at"] is None or (not open_only and (since is None or row["ended_at"] > since))
+    ]
+    return sorted(matching, key=lambda row: (row["started_at"], row["connector_id"]))
+
+
+def _incidents_of(connection: Connection, ids: Sequence[str]) -> Iterator[Row]:
+    """Read the history of these connectors only."""
+    statement = query("incidents_of", connection, columns_of="incidents")
+    statement = statement.bindparams(bindparam("ids", expanding=True))
+    for start in range(0, len(ids), _BATCH_SIZE):
+        result = connection.execute(statement, {"ids": ids[start : start + _BATCH_SIZE]})
+        yield from (dict(row) for row in result.mappings())
+
+
+def _incidents_since(connection: Connection, since: datetime) -> Rows:
+    """Read only the history that outages since then can be made of."""
+    statement = query("incidents_since", connection, columns_of="incidents")
+    return fetch(connection, statement.bindparams(bindparam("since", since, UtcDateTime())))

@@ -1,0 +1,221 @@
+"""Runs a user's SQL: one statement that only reads.
+
+It runs on the driver's connection, inside a read-only transaction, because each driver can reject
+what such a transaction permits. On PostgreSQL the functions that the statement calls are checked
+first, and it runs with the read-only role if the user is a member of it.
+"""
+
+import re
+import sqlite3
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine
+
+from inventory.db import grants, revision, views
+from inventory.db.engine import is_sqlite, read_only
+from inventory.errors import ConfigurationError, InventoryError
+from inventory.models import METADATA, readable_tables
+from inventory.queries import sql_guard, sql_values
+
+Row = dict[str, Any]
+
+
+class Result(NamedTuple):
+    """Rows by column name. Names are made unique: a second column n is called n_2."""
+
+    columns: list[str]
+    rows: Iterable[Row]
+
+
+class QueryRefused(ConfigurationError):
+    """The SQL is rejected, by us or by the database."""
+
+    code = "query_refused"
+
+
+def run_query(engine: Engine, sql: str) -> Result:
+    """Run one query and return all rows. Raises QueryRefused if it is rejected."""
+    with stream(engine, sql) as result:
+        return Result(result.columns, list(result.rows))
+
+
+@contextmanager
+def stream(engine: Engine, sql: str) -> Iterator[Result]:
+    """Run one query and yield its result. Its rows are fetched as they are read, once.
+
+    Raises QueryRefused if the query is rejected, before the first row or while rows are read.
+    """
+    with closing(_raw_rows(engine, sql)) as raw_rows:
+        columns = list(_unique(next(raw_rows)))
+        first = list(islice(raw_rows, 1))  # an error at once comes before any output
+        yield Result(columns, _rows(columns, chain(first, raw_rows)))
+
+
+def relations(engine: Engine) -> Result:
+    """List the views and tables that can be queried, with their comments; views first."""
+    revision.require_current(engine)
+    readable = [(view.name, "view", view.comment) for view in views.VIEWS.values()]
+    for name in readable_tables():
+        readable.append((name, "table", METADATA.tables[name].comment or ""))
+    columns = ["name", "kind", "comment"]
+    return Result(columns, list(_rows(columns, readable)))
+
+
+def _raw_rows(engine: Engine, sql: str) -> Generator[Sequence[Any], None, None]:
+    """Yield the names of the columns, then each row.
+
+    A generator, so that an error of the consumer is not treated as one of the database.
+    """
+    revision.require_current(engine)
+    # The user's search path stays in effect after our schema, for tables of their own.
+    with read_only(engine.execution_options(keep_search_path=True)) as connection:
+        yield from (_on_sqlite if is_sqlite(connection) else _on_postgresql)(connection, sql)
+
+
+def _rows(columns: Sequence[str], lines: Iterable[Sequence[Any]]) -> Iterator[Row]:
+    try:
+        for line in lines:
+            yield dict(zip(columns, line, strict=True))
+    except InventoryError as error:
+        error.args = (f"{error} The rows above are not the whole answer.",)
+        raise
+
+
+def _unique(names: Sequence[str]) -> Iterator[str]:
+    taken = set(names)
+    seen: set[str] = set()
+    for name in names:
+        number, free = 2, name
+        while free in seen or (free != name and free in taken):
+            number, free = number + 1, f"{name}_{number}"
+        seen.add(free)
+        yield free
+
+
+def _refused(reason: str, hint: str = "Only one statement that reads is allowed.") -> QueryRefused:
+    return QueryRefused(f"The query is refused: {reason.rstrip('.?!:')}. {hint}")
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------
+
+# Statements that read, but that no cursor can be declared for.
+_WITHOUT_CURSOR = re.compile(r"\s*(explain|show)\b", re.IGNORECASE)
+# A statement prepared earlier in this session, for example by another user of a pooler, has a text
+# that is not checked here.
+_PREPARED = re.compile(r"\bexecute\b", re.IGNORECASE)
+_FETCH_SIZE = 500  # rows held in memory; each fetch costs a round trip
+# Errors of the connection, resources, transactions, locks, the operator, or damaged data.
+_NOT_THE_QUERY = ("08", "25P", "40", "53", "55P03", "57", "58", "XX001", "XX002")
+_UNBOUND = "08P01"  # a parameter such as $1, which is an error of the query
+_INSUFFICIENT_PRIVILEGE = "42501"
+
+
+def _on_postgresql(connection: Connection, sql: str) -> Iterator[Sequence[Any]]:
+    import psycopg
+
+    reader = _admitted(connection, sql)
+    driver: Any = connection.connection.dbapi_connection
+    try:
+        yield from _streamed(driver, sql) if _WITHOUT_CURSOR.match(sql) else _fetched(driver, sql)
+    except psycopg.Error as error:
+        state = error.sqlstate or ""
+        if state.startswith(_NOT_THE_QUERY) and state != _UNBOUND:
+            raise
+        asked_as = f" (asked as {reader})" if reader and state == _INSUFFICIENT_PRIVILEGE else ""
+        raise _refused(_message(error) + asked_as) from error
+    except (ValueError, RecursionError) as error:  # not UTF-8, or JSON too large or too deep
+        raise _refused(str(error)) from error
+
+
+def _admitted(connection: Connection, sql: str) -> str | None:
+    """Reject what may do more than read. Return the role that the transaction runs as, if any."""
+    try:
+        sql.encode()
+    except UnicodeError as error:
+        raise _refused(str(error)) from error
+    if "\0" in sql:
+        raise _refused("it contains a NUL character")
+    if _WITHOUT_CURSOR.match(sql) and _PREPARED.search(sql):
+        raise _refused("it explains a prepared statement", "Explain the query itself.")
+    names = [*views.VIEWS, *readable_tables(), revision.VERSION_TABLE]
+    access = grants.read_access(connection, revision.VERSION_TABLE, names)
+    why = sql_guard.objection(connection, sql, is_read_only=access.is_read_only)
+    if why:
+        raise _refused(why)
+    if access.role:
+        grants.assume_role(connection, access.role)
+    return access.role
+
+
+def _streamed(driver: Any, sql: str) -> Iterator[Sequence[Any]]:
+    with driver.cursor() as cursor:
+        sql_values.take_any_value(cursor.adapters)
+        rows = list(cursor.stream(sql))  # sends exactly one statement
+        yield [column.name for column in cursor.description]
+        yield from rows
+
+
+def _fetched(driver: Any, sql: str) -> Iterator[Sequence[Any]]:
+    """Declare a cursor, which PostgreSQL allows for a single query only.
+
+    Sent directly, `commit; delete ...` would run as two statements, the second outside the
+    read-only transaction; and `copy` would write files from within it.
+    """
+    with driver.cursor("answer") as cursor:
+        sql_values.take_any_value(cursor.adapters)
+        cursor.itersize = _FETCH_SIZE
+        cursor.execute(sql)
+        if not cursor.description:
+            raise _refused("it returns no rows")
+        yield [column.name for column in cursor.description]
+        for row in cursor:
+            sql_values.require_writable(row)
+            yield row
+
+
+def _message(error: Any) -> str:
+    """Return the server's message without its excerpt, which would show the cursor declaration."""
+    message = error.diag.message_primary or str(error)
+    hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
+    return f"{message}{hint}".rstrip(".")
+
+
+# --- SQLite ---------------------------------------------------------------------------------
+
+# Errors of the database rather than of the statement.
+_OF_THE_DATABASE = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOTADB,
+)
+
+
+def _on_sqlite(connection: Connection, sql: str) -> Iterator[Sequence[Any]]:
+    """Run it with an authorizer that permits reading only: no pragma, other file or vacuum."""
+    driver: Any = connection.connection.dbapi_connection
+    driver.text_factory = lambda raw: raw.decode(errors="replace")
+    try:
+        with sql_guard.only_reading(driver):
+            cursor = driver.execute(sql)
+            if cursor.description is None:
+                raise _refused("it returns no rows")
+            yield [column[0] for column in cursor.description]
+            for row in cursor:
+                yield [*map(sql_values.parse_timestamp, row)]
+    except (sqlite3.Error, sqlite3.Warning, UnicodeError, ValueError) as error:
+        kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if kind == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from error
+        if kind in _OF_THE_DATABASE:
+            raise
+        raise _refused(str(error)) from error
+    finally:
+        driver.text_factory = str

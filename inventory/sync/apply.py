@@ -1,0 +1,140 @@
+"""Applies a snapshot in one transaction: stage, merge, judge, count.
+
+Runs in the caller's transaction, which the caller commits or, for a dry run, rolls back.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Select, func, literal, select, text
+
+from inventory import health
+from inventory.errors import ConfigurationError
+from inventory.models import CONNECTOR_STATUS, CONNECTORS
+from inventory.models.types import lower_case
+from inventory.sync import run_log
+from inventory.sync.merge_context import CLOCK, MergeContext
+from inventory.sync.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from inventory.sync.changes import Change
+
+
+def apply_snapshot(
+    connection: Connection,
+    context: MergeContext,
+    snapshot: Snapshot,
+    changes: "list[Change] | None" = None,
+) -> dict[str, Any]:
+    """Merge and judge; return the columns of the run's row that follow from it.
+
+    A dry run passes `changes`, and every change is appended to it.
+    """
+    columns = _columns_of(snapshot)
+    rules_before = run_log.health_rules(connection, context)
+    rules_changed = context.previous_at is not None and rules_before != health.EDITION
+    # While the clock was ahead, connectors were judged late that were not.
+    everybody = rules_changed or context.clock is not None
+    # Connectors that were not seen must be judged by the new rules once a run sees them.
+    keep_edition = rules_changed and snapshot.unseen
+    columns["health_rules"] = rules_before if keep_edition else health.EDITION
+    time_is_up = _is_time_up(connection, context)
+    if snapshot.changes_nothing and not time_is_up and not everybody:
+        return columns
+    return columns | _write(
+        connection, context, snapshot, changes, time_is_up=time_is_up, everybody=everybody
+    )
+
+
+def _write(
+    connection: Connection,
+    context: MergeContext,
+    snapshot: Snapshot,
+    listed: "list[Change] | None",
+    *,
+    time_is_up: bool,
+    everybody: bool,
+) -> dict[str, int]:
+    """Stage, merge and judge; return the counts of added, changed, removed, returned connectors."""
+    # Imported here, as most runs find nothing new.
+    from inventory.sync import changes, judge, merge, staging
+
+    staged = staging.stage(connection, snapshot.spool, snapshot.removals, snapshot.unseen)
+    if of_other_rules := snapshot.normalizer.read_by_other_rules:
+        from inventory.sync import mask_digests
+
+        mask_digests.add_digests(connection, staged, of_other_rules)
+    if "connectors" in staged.tables:  # otherwise all are known, so they are of this account
+        _refuse_connectors_of_others(connection, context.account_id)
+    written = merge.merge(connection, context, staged)
+    closed = judge.judge(connection, context, time_is_up=time_is_up, everybody=everybody)
+    written.add(CONNECTOR_STATUS, merge.Rows(closed=closed, updated=closed))
+    if listed is not None:
+        listed += changes.list_changes(connection, context, written)
+    return changes.count_changes(connection, context, written)
+
+
+def _columns_of(snapshot: Snapshot) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        "status": "succeeded",
+        "connectors_seen": len(snapshot.spool),
+        "duplicates": snapshot.spool.duplicates,
+        "unconfirmed": snapshot.unconfirmed,
+        "withheld": snapshot.withheld,
+        "anomalies": snapshot.normalizer.anomalies,
+    }
+    if snapshot.withheld_reason:
+        columns |= {
+            "status": "withheld",
+            "error_code": snapshot.withheld_reason.code,
+            "error_message": str(snapshot.withheld_reason),
+        }
+    return columns
+
+
+def _is_time_up(connection: Connection, context: MergeContext) -> bool:
+    """Return whether any connector of the account has become late since it was last judged."""
+    status, connector = CONNECTOR_STATUS.current.c, CONNECTORS.current.c
+    states = select(status.health, status.due_at, status.rescheduled_for, CLOCK.label("now"))
+    with_schedules = (
+        states.add_columns(
+            lower_case(status.sync_state).label("sync_state"),
+            lower_case(connector.schedule_type).label("schedule_type"),
+        )
+        .join(CONNECTORS.current, connector.connector_id == status.connector_id)
+        .where(connector.account_id == context.account_id, connector.removed_at.is_(None))
+    )
+    return all(
+        connection.scalar(_first_of(rows, condition), context.parameters) is not None
+        for rows, condition in (
+            (states, health.TIME_HAS_PASSED),  # quick, but for all accounts
+            (with_schedules, health.TIME_IS_UP),
+        )
+    )
+
+
+def _first_of(rows: Select[Any], condition: str) -> Select[int]:
+    return select(literal(1)).select_from(rows.subquery("t")).where(text(condition)).limit(1)
+
+
+def _refuse_connectors_of_others(connection: Connection, account_id: str) -> None:
+    """Raise ConfigurationError if staged connectors belong to another account.
+
+    With two names for one account, each run would take the connectors of the other, and no removal
+    would be guarded.
+    """
+    from inventory.sync.staging import STAGED
+
+    staged, connector = STAGED["connectors"].c, CONNECTORS.current.c
+    of_others = (
+        select(connector.account_id, func.count())
+        .join(STAGED["connectors"], staged.connector_id == connector.connector_id)
+        .where(connector.account_id != account_id, connector.removed_at.is_(None))
+        .group_by(connector.account_id)
+        .order_by(func.count().desc())
+    )
+    other = connection.execute(of_others).first()
+    if other is not None:
+        raise ConfigurationError(
+            f"{other[1]:,} connectors listed by account {account_id} already belong to account "
+            f"{other[0]} in this database. If the two are one account, pass --account {other[0]}."
+        )

@@ -1,0 +1,164 @@
+"""Judges the health of connectors at the timestamp of a run, in the transaction of its merge.
+
+One statement finds the connectors whose health, by the rules of `inventory.health`, differs from
+the stored one; two more close their versions and write the new health. It judges connectors that
+changed or whose deadline has passed. Connectors that the run did not see keep their health.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Executable,
+    Insert,
+    Select,
+    Subquery,
+    Update,
+    and_,
+    case,
+    exists,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    union,
+    update,
+)
+from sqlalchemy.types import Boolean, Text
+
+from inventory import health
+from inventory.models import (
+    CASE_INSENSITIVE,
+    CONNECTOR_STATUS,
+    CONNECTORS,
+    TASKS,
+    WARNINGS,
+    HistoryTable,
+)
+from inventory.models.types import lower_case, member
+from inventory.sync.merge_context import (
+    ACCOUNT,
+    CLOCK,
+    OBSERVED_AT,
+    PREVIOUS_AT,
+    MergeContext,
+)
+from inventory.sync.staging import JUDGED, STAGED, STAGED_MISSING
+from inventory.sync.version_statements import close
+
+_STATUS = CONNECTOR_STATUS.current
+
+
+def judge(
+    connection: Connection, context: MergeContext, *, time_is_up: bool, everybody: bool
+) -> int:
+    """Judge after the merge; return how many status versions that closed.
+
+    `time_is_up`: some connector has become late since it was last judged. `everybody`: judge every
+    connector that the run saw, as after a change of the rules.
+    """
+
+    def execute(statement: Executable) -> int:
+        options = {"preserve_rowcount": True}
+        result = connection.execute(statement, context.parameters, execution_options=options)
+        return result.rowcount
+
+    if not execute(_judge(time_is_up=time_is_up, everybody=everybody)):
+        return 0
+    ended = close(
+        CONNECTOR_STATUS,
+        lambda rows: rows.join(JUDGED, JUDGED.c.connector_id == _STATUS.c.connector_id).where(
+            _STATUS.c.valid_from < OBSERVED_AT  # this run has not just begun it
+        ),
+    )
+    closed = execute(ended)
+    execute(_write_judged())
+    return closed
+
+
+def _judge(*, time_is_up: bool, everybody: bool) -> Insert:
+    inputs = _inputs()
+    judged = select(inputs, literal_column(health.WORD, Text()).label("new_health")).where(
+        inputs.c.connector_id.in_(_candidates(time_is_up=time_is_up, everybody=everybody))
+    )
+    # Otherwise PostgreSQL would evaluate the rules once per reference.
+    j = judged.cte("j").prefix_with("materialized", dialect="postgresql").c
+    values = {
+        "connector_id": j.connector_id,
+        "health": j.new_health,
+        "is_down": j.new_health.in_(health.DOWN),
+        "health_since": _health_since(j),
+    }
+    values["down_since"] = case(
+        (~values["is_down"], null()), (j.is_down, j.down_since), else_=values["health_since"]
+    )
+    differs = or_(j.new_health != j.health, _is_new(j))
+    return insert(JUDGED).from_select(list(values), select(*values.values()).where(differs))
+
+
+def _candidates(*, time_is_up: bool, everybody: bool) -> Select[Any] | CompoundSelect[Any]:
+    """Connectors with staged rows; with the flags, also unchanged ones that the run saw."""
+    changed = select(STAGED["connector_status"].c.connector_id)
+    if not time_is_up and not everybody:
+        return changed
+    inputs = _inputs().c
+    missing = select(STAGED_MISSING.c.connector_id)
+    seen = select(inputs.connector_id).where(
+        inputs.account_id == ACCOUNT,
+        inputs.removed_at.is_(None),
+        inputs.connector_id.not_in(missing),
+    )
+    late = literal_column(f"({health.TIME_IS_UP})", Boolean())  # it contains an `or`
+    return union(changed, seen if everybody else seen.where(late))
+
+
+def _inputs() -> Subquery:
+    """The columns that the rules refer to. Grain: one row per connector that exists."""
+    c = CONNECTORS.current.c
+    states = [
+        lower_case(column).label(column.name) if column.name in CASE_INSENSITIVE else column
+        for column in _STATUS.c
+    ]
+    # A time that could not be read is kept in `extra`.
+    is_read = member(_STATUS.c.extra, "succeeded_at").is_(None)
+    never = and_(_STATUS.c.succeeded_at.is_(None), is_read)
+    inputs = (
+        select(*states, CLOCK.label("now"), never.label("never_succeeded"))
+        .add_columns(c.account_id, c.removed_at, c.removed_reason, c.paused)
+        .add_columns(lower_case(c.schedule_type).label("schedule_type"))
+        .add_columns(_has(TASKS).label("has_tasks"), _has(WARNINGS).label("has_warnings"))
+        .join(CONNECTORS.current, c.connector_id == _STATUS.c.connector_id)
+    )
+    return inputs.subquery("inputs")
+
+
+def _has(alerts: HistoryTable) -> ColumnElement[bool]:
+    """Whether the connector has any. PostgreSQL may plan a join badly on tables just filled."""
+    return exists().where(alerts.current.c.connector_id == _STATUS.c.connector_id)
+
+
+def _is_new(of: Any) -> ColumnElement[bool]:
+    """Whether the connector was added or has returned in this run."""
+    since: ColumnElement[Any] = of.health_since
+    return since.is_(None)
+
+
+def _health_since(j: Any) -> ColumnElement[Any]:
+    """The deadline, if it passed after the previous complete run; else the time of this run."""
+    deadlines = (
+        (~_is_new(j) & (j.new_health == name) & (j[time] > PREVIOUS_AT), j[time])
+        for name, time in health.TIMED.items()
+    )
+    return case(*deadlines, else_=OBSERVED_AT)
+
+
+def _write_judged() -> Update:
+    return (
+        update(_STATUS)
+        .values({name: JUDGED.c[name] for name in CONNECTOR_STATUS.judged})
+        .values(valid_from=OBSERVED_AT, changed_after=PREVIOUS_AT)
+        .where(_STATUS.c.connector_id == JUDGED.c.connector_id)
+    )

@@ -1,0 +1,62 @@
+"""A dry run: merges like a run and rolls back, so that it cannot differ from what a run does."""
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+
+from inventory.api.client import Client
+from inventory.db import revision
+from inventory.db.engine import in_memory, now, rollback
+from inventory.db.locks import Lock
+from inventory.deadline import Deadline
+from inventory.settings import ApiSettings, RemovalSettings
+from inventory.sync import run_log
+from inventory.sync.pipeline import Pipeline, RunRow
+from inventory.sync.prepare import prepare
+from inventory.sync.run import DEFAULT_REMOVALS, check_account_name
+from inventory.sync.snapshot import OnPage
+
+if TYPE_CHECKING:
+    from inventory.sync.changes import Change
+
+
+def preview(
+    engine: Engine,
+    settings: ApiSettings,
+    removals: RemovalSettings = DEFAULT_REMOVALS,
+    *,
+    on_page: OnPage = lambda seen, known: None,
+    lock_timeout: float | None = None,
+) -> "tuple[RunRow, list[Change]]":
+    """Return the row that a run would have now, and the changes it would make; write nothing.
+
+    An empty database is replaced by one in memory. Takes no lock, so it may fail with a
+    RunSupersededError if a run merges meanwhile.
+    """
+    check_account_name(settings.account)
+    deadline = Deadline(settings.deadline, lock_timeout)
+    engine = engine.execution_options(deadline=deadline)
+    with deadline.enforced(), closing(Client(settings)) as api:
+        if revision.state_of(engine) is not revision.State.EMPTY:
+            revision.require_current(engine)
+            return _preview(engine, api, settings, removals, on_page)
+        with in_memory() as substitute:
+            prepare(substitute)
+            return _preview(substitute, api, settings, removals, on_page)
+
+
+def _preview(
+    engine: Engine,
+    api: Client,
+    settings: ApiSettings,
+    removals: RemovalSettings,
+    on_page: OnPage,
+) -> "tuple[RunRow, list[Change]]":
+    account_id = settings.account or api.account_id()
+    pipeline = Pipeline(engine=engine, api=api, removals=removals, clock=now, on_page=on_page)
+    changes: list[Change] = []
+    with pipeline.read(account_id, Lock()) as reading, rollback(engine) as connection:
+        run_id = run_log.start_dry(connection, account_id, now)
+        row = pipeline.write(connection, run_id, reading, changes)
+    return row | {"run_id": None, "status": "dry_run"}, changes

@@ -1,0 +1,194 @@
+"""Runs one sync: lock, register, walk, look up the missing, merge, finish."""
+
+import logging
+import time
+from contextlib import closing
+from dataclasses import asdict
+from datetime import timedelta
+
+from sqlalchemy import Connection, Engine
+
+from inventory.api.client import Client
+from inventory.api.exchange import Clock as HttpClock
+from inventory.db import digest_key, locks
+from inventory.db.engine import Clock, now, read_only, transaction
+from inventory.deadline import Deadline
+from inventory.errors import (
+    AlreadyRunningError,
+    ConfigurationError,
+    DatabaseUnavailableError,
+    HostError,
+    InventoryError,
+    RunInterrupted,
+    RunSupersededError,
+    from_unforeseen,
+)
+from inventory.ids import MAX_ID, is_usable_id
+from inventory.models import COMPLETE
+from inventory.settings import ApiSettings, RemovalSettings
+from inventory.sync import run_log
+from inventory.sync.pipeline import Pipeline, RunRow
+from inventory.sync.prepare import prepare
+from inventory.sync.snapshot import OnPage
+
+log = logging.getLogger(__name__)
+
+DEFAULT_REMOVALS = RemovalSettings()
+
+
+def sync(
+    engine: Engine,
+    settings: ApiSettings,
+    removals: RemovalSettings = DEFAULT_REMOVALS,
+    *,
+    clock: Clock = now,
+    http_clock: HttpClock = time,
+    on_page: OnPage = lambda seen, known: None,
+    lock_timeout: float | None = None,
+) -> RunRow:
+    """Merge one snapshot of the account into the database; return its row of inventory_runs.
+
+    Creates the tables of an empty database. `on_page` is called after each page. The row's status
+    is "withheld" if so many connectors were missing that their removal is implausible. Waits for a
+    lock of another session until the deadline, or for `lock_timeout` seconds. Raises an
+    InventoryError after it has marked the run as failed; nothing else is written then.
+    """
+    check_account_name(settings.account)
+    deadline = Deadline(settings.deadline, lock_timeout)
+    engine = engine.execution_options(deadline=deadline)
+    with deadline.enforced(), closing(Client(settings, http_clock)) as api:
+        prepare(engine)
+        pipeline = Pipeline(engine=engine, api=api, removals=removals, clock=clock, on_page=on_page)
+        return SyncRun(pipeline, settings, deadline).execute()
+
+
+class SyncRun:
+    """One attempt. However it ends, a row of the run log says so."""
+
+    def __init__(self, pipeline: Pipeline, settings: ApiSettings, deadline: Deadline) -> None:
+        self._pipeline = pipeline
+        self._settings = settings
+        self._deadline = deadline
+        self._engine, self._api, self._clock = pipeline.engine, pipeline.api, pipeline.clock
+        self._account_id = settings.account
+        self._key_digest: str | None = None
+        self._run_id: int | None = None
+
+    def execute(self) -> RunRow:
+        try:
+            return self._lock_and_merge()
+        except AlreadyRunningError:
+            self._withdraw()  # it has not begun, so there is nothing to record
+            raise
+        except DatabaseUnavailableError as error:
+            return self._failed(_with_deadline(error, self._deadline), error)
+        except InventoryError as error:
+            return self._failed(error)
+        except KeyboardInterrupt as interrupt:
+            message = "Interrupted before the merge was done."
+            return self._failed(RunInterrupted(message), interrupt)
+        except OSError as error:
+            return self._failed(_host_error(error), error)
+        except Exception as bug:
+            # Its text may hold anything, so the log gets only its type.
+            return self._failed(from_unforeseen(bug), bug)
+
+    def _lock_and_merge(self) -> RunRow:
+        with read_only(self._engine) as connection:
+            self._key_digest = _key_digest(connection, self._settings)
+            overdue = locks.runs_marked_running(connection, self._clock(connection))
+        # Before this run has its lock: a run uses two connections at once, never three.
+        run_log.mark_overdue_crashed(self._engine, overdue, self._clock)
+        if self._account_id is not None:
+            with locks.lock(self._engine, self._account_id) as lock:
+                return self._merge(self._register(), self._account_id, lock)
+        # Two runs of one key, neither of which knows its account, would mark each other as crashed.
+        with locks.key_lock(self._engine, self._key_digest) as lock:
+            run_id = self._register()
+            return self._merge(run_id, self._identify(run_id, lock), lock)
+
+    def _register(self) -> int:
+        with transaction(self._engine) as connection:
+            run_id = run_log.start(
+                connection,
+                self._account_id,
+                self._clock,
+                self._deadline.seconds,
+                self._key_digest,
+            )
+        self._run_id = run_id  # after the commit: only then there is a row to mark as failed
+        return run_id
+
+    def _identify(self, run_id: int, lock: locks.Lock) -> str:
+        """Read the account of the key, and lock that account too."""
+        self._api.on_wait = lock.check
+        self._account_id = account_id = self._api.account_id()
+        lock.add_account(account_id)
+        with transaction(self._engine) as connection:
+            run_log.identify(connection, run_id, account_id, self._clock)
+        return account_id
+
+    def _merge(self, run_id: int, account_id: str, lock: locks.Lock) -> RunRow:
+        with self._pipeline.read(account_id, lock) as reading:
+            begun = time.perf_counter()
+            with transaction(self._engine) as connection:
+                row = self._pipeline.write(connection, run_id, reading)
+            log.info("The merge took %.3f s in one transaction", time.perf_counter() - begun)
+            return row
+
+    def _withdraw(self) -> None:
+        if self._run_id is None:
+            return
+        try:
+            with transaction(self._engine) as connection:
+                run_log.withdraw(connection, self._run_id)
+        except InventoryError as error:  # the next run of the key marks it as crashed
+            log.error("The run that gave way could not be deleted from the log: %s", error)
+
+    def _failed(self, error: InventoryError, cause: BaseException | None = None) -> RunRow:
+        """Mark the run as failed and raise; return its row if it was merged nevertheless."""
+        columns = asdict(self._api.stats) | {
+            "account_id": self._account_id,
+            "api_key_digest": self._key_digest,
+        }
+        duration = timedelta(seconds=self._deadline.used)
+        try:
+            with transaction(self._engine) as connection:
+                row = run_log.record_failure(
+                    connection, self._run_id, error, self._clock, duration, **columns
+                )
+        except InventoryError as second:
+            log.error("The run could not be marked as failed: %s", second)
+            raise error from cause
+        error.run = row
+        if row["status"] in COMPLETE and not isinstance(error, RunSupersededError):
+            # The commit succeeded, but the reply to it was lost.
+            log.warning("%s But the run had been merged.", error)
+            return row
+        raise error from cause
+
+
+def check_account_name(name: str | None) -> None:
+    if name is not None and not is_usable_id(name):
+        raise ConfigurationError(f"--account must be 1 to {MAX_ID} bytes of printable characters.")
+
+
+def _key_digest(connection: Connection, settings: ApiSettings) -> str:
+    """Identify the API key by its id alone: its secret may be renewed."""
+    return digest_key.read(connection).digest("API key", settings.key.reveal())
+
+
+def _with_deadline(error: DatabaseUnavailableError, deadline: Deadline) -> DatabaseUnavailableError:
+    """Add to the message that the deadline has passed, if it has."""
+    if deadline.left:
+        return error
+    return DatabaseUnavailableError(
+        f"The run's {deadline.seconds:g} s were over before the database was done. {error}"
+    )
+
+
+def _host_error(error: OSError) -> HostError:
+    return HostError(
+        f"This host failed: {error.strerror or type(error).__name__}. The rows of a walk wait in "
+        "a temporary file; if there is no room for it, free some or set TMPDIR."
+    )

@@ -1,0 +1,86 @@
+"""Copies spooled rows to temporary tables, where the merge compares them with current ones."""
+
+from collections.abc import Iterator, Set
+from typing import Any, NamedTuple
+
+from sqlalchemy import Boolean, Column, Connection, MetaData, Table, Text
+
+from inventory.db.engine import copy_rows, is_sqlite
+from inventory.models import CONNECTOR_STATUS, VERSIONED
+from inventory.normalize.rows import COLUMNS, SECTIONS, Row
+from inventory.sync.spool import Spool
+
+_metadata = MetaData()
+
+
+def _staged(table: Table, names: tuple[str, ...]) -> Table:
+    """A table for the rows of a section: typed like the current table, without its constraints."""
+    columns = [Column(name, table.c[name].type if name in table.c else Boolean()) for name in names]
+    return _temporary(f"staged_{table.name}", *columns)
+
+
+def _temporary(name: str, *columns: Column[Any]) -> Table:
+    """A table that ends with its transaction: a pooler gives the session to other clients."""
+    # SQLite has no `on commit drop`; its session is not shared, and `_create` drops the table.
+    return Table(name, _metadata, *columns, prefixes=["temporary"], postgresql_on_commit="DROP")
+
+
+STAGED = {
+    versioned.current.name: _staged(versioned.current, COLUMNS[versioned.current.name])
+    for versioned in VERSIONED
+}
+STAGED_REMOVALS = _temporary(
+    "staged_removals", Column("connector_id", Text()), Column("reason", Text())
+)
+# Connectors that the run did not see and that were not removed.
+STAGED_MISSING = _temporary("staged_missing", Column("connector_id", Text()))
+# Filled by `judge`.
+JUDGED = _temporary(
+    "judged",
+    *(
+        Column(name, CONNECTOR_STATUS.current.c[name].type)
+        for name in ("connector_id", *CONNECTOR_STATUS.judged)
+    ),
+)
+
+
+class Staged(NamedTuple):
+    """The tables that have staged rows, and whether any connector is removed.
+
+    For other tables there is nothing to compare, and no temporary table.
+    """
+
+    tables: Set[str]
+    removals: bool
+
+
+def stage(
+    connection: Connection, spool: Spool, removals: dict[str, str], missing: Set[str]
+) -> Staged:
+    """Create and fill the temporary tables of this transaction.
+
+    `removals` maps connector ids to reasons; `missing` are connectors that stay as they are.
+    """
+    filled: dict[Table, Iterator[Row]] = {
+        STAGED[name]: spool.rows(name) for name in SECTIONS if name in spool.tables
+    }
+    # Every statement joins this one.
+    filled.setdefault(STAGED["connector_status"], iter(()))
+    filled[STAGED_REMOVALS] = iter(removals.items())
+    filled[STAGED_MISSING] = ((connector_id,) for connector_id in missing)
+    for table, rows in filled.items():
+        _create(connection, table)
+        copy_rows(connection, table, rows)
+    _create(connection, JUDGED)
+    if not is_sqlite(connection):
+        # Without ANALYZE the planner assumes that a new table is small.
+        connection.exec_driver_sql("set local default_statistics_target = 1")
+        listed = ", ".join(f"{table.name} (connector_id)" for table in filled)
+        connection.exec_driver_sql(f"analyze {listed}")
+    return Staged(spool.tables, bool(removals))
+
+
+def _create(connection: Connection, table: Table) -> None:
+    if is_sqlite(connection):
+        connection.exec_driver_sql(f"drop table if exists temp.{table.name}")
+    table.create(connection, checkfirst=False)

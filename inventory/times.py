@@ -1,0 +1,128 @@
+"""Parses and formats timestamps and durations, in the user's time zone.
+
+Nothing here reads a clock: "24h" is parsed to a duration and "today" to a day, and `resolve` takes
+the current time from its caller.
+"""
+
+import re
+from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
+
+_UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
+_DURATION = re.compile(r"\s*".join(rf"(?:(\d{{1,7}})\s*{unit})?" for unit in _UNITS), re.ASCII)
+# A timestamp in a sentence, as views and errors write it.
+_IN_TEXT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC\b", re.ASCII)
+_LONGEST = timedelta(days=36_500)
+_MINUTES = (("d", 24 * 60), ("h", 60), ("min", 1))
+
+
+class Day(NamedTuple):
+    """A day in the user's time zone, by how long ago it is. It stands for its first midnight."""
+
+    days_ago: int
+
+
+TimeOrAge = datetime | timedelta | Day
+_DAYS = {"today": Day(0), "yesterday": Day(1)}
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read 30m, 24h, 1h30m, 7d or 2w. Raises ValueError for anything else."""
+    length = _parse_duration(text)
+    if length is None:
+        raise ValueError(f"{text!r} is not a duration: write 30m, 24h, 1h30m, 7d or 2w")
+    if length > _LONGEST:
+        raise ValueError(f"{text!r} is more than a hundred years")
+    return length
+
+
+def _parse_duration(text: str) -> timedelta | None:
+    found = _DURATION.fullmatch(text.strip().lower())
+    if found is None or not any(found.groups()):
+        return None
+    parts = zip(_UNITS.values(), found.groups(), strict=True)
+    return timedelta(**{unit: int(number) for unit, number in parts if number})
+
+
+def parse_time(text: str) -> datetime:
+    """Read a date or an ISO time, and return it in UTC. The default zone is the user's.
+
+    A date stands for its first midnight. Raises ValueError for anything else.
+    """
+    try:
+        return datetime.fromisoformat(text.strip().upper()).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(
+            f"{text!r} is not a time: write 2026-11-20, 2026-11-20T03:00 or 2026-11-20T03:00Z"
+        ) from None
+
+
+def parse_time_or_age(text: str) -> TimeOrAge:
+    """Read a time, an age such as 24h, today or yesterday.
+
+    Raises ValueError for anything else.
+    """
+    if (day := _DAYS.get(text.strip().lower())) is not None:
+        return day
+    if _parse_duration(text) is not None:
+        return parse_duration(text)
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}, today or yesterday, or 24h, 1h30m or 7d for that long ago"
+        ) from None
+
+
+def resolve(value: TimeOrAge, now: datetime) -> datetime:
+    """Return the time that a value stands for at the time `now`."""
+    if isinstance(value, timedelta):
+        return now - value
+    if isinstance(value, Day):
+        day = now.astimezone().date() - timedelta(days=value.days_ago)
+        return datetime.combine(day, time()).astimezone(UTC)
+    return value
+
+
+def format_local(timestamp: datetime) -> str:
+    """Format a timestamp in the user's time zone, to the second and with its offset."""
+    try:
+        local = timestamp.astimezone()
+    except (OverflowError, ValueError, OSError):  # the zone would leave year 1 or 9999
+        local = timestamp.astimezone(UTC)
+    return local.isoformat(sep=" ", timespec="seconds")
+
+
+def localize(text: str) -> str:
+    """Rewrite the UTC timestamps in a text in the user's time zone, each as precise as it is.
+
+    If that zone's offset from UTC is zero at that time, the timestamp stays as it is.
+    """
+    return _IN_TEXT.sub(_localize_match, text)
+
+
+def _localize_match(found: re.Match[str]) -> str:
+    try:
+        local = datetime.fromisoformat(f"{found[1]}+00:00").astimezone()
+    except (OverflowError, ValueError, OSError):  # there is no such time, or as in `format_local`
+        return found[0]
+    precision = "seconds" if found[1].count(":") > 1 else "minutes"
+    return local.isoformat(sep=" ", timespec=precision) if local.utcoffset() else found[0]
+
+
+def format_utc(timestamp: datetime) -> str:
+    """Format a timestamp in UTC, to the second, as the views do."""
+    timestamp = timestamp.astimezone(UTC).replace(microsecond=0, tzinfo=None)
+    return f"{timestamp.isoformat(sep=' ')} UTC"
+
+
+def format_duration(minutes: int) -> str:
+    """Format a number of minutes in its two largest units: 45 min, 3 h, 3 d 2 h."""
+    parts, left = [], minutes
+    for unit, size in _MINUTES:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count:,} {unit}")
+        elif parts:
+            break  # 1 d 5 min would look more precise than it is
+    return " ".join(parts[:2]) or "0 min"

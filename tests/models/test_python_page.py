@@ -1,0 +1,65 @@
+"""The page about Python: its examples run, and print what it shows."""
+
+import contextlib
+import io
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+from support.builders import Account, api_settings, item
+from support.docs import DOCS, README
+
+import inventory
+from inventory.demo.fake_api import FakeApi
+from inventory.errors import ConfigurationError
+from inventory.sync.run import sync
+
+EXAMPLE = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
+EXAMPLES = EXAMPLE.findall((DOCS / "python.md").read_text())
+
+
+@pytest.fixture
+def three_connectors(
+    engine: Engine,
+    api: FakeApi,
+    account: Account,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Engine:
+    """The database of the examples: two runs, between which the broken one was resumed."""
+    account.account_id = "example_account"
+    broken = {"setup_state": "broken", "tasks": [{"code": "reconnect", "message": "Reconnect"}]}
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    times = {"succeeded_at": f"{an_hour_ago:%Y-%m-%dT%H:%M:%SZ}", "failed_at": None}
+    services = {"brisk_otter": "postgres", "sunny_ridge": "google_ads"}
+    others = [item(name, service=service, **times) for name, service in services.items()]
+    for paused in (True, False):
+        one = item("calm_compass", service="hubspot", paused=paused, status=broken, **times)
+        account.connectors = [one, *others]
+        sync(engine, api_settings(api))
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", database_url)
+    return engine
+
+
+@pytest.mark.parametrize(("code", "shown"), EXAMPLES, ids=["session", "pandas"])
+def test_example_prints_what_the_page_shows(
+    three_connectors: Engine, code: str, shown: str
+) -> None:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "python.md", "exec"), {})
+    assert printed.getvalue() == shown
+
+
+def test_readme_shows_the_beginning_of_the_first_example() -> None:
+    [short] = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    lines = EXAMPLES[0][0].splitlines()
+    assert set(short.splitlines()) <= set(lines)
+
+
+def test_connection_cannot_write(three_connectors: Engine) -> None:
+    with pytest.raises(ConfigurationError, match=r"read-?only"), inventory.connect() as connection:
+        connection.execute(text("delete from tasks"))
+    with inventory.connect() as connection:
+        assert connection.scalar(text("select count(*) from tasks")) == 1

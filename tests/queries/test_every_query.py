@@ -1,0 +1,178 @@
+"""What holds for every query: all output formats, and databases without data."""
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import Engine, text
+from support.builders import (
+    connect,
+)
+from support.effort import THOROUGH
+from support.four_days import (
+    HOSTILE,
+    run,
+)
+
+from inventory.db.engine import read_only
+
+QUERIES = [
+    ("status",),
+    ("status", "--down"),
+    ("changes", "--since", "7d"),
+    ("changes", "--since", "last-run"),
+    ("incidents",),
+    ("incidents", "--open"),
+    ("at", "1h"),
+    ("findings",),
+    ("runs",),
+    ("query", "select connector_id, schema_name, first_seen_at from connectors"),
+    ("query",),
+]
+
+
+@pytest.mark.parametrize("words", [*QUERIES, ("status", "odd"), ("history", "odd"), ("check",)])
+def test_names_cannot_control_a_terminal(database: str, words: tuple[str, ...]) -> None:
+    for form in ("table", "json"):
+        result = run(*words, "--format", form)
+        assert result.exit_code == (3 if words == ("check",) else 0)
+        assert all(line.isprintable() for line in result.output.split("\n")), result.output
+
+
+@pytest.mark.parametrize("words", QUERIES)
+def test_json_and_csv_have_the_same_rows_in_utc(database: str, words: tuple[str, ...]) -> None:
+    as_json = json.loads(run(*words, "--format", "json").stdout)
+    as_csv = list(csv.DictReader(io.StringIO(run(*words, "--format", "csv").stdout, newline="")))
+    assert len(as_json) == len(as_csv)
+    for row, line in zip(as_json, as_csv, strict=True):
+        assert list(row) == list(line)
+        assert [line[name] == "" for name in row] == [value in (None, "") for value in row.values()]
+    assert "+05:45" not in json.dumps([as_json, as_csv])
+
+
+@pytest.mark.parametrize("words", [*QUERIES, ("check", "--for", "1m"), ("history", "x")])
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_database_without_a_run_gives_empty_results(
+    engine: Engine,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    form: str,
+) -> None:
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", database_url)
+    result = run(*words, "--format", form)
+    if words[0] == "history":
+        assert (result.exit_code, result.stderr) == (2, "Error: There is no connector named x.\n")
+    elif words[0] == "check":
+        assert (result.exit_code, result.stderr) == (3, "")
+        assert "run `inventory sync`" in result.stdout
+    else:
+        assert result.exit_code == 0
+        if form == "json" and words != ("query",):
+            assert json.loads(result.stdout) == []
+        says_so = words[0] == "at" or (words[0] == "status" and form == "table")
+        assert ("No run has completed yet" in result.stderr) == says_so
+
+
+@pytest.mark.parametrize("words", [*QUERIES, ("check",), ("history", "x"), ("status", "x")])
+def test_database_without_tables_says_what_to_do_first(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", empty_url)
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "run `inventory sync` first" in result.stderr
+
+
+def test_queries_change_nothing(database: str) -> None:
+    engine = connect(database)
+    everything = text("select count(*), max(run_id) from inventory_runs")
+    with read_only(engine) as connection:
+        before = connection.execute(everything).one()
+    for words in (*QUERIES, ("check",), ("history", "two")):
+        run(*words)
+    with read_only(engine) as connection:
+        assert connection.execute(everything).one() == before
+
+
+def on_terminal(*words: str, url: str) -> str:
+    """What the command shows on a terminal of 60 columns."""
+    master, slave = pty.openpty()
+    size = {"COLUMNS": "60", "LINES": "50", "TERM": "xterm", "INVENTORY_DATABASE_URL": url}
+    job = subprocess.Popen(
+        [sys.executable, "-m", "inventory", *words],
+        stdout=slave,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | size,
+    )
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(master)
+    assert job.wait(60) == 0
+    return shown.decode()
+
+
+def test_colours_and_width_are_for_terminals_only(database: str) -> None:
+    shown = on_terminal("status", url=database)
+    assert "\x1b[1;31m" in shown
+    assert HOSTILE[:5] not in shown
+    plain = re.sub(r"\x1b\[[\d;]*m", "", shown)
+    assert max(map(len, plain.splitlines())) <= 60
+    piped = run("status").stdout
+    assert "\x1b" not in piped
+    assert max(map(len, piped.splitlines())) > 100
+    assert "\x1b" not in on_terminal("status", "--format", "json", url=database)
+    assert "\x1b" not in on_terminal("status", "--format", "csv", url=database)
+
+
+PROBE = """
+import sys
+from inventory.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    assert end.code in (0, 3, None), end.code
+print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
+
+
+COMMANDS = (*QUERIES, ("check",), ("history", "two"), ("status", "two"))
+SOME = (("status",), ("at", "1h"), ("query",), ("check",))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [words if words in SOME else pytest.param(words, marks=THOROUGH) for words in COMMANDS],
+    ids=" ".join,
+)
+def test_query_loads_only_what_it_needs(database: str, words: tuple[str, ...]) -> None:
+    """Each is to take no more than twice the time of importing SQLAlchemy and its driver."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stderr.splitlines()[-1].split())
+    assert not loaded & {"alembic", "mako", "requests", "urllib3", "msgspec", "rich"}
+    assert ("psycopg" in loaded) == database.startswith("postgresql")
+
+
+@pytest.mark.parametrize("words", [("status",), ("check",), ("history",), ("at",)], ids=" ".join)
+def test_help_of_a_query_loads_no_database(words: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *words, "--help"], capture_output=True, text=True, check=True
+    )
+    assert "sqlalchemy" not in done.stderr.splitlines()[-1].split()
+    assert words != ("check",) or "healthy" in done.stdout
