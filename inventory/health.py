@@ -41,6 +41,13 @@ RULES = (
     HealthRule("incomplete", False, 1, "setup_state = 'incomplete'", "setup not finished"),
     HealthRule("broken", True, 3, "setup_state = 'broken'", "setup no longer works"),
     HealthRule(
+        "destination_broken",
+        True,
+        3,
+        "destination_status = 'broken'",
+        "the setup of its destination no longer works",
+    ),
+    HealthRule(
         "unknown",
         False,
         2,

@@ -1,4 +1,4 @@
-"""The API client: pages of the list, one connector, the account.
+"""The API client: pages of the list, one connector, the account, lists of names.
 
 It decides how often a request is sent. `responses` decides what a response means; items stay
 undecoded bytes.
@@ -8,6 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal, NamedTuple, TypeVar
@@ -17,11 +18,12 @@ from msgspec import Raw
 
 from inventory.api.exchange import Clock, Exchange, Exchanges
 from inventory.api.responses import (
+    AccountInfo,
     Envelope,
     Page,
     Response,
     RetryableResponse,
-    account_id_of,
+    account_info_of,
     allow_status,
     code_of,
     describe_response,
@@ -42,6 +44,7 @@ T = TypeVar("T")
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds between two attempts, before jitter
 _KEEPALIVE_SECONDS = 30.0  # `on_wait` is called this often during a wait
+_MAX_ITEMS = 500_000  # of a list other than that of connectors, which is kept in memory
 
 
 @dataclass
@@ -79,14 +82,30 @@ class Client:
         self.on_wait: Callable[[], object] = lambda: None
         self._settings = settings
         self._clock = clock
-        self._ends_at = clock.monotonic() + settings.deadline if ends_at is None else ends_at
-        self._exchanges = Exchanges(settings, clock, ends_at=self._ends_at)
+        if ends_at is None:
+            ends_at = clock.monotonic() + settings.deadline
+        self._exchanges = Exchanges(settings, clock, ends_at=ends_at)
 
     def close(self) -> None:
         """Close the session and abandon a request that is still in progress."""
         self._exchanges.close()
 
-    def account_id(self) -> str:
+    @contextmanager
+    def time_limit(self, seconds: float) -> Iterator[None]:
+        """Allow the requests inside only so many seconds, if the deadline is not sooner."""
+        deadline = self._exchanges.ends_at
+        self._exchanges.ends_at = min(deadline, self._clock.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            self._exchanges.ends_at = deadline
+
+    @property
+    def seconds_left(self) -> float:
+        """How many seconds requests may still take."""
+        return max(0.0, self._exchanges.ends_at - self._clock.monotonic())
+
+    def account(self) -> AccountInfo:
         """Return the account that the key belongs to.
 
         Raises AuthenticationError if the key may not read it: then the user must name it.
@@ -98,7 +117,7 @@ class Client:
                 "unknown. "
                 "Name it with --account NAME; any name will do, as long as it stays the same."
             )
-        return account_id_of(response)
+        return account_info_of(response)
 
     def pages(self) -> Iterator[list[Raw]]:
         """Walk the list from first page to last; yield the undecoded items of each page.
@@ -108,26 +127,27 @@ class Client:
         AuthenticationError, ConfigurationError or UnexpectedResponseError; then the walk is
         incomplete, and nothing follows from it.
         """
-        used: set[str] = set()
         self.stats.walks += 1
-        page = self._first_page()
-        for number in count(1):
+        first = self._first_page()
+        for items in self._walk(f"/v1/{self.stats.endpoint}", first):
             self.stats.pages += 1
-            cursor = next_cursor(page)
-            if cursor is None:
-                yield page.items
-                return
-            if cursor in used:
-                raise UnexpectedResponseError(
-                    f"Page {number} of the list names a cursor that was used before: "
-                    "the walk would never end. Try again later; if it lasts, contact the vendor's "
-                    "support."
-                )
-            used.add(cursor)
-            path, params = f"/v1/{self.stats.endpoint}", self._paging() | {"cursor": cursor}
-            prefetched = self._send(path, params)
-            yield page.items
-            page = self._request(path, params, list_page, prefetched)
+            yield items
+
+    def reference_list(self, path: str) -> list[Raw] | None:
+        """Read another list to its end; None if it does not exist or this key may not read it.
+
+        Raises as `pages` does.
+        """
+        first = self._request(path, self._paging(), allow_status(403, 404, read=list_page))
+        if isinstance(first, Response):
+            log.info("GET %s %s", path, describe_response(first))
+            return None
+        items: list[Raw] = []
+        for page in self._walk(path, first):
+            items += page
+            if len(items) > _MAX_ITEMS:
+                raise UnexpectedResponseError(f"{path} lists more than {_MAX_ITEMS:,} items.")
+        return items
 
     def connector(self, connector_id: str) -> LookupResult:
         """Look up one connector by its id, at the endpoint of the walk.
@@ -149,7 +169,27 @@ class Client:
             return LookupResult("not_visible")
         return LookupResult("unknown")
 
-    # --- the first page -----------------------------------------------------------------------
+    # --- pages --------------------------------------------------------------------------------
+
+    def _walk(self, path: str, page: Page) -> Iterator[list[Raw]]:
+        """Yield the items of this first page and of all that follow it."""
+        used: set[str] = set()
+        for number in count(1):
+            cursor = next_cursor(page)
+            if cursor is None:
+                yield page.items
+                return
+            if cursor in used:
+                raise UnexpectedResponseError(
+                    f"Page {number} of {path} names a cursor that was used before: "
+                    "the walk would never end. Try again later; if it lasts, contact the vendor's "
+                    "support."
+                )
+            used.add(cursor)
+            params = self._paging() | {"cursor": cursor}
+            prefetched = self._send(path, params)
+            yield page.items
+            page = self._request(path, params, list_page, prefetched)
 
     def _paging(self) -> dict[str, str]:
         return {"limit": str(self._settings.page_size)}
@@ -202,7 +242,7 @@ class Client:
         raise AssertionError("the last attempt gives up")
 
     def _wait_or_give_up(self, path: str, attempt: int, failure: RetryableResponse) -> None:
-        remaining = self._ends_at - self._clock.monotonic()
+        remaining = self._exchanges.ends_at - self._clock.monotonic()
         backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempt - 1))
         # Jitter: hosts that failed together must not retry together.
         wait = max(failure.wait or 0.0, backoff * random.uniform(0.5, 1.0))

@@ -53,12 +53,15 @@ class Exchange(NamedTuple):
 
 
 class Exchanges:
-    """The exchanges of one run, over one session, until `ends_at` on the clock."""
+    """The exchanges of one run, over one session, until `ends_at` on the clock.
+
+    An exchange that has begun keeps the time that it was given.
+    """
 
     def __init__(self, settings: ApiSettings, clock: Clock = time, *, ends_at: float) -> None:
         self._settings = settings
         self._clock = clock
-        self._ends_at = ends_at
+        self.ends_at = ends_at
         self._prefetcher = Prefetcher()
         self._latest: Exchange | None = None
         self._session = transport.session(settings)
@@ -77,7 +80,7 @@ class Exchanges:
 
         Raises ApiUnavailableError if the deadline has passed.
         """
-        remaining = self._ends_at - self._clock.monotonic()
+        remaining = self.ends_at - self._clock.monotonic()
         if remaining <= 0:
             raise ApiUnavailableError(
                 f"GET {path} was not sent: the run's {self._settings.deadline:g} seconds are over. "
@@ -138,7 +141,7 @@ class Exchanges:
                     f"The API sent a response of more than {self._settings.max_response_mb} MB. "
                     "Lower --page-size, or raise --max-response-mb."
                 )
-            if self._clock.monotonic() > self._ends_at:
+            if self._clock.monotonic() > self.ends_at:
                 raise RetryableResponse("did not end before the run's deadline")
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -43,8 +43,16 @@ class Envelope(msgspec.Struct):
     data: Raw = Raw(b"null")
 
 
+class AccountInfo(NamedTuple):
+    """The account of a key; its name, if the API gives one."""
+
+    account_id: str
+    account_name: str | None = None
+
+
 class _Account(msgspec.Struct):
     account_id: str
+    account_name: Any = None
 
 
 class Response(NamedTuple):
@@ -191,17 +199,18 @@ def _refusal(response: Response) -> Exception:
     )
 
 
-def account_id_of(envelope: Envelope) -> str:
+def account_info_of(envelope: Envelope) -> AccountInfo:
     try:
-        account_id = msgspec.json.decode(envelope.data, type=_Account).account_id
+        account = msgspec.json.decode(envelope.data, type=_Account)
     except UNREADABLE:
-        account_id = ""
-    if not is_usable_id(account_id):
+        account = _Account("")
+    if not is_usable_id(account.account_id):
         raise UnexpectedResponseError(
             "GET /v1/account/info answered without a usable account_id. Name the account with "
             "--account NAME; any name will do, as long as it stays the same."
         )
-    return account_id
+    name = account.account_name
+    return AccountInfo(account.account_id, name if isinstance(name, str) else None)
 
 
 def next_cursor(page: Page) -> str | None:

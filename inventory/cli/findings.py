@@ -12,7 +12,7 @@ _COLUMNS = (
     "connector_id",
     "schema_name",
     "service",
-    "group_id",
+    "group",
     "detail",
 )
 
@@ -31,5 +31,7 @@ def findings(output_format: Any) -> None:
 
     with base.open_session() as connection:
         rows = queries.list_findings(connection)
-    columns = _COLUMNS if output_format == "table" else queries.view_columns("findings")
-    write_rows(rows, columns, output_format)
+    if output_format == "table":
+        write_rows(base.with_names(rows), _COLUMNS, "table")
+    else:
+        write_rows(rows, queries.view_columns("findings"), output_format)

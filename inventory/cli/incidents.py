@@ -16,7 +16,7 @@ _COLUMNS = (
     "connector_id",
     "schema_name",
     "service",
-    "group_id",
+    "group",
     "path",
     "closed_by",
 )
@@ -53,7 +53,7 @@ def incidents(
         notes = base.recreation_notes(connection, connector, key)
     if output_format == "table":
         lines = [row | {"lasted": times.format_duration(row["minutes"])} for row in rows]
-        write_rows(lines, _COLUMNS, "table")
+        write_rows(base.with_names(lines), _COLUMNS, "table")
     else:
         write_rows(rows, queries.view_columns("incidents"), output_format)
     base.print_notes(notes)

@@ -77,8 +77,8 @@ HEALTH_NAMES = f"HEALTH is one of: {', '.join(HEALTH.choices)}."
 def filter_options(body: Body) -> Body:
     """Add --service and --group."""
     for flag, name, what in (
-        ("--group", "groups", "Only connectors in this group, by id. Repeatable."),
-        ("--service", "services", "Only connectors of this type. Repeatable."),
+        ("--group", "groups", "Only connectors in this group, by id or name. Repeatable."),
+        ("--service", "services", "Only connectors of this type, by id or name. Repeatable."),
     ):
         body = option(flag, name, type=TEXT, multiple=True, help=what)(body)
     return body

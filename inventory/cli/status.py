@@ -8,7 +8,7 @@ from inventory.cli import base
 from inventory.cli.options import HEALTH, HEALTH_NAMES, TEXT, filter_options, rows_format_option
 from inventory.cli.sections import command, option
 
-_COLUMNS = ("health", "since", "connector_id", "schema_name", "service", "group_id", "reason")
+_COLUMNS = ("health", "since", "connector_id", "schema_name", "service", "group", "reason")
 
 
 @command(epilog=HEALTH_NAMES)
@@ -57,7 +57,7 @@ def _write(rows: Any, output_format: Any, *, is_list: bool) -> None:
     if output_format != "table":
         write_rows(rows, queries.view_columns("connector_health"), output_format)
     elif is_list:
-        lines = [row | {"since": row["health_since"]} for row in rows]
+        lines = [row | {"since": row["health_since"]} for row in base.with_names(rows)]
         write_rows(lines, _COLUMNS, "table", {"health": base.health_style})
     else:
         for row in rows:

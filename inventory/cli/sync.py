@@ -45,6 +45,12 @@ _READ_OPTIONS = _add(
         "second.",
     ),
     _reading(
+        "--no-users",
+        is_flag=True,
+        help="Do not read users. To remove those already stored, run `delete from users` in the "
+        "database.",
+    ),
+    _reading(
         "--page-size",
         metavar="N",
         type=click.IntRange(1, 1000),
@@ -174,10 +180,16 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **options: An
 
 
 def _run(
-    *, dry_run: bool, output_format: str, lock_timeout: float | None, **options: Any
+    *,
+    dry_run: bool,
+    output_format: str,
+    lock_timeout: float | None,
+    no_users: bool,
+    **options: Any,
 ) -> dict[str, Any]:
     """Execute the run, print its report and return its row."""
     from inventory.db import errors
+    from inventory.normalize.reference_lists import REFERENCE_LISTS
     from inventory.output import run_report
     from inventory.sync import run as job
     from inventory.sync.preview import preview
@@ -186,7 +198,11 @@ def _run(
     api_settings, removals = _settings(options)
     is_interactive = not (base.is_quiet() or process.uses_json())
     with run_report.progress(wanted=is_interactive) as on_page:
-        how: dict[str, Any] = {"on_page": on_page, "lock_timeout": lock_timeout}
+        how: dict[str, Any] = {
+            "on_page": on_page,
+            "lock_timeout": lock_timeout,
+            "lists": [name for name in REFERENCE_LISTS if not (no_users and name == "users")],
+        }
         if dry_run:
             row, changes = preview(engine, api_settings, removals, **how)
         else:

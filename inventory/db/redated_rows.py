@@ -29,10 +29,18 @@ from sqlalchemy import (
 from inventory.db.corrected_times import LONG_AGO, Run
 from inventory.db.engine import is_sqlite
 from inventory.errors import RetryableError
-from inventory.models import INVENTORY_RUNS, VERSIONED, HistoryTable
+from inventory.models import (
+    ACCOUNTS,
+    CONNECTOR_TYPES,
+    HISTORY_TABLES,
+    INVENTORY_RUNS,
+    USERS,
+    HistoryTable,
+)
 from inventory.models.types import TIMESTAMP, UtcDateTime
 
 _run = INVENTORY_RUNS.c
+_WITHOUT_HISTORY = (ACCOUNTS, USERS, CONNECTOR_TYPES)
 _metadata = MetaData()
 
 
@@ -40,9 +48,12 @@ def move(connection: Connection, log: Sequence[Run], right: Sequence[datetime]) 
     """Give the runs of the log their right times; return how many rows of each table changed."""
     moved = {}
     _fill_spans(connection, log, right)
-    for versioned in VERSIONED:
-        moved[versioned.current.name] = _move_current(connection, versioned)
+    for versioned in HISTORY_TABLES:
+        current = versioned.current
+        moved[current.name] = _move_times(connection, current, times_of(versioned, current))
         moved[versioned.past.name] = _move_past(connection, versioned)
+    for table in _WITHOUT_HISTORY:
+        moved[table.name] = _move_times(connection, table, _own_times(table))
     moved[INVENTORY_RUNS.name] = _move_log(connection, log, right)
     _drop(connection, _SPANS)
     return moved
@@ -117,15 +128,22 @@ _COPIES = {
         f"redated_{of.past.name}",
         *(Column(column.name, column.type) for column in of.past.columns),
     )
-    for of in VERSIONED
+    for of in HISTORY_TABLES
 }
 
 
-def _move_current(connection: Connection, versioned: HistoryTable) -> int:
-    columns = times_of(versioned, versioned.current)
+def _own_times(table: Table) -> list[Column[Any]]:
+    """Return the columns of a table without history that have times that this tool wrote."""
+    return [
+        column
+        for column in table.columns
+        if isinstance(column.type, UtcDateTime) and not column.info.get("untracked")
+    ]
+
+
+def _move_times(connection: Connection, table: Table, columns: Sequence[Column[Any]]) -> int:
     values = {column.name: func.coalesce(_new(column), column) for column in columns}
-    moved = update(versioned.current).values(values).where(_moves(columns))
-    return connection.execute(moved).rowcount
+    return connection.execute(update(table).values(values).where(_moves(columns))).rowcount
 
 
 def _move_past(connection: Connection, versioned: HistoryTable) -> int:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from inventory.models import CONNECTOR_STATUS, INVENTORY_RUNS, SYNC_OUTCOMES, VERSIONED
+from inventory.models import CONNECTOR_STATUS, HISTORY_TABLES, INVENTORY_RUNS, SYNC_OUTCOMES
 from inventory.models.types import UtcDateTime
 
 CUTOFF = bindparam("cutoff", type_=UtcDateTime())
@@ -48,7 +48,7 @@ def plans(*, assume_deleted: bool = False) -> Iterator[PrunePlan]:
     Runs come last, as a run is deletable once no sync outcome refers to it. With `assume_deleted`,
     for a dry run, the plan of runs assumes that deletable outcomes are already deleted.
     """
-    for versioned in VERSIONED:
+    for versioned in HISTORY_TABLES:
         past = versioned.past.alias("p")
         yield PrunePlan(versioned.past, past, past.c.valid_to, past.c.valid_to < CUTOFF, true())
     outcomes, log = SYNC_OUTCOMES.alias("p"), INVENTORY_RUNS.alias("p")

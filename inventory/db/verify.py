@@ -17,8 +17,7 @@ from inventory.health import IS_DOWN
 from inventory.models import (
     COMPLETE,
     CONNECTOR_STATUS,
-    CONNECTORS,
-    VERSIONED,
+    HISTORY_TABLES,
     HistoryTable,
 )
 
@@ -52,7 +51,7 @@ def problems(engine: Engine) -> list[Problem]:
     with read_only(engine) as connection:
         found = [
             *_missing(connection),
-            *(each for of in VERSIONED for each in _about_versions(connection, of)),
+            *(each for of in HISTORY_TABLES for each in _about_versions(connection, of)),
             *_about_health(connection),
             *_about_runs(connection),
             *_about_clocks(connection),
@@ -79,24 +78,24 @@ def _about_versions(connection: Connection, of: HistoryTable) -> Iterator[Proble
         connection,
         past,
         "versions of one row overlap",
-        f"select a.connector_id as name from {past} a join {past} b on {same} "
+        f"select a.{of.id_column} as name from {past} a join {past} b on {same} "
         "where a.valid_from < b.valid_from and b.valid_from < a.valid_to",
     )
     yield from _check(
         connection,
         past,
         "versions end before they begin",
-        f"select connector_id as name from {past} where valid_to <= valid_from",
+        f"select {of.id_column} as name from {past} where valid_to <= valid_from",
     )
-    open_only = "where removed_at is null" if of is CONNECTORS else ""
+    open_only = "where removed_at is null" if of.keeps_removed else ""
     yield from _check(
         connection,
         current,
         "the open version begins before the previous one ended",
-        f"select a.connector_id as name from {past} a "
+        f"select a.{of.id_column} as name from {past} a "
         f"join (select * from {current} {open_only}) b on {same} where a.valid_to > b.valid_from",
     )
-    if of is not CONNECTORS:
+    if not of.keeps_removed:
         yield from _check(
             connection,
             current,

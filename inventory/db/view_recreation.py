@@ -37,7 +37,7 @@ from inventory.db.engine import is_sqlite
 from inventory.db.errors import display_url
 from inventory.db.revision import VERSION_TABLE, State
 from inventory.errors import NeedsAttentionError, SchemaVersionError
-from inventory.models import DIGEST_KEY, VERSIONED, readable_tables
+from inventory.models import DIGEST_KEY, HISTORY_TABLES, readable_tables
 
 # Held during an upgrade, so that two first runs at once do not both create the schema.
 _UPGRADE_LOCK = 0x1_4E5E_7081
@@ -131,7 +131,7 @@ def _check_new_names(connection: Connection, before: str | None) -> None:
     """Raise SchemaVersionError if others use a name that the upgrade gives to a table or view."""
     wanted = renames.new_names(before)
     if before in views.ONLY_HISTORIES:
-        wanted = views.VIEWS.keys() - {versioned.history for versioned in VERSIONED}
+        wanted = views.VIEWS.keys() - {versioned.history for versioned in HISTORY_TABLES}
     revision.check_name_conflicts(connection, wanted)
 
 

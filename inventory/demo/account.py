@@ -14,7 +14,10 @@ from random import Random
 from typing import Any
 
 from inventory.demo.script import (
+    BREAKS_ON,
+    BROKEN_DESTINATION,
     DEFAULTS,
+    DOCS,
     FIRST_WORDS,
     GROUPS,
     INCIDENT_PROBABILITY,
@@ -27,16 +30,19 @@ from inventory.demo.script import (
     NORMAL,
     ON_TIME,
     SCRIPTS,
+    SERVICE_NAMES,
     SERVICES,
     SETUP_TESTS,
     SHARED_SOURCE,
     USERS,
+    WORKS_ON,
     Item,
     Phase,
     ScriptedPhase,
 )
 
 DAY = timedelta(days=1)
+GROUP_IDS, USER_IDS = tuple(GROUPS), tuple(USERS)
 STARTS_AT = datetime(2026, 10, 1, 3, 0, tzinfo=UTC)
 
 
@@ -102,6 +108,7 @@ class DemoAccount:
         self, *, seed: int = 1, connectors: int = 30, starts_at: datetime = STARTS_AT
     ) -> None:
         self.now = starts_at.astimezone(UTC) - DAY
+        self.day = -1  # how many days have passed since day 0
         self._rng = Random(seed)
         self._connectors = create_connectors(self._rng, connectors, start=self.now)
         self.advance()  # to day 0
@@ -109,12 +116,53 @@ class DemoAccount:
     def advance(self, to: datetime | None = None) -> None:
         """Simulate one day. It ends `to`, or else a day after the last one."""
         self.now = to or self.now + DAY
+        self.day += 1
         for connector in self._connectors:
             connector.advance(self.now, self._rng)
 
     def items(self) -> list[Item]:
         """Return the connectors that exist now as the API lists them, in copies."""
         return [each.as_listed(self.now) for each in self._connectors if each.phase.is_listed]
+
+    def reference_lists(self) -> dict[str, list[Item]]:
+        """Return the lists beside the connectors by their path."""
+        is_broken = BREAKS_ON <= self.day < WORKS_ON
+        return {
+            "groups": [{"id": group, "name": name} for group, (name, *_) in GROUPS.items()],
+            "destinations": [
+                {
+                    "id": group,
+                    "group_id": group,
+                    "service": service,
+                    "region": region,
+                    "time_zone_offset": offset,
+                    "setup_status": "broken"
+                    if is_broken and group == BROKEN_DESTINATION
+                    else "connected",
+                }
+                for group, (_, service, region, offset) in GROUPS.items()
+            ],
+            "users": [
+                {
+                    "id": user,
+                    "email": f"{given}.{family}@northwind.example".lower(),
+                    "given_name": given,
+                    "family_name": family,
+                    "role": role,
+                    "active": True,
+                }
+                for user, (given, family, role) in USERS.items()
+            ],
+            "metadata/connector-types": [
+                {
+                    "id": service,
+                    "name": name,
+                    "type": kind,
+                    "link_to_docs": DOCS.format(service=service),
+                }
+                for service, (name, kind) in SERVICE_NAMES.items()
+            ],
+        }
 
 
 def create_connectors(rng: Random, size: int, start: datetime) -> list[Connector]:
@@ -143,14 +191,14 @@ def create_connector(
     rng: Random, connector_id: str, number: int, service: str, created_at: datetime
 ) -> Connector:
     frequency, config = SERVICES[service]
-    group_id = GROUPS[number % len(GROUPS)]
+    group_id = GROUP_IDS[number % len(GROUPS)]
     item = {
         "id": connector_id,
         "group_id": group_id,
         "service": service,
         "service_version": rng.randint(0, 3),
         "schema": f"{service}{'.' if 'sheet_id' in config else '_'}{group_id}",
-        "connected_by": None if number % 7 == 3 else rng.choice(USERS),  # None: by the API
+        "connected_by": None if number % 7 == 3 else rng.choice(USER_IDS),  # None: by the API
         "created_at": stamp(created_at, number),
         "sync_frequency": frequency,
         "schedule_type": "manual" if number % 15 == 6 else "auto",  # manual: started by the API
@@ -199,7 +247,7 @@ def source_name(number: int) -> str:
     number = first if number == second else number
     # Connector numbers cycle through groups and services at once: so many make each pair once.
     cycles, position = divmod(number, len(GROUPS) * len(SCRIPTS))
-    name = GROUPS[position % len(GROUPS)].removeprefix("teal_")
+    name = GROUP_IDS[position % len(GROUPS)].removeprefix("teal_")
     return f"{name}{cycles + 1}" if cycles else name
 
 

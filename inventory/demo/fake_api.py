@@ -28,6 +28,10 @@ class Account(Protocol):
 
     def items(self) -> list[dict[str, Any]]: ...
 
+    def reference_lists(self) -> dict[str, list[dict[str, Any]]]:
+        """Return other lists by their path; one that is missing is not found."""
+        ...
+
 
 class Request(NamedTuple):
     """A request received. `number` counts from 1; `query` has the last value of each name."""
@@ -118,30 +122,31 @@ class FakeApi:
                 }
                 return FakeResponse.success(names)
             case [name] if name in LISTS:
-                return self._page(query)
+                return _page(query, self.account.items())
             case [name, connector_id] if name in LISTS:
                 return self._one(unquote(connector_id))
-        return FakeResponse.error(404, "NotFound")
-
-    def _page(self, query: dict[str, str]) -> FakeResponse:
-        try:
-            limit = int(query.get("limit", "100"))
-            skip = _skip_of(query["cursor"]) if "cursor" in query else 0
-        except (ValueError, KeyError, binascii.Error):
-            return FakeResponse.error(400, "InvalidInput")
-        if not 1 <= limit <= 1000:
-            return FakeResponse.error(400, "InvalidInput")
-        items = self.account.items()
-        data: dict[str, Any] = {"items": items[skip : skip + limit]}
-        if skip + limit < len(items):
-            data["next_cursor"] = _cursor_at(skip + limit)
-        return FakeResponse.success(data)
+        items = self.account.reference_lists().get(path.removeprefix("/v1/"))
+        return FakeResponse.error(404, "NotFound") if items is None else _page(query, items)
 
     def _one(self, connector_id: str) -> FakeResponse:
         for item in self.account.items():
             if item["id"] == connector_id:
                 return FakeResponse.success(item)
         return FakeResponse.error(404, "NotFound_Connector")
+
+
+def _page(query: dict[str, str], items: list[dict[str, Any]]) -> FakeResponse:
+    try:
+        limit = int(query.get("limit", "100"))
+        skip = _skip_of(query["cursor"]) if "cursor" in query else 0
+    except (ValueError, KeyError, binascii.Error):
+        return FakeResponse.error(400, "InvalidInput")
+    if not 1 <= limit <= 1000:
+        return FakeResponse.error(400, "InvalidInput")
+    data: dict[str, Any] = {"items": items[skip : skip + limit]}
+    if skip + limit < len(items):
+        data["next_cursor"] = _cursor_at(skip + limit)
+    return FakeResponse.success(data)
 
 
 def _cursor_at(skip: int) -> str:

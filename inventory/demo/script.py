@@ -9,10 +9,40 @@ from typing import Any, Literal
 
 Item = dict[str, Any]
 
-GROUPS = ("teal_ledger", "teal_pipeline", "teal_campaign", "teal_product", "teal_helpdesk")
-USERS = ("swift_author", "deft_analyst", "kind_engineer")
+# By id: the name of the group; service, region and time zone of its destination.
+GROUPS = {
+    "teal_ledger": ("Finance", "snowflake", "GCP_EUROPE_WEST3", "+1"),
+    "teal_pipeline": ("Sales", "snowflake", "GCP_EUROPE_WEST3", "+1"),
+    "teal_campaign": ("Marketing", "big_query", "GCP_EUROPE_WEST3", "+1"),
+    "teal_product": ("Product", "snowflake", "GCP_US_EAST4", "-5"),
+    "teal_helpdesk": ("Support", "postgres_warehouse", "GCP_US_EAST4", "-5"),
+}
+# The destination that breaks, and the first day on which it is broken and on which it works again.
+BROKEN_DESTINATION, BREAKS_ON, WORKS_ON = "teal_campaign", 16, 18
+# By id: given name, family name, role.
+USERS = {
+    "swift_author": ("Sam", "Author", "Account Administrator"),
+    "deft_analyst": ("Dana", "Analyst", "Account Analyst"),
+    "kind_engineer": ("Kim", "Engineer", "Account Administrator"),
+}
 FIRST_WORDS = "amber brisk calm dapper eager fabled gentle hazy idle jaunty keen lucid mellow neat"
 LAST_WORDS = "acorn badger compass dune ember falcon garnet harbor inlet juniper kite marmot otter"
+
+SERVICE_NAMES = {
+    "google_sheets": ("Google Sheets", "File"),
+    "postgres": ("PostgreSQL", "Database"),
+    "salesforce": ("Salesforce", "Application"),
+    "mysql": ("MySQL", "Database"),
+    "s3": ("Amazon S3", "File"),
+    "hubspot": ("HubSpot", "Application"),
+    "stripe": ("Stripe", "Application"),
+    "zendesk": ("Zendesk Support", "Application"),
+    "jira": ("Jira", "Application"),
+    "snowflake_db": ("Snowflake", "Database"),
+    "github": ("GitHub", "Application"),
+    "google_ads": ("Google Ads", "Application"),
+}
+DOCS = "https://fivetran.com/docs/connectors/{service}"
 
 SHARED_SOURCE = (0, 11)  # the numbers of two connectors that read the same source
 LAST_CHANGE = "last_synced_changes__utc_"  # changes with every sync although it is in config

@@ -19,7 +19,7 @@ from inventory.db.engine import connect, read_only, transaction
 from inventory.demo.account import DemoAccount
 from inventory.demo.fake_api import LISTS, FakeApi, Request
 from inventory.errors import ConfigurationError
-from inventory.models import CONNECTORS, INVENTORY_RUNS, VERSIONED
+from inventory.models import CONNECTORS, HISTORY_TABLES, INVENTORY_RUNS
 from inventory.output import rows
 from inventory.queries.sql import run_query
 from inventory.settings import ApiSettings, DatabaseSettings, Secret
@@ -142,8 +142,8 @@ def _echo_result(engine: Engine) -> None:
         return found
 
     with read_only(engine) as connection:
-        past = sum(count(versioned.past) for versioned in VERSIONED)
-        now = sum(count(versioned.current) for versioned in VERSIONED)
+        past = sum(count(versioned.past) for versioned in HISTORY_TABLES)
+        now = sum(count(versioned.current) for versioned in HISTORY_TABLES)
         click.echo(
             f"\n./{FILE} now contains {count(CONNECTORS.current)} connectors, {now} current rows, "
             f"{past} closed versions and {count(INVENTORY_RUNS)} runs."

@@ -4,6 +4,7 @@ A session on these classes is for reading. Relationships are `viewonly`, and the
 set-based through the tables (`CONNECTORS.current` is `Connector.__table__`).
 """
 
+from inventory.models.accounts import ACCOUNTS, Account
 from inventory.models.alerts import (
     TASKS,
     WARNINGS,
@@ -13,8 +14,11 @@ from inventory.models.alerts import (
     TaskVersion,
 )
 from inventory.models.base import METADATA, Base, HistoryTable
+from inventory.models.connector_types import CONNECTOR_TYPES, ConnectorType
 from inventory.models.connectors import CONNECTORS, Connector, ConnectorVersion
+from inventory.models.destinations import DESTINATIONS, Destination, DestinationVersion
 from inventory.models.digest_key import DIGEST_KEY
+from inventory.models.groups import GROUPS, Group, GroupVersion
 from inventory.models.runs import (
     COMPLETE,
     INVENTORY_RUNS,
@@ -25,27 +29,41 @@ from inventory.models.runs import (
 from inventory.models.setup_tests import SETUP_TESTS, SetupTest, SetupTestVersion
 from inventory.models.status import CONNECTOR_STATUS, ConnectorStatus, ConnectorStatusVersion
 from inventory.models.types import CASE_INSENSITIVE
+from inventory.models.users import USERS, User
 
 __all__ = [
+    "ACCOUNTS",
     "CASE_INSENSITIVE",
     "COMPLETE",
     "CONNECTORS",
     "CONNECTOR_STATUS",
+    "CONNECTOR_TYPES",
+    "DESTINATIONS",
     "DIGEST_KEY",
+    "GROUPS",
+    "HISTORY_TABLES",
     "INVENTORY_RUNS",
     "METADATA",
+    "REFERENCES",
     "SETUP_TESTS",
     "SYNC_OUTCOMES",
     "TASKS",
+    "USERS",
     "VERSIONED",
     "WARNINGS",
+    "Account",
     "Base",
     "Connector",
     "ConnectorStatus",
     "ConnectorStatusVersion",
+    "ConnectorType",
     "ConnectorVersion",
     "ConnectorWarning",
     "ConnectorWarningVersion",
+    "Destination",
+    "DestinationVersion",
+    "Group",
+    "GroupVersion",
     "HistoryTable",
     "InventoryRun",
     "SetupTest",
@@ -53,10 +71,14 @@ __all__ = [
     "SyncOutcome",
     "Task",
     "TaskVersion",
+    "User",
     "readable_tables",
 ]
 
+# What an item of the list of connectors is stored in, and what other lists are stored in.
 VERSIONED = (CONNECTORS, CONNECTOR_STATUS, WARNINGS, TASKS, SETUP_TESTS)
+REFERENCES = (GROUPS, DESTINATIONS)
+HISTORY_TABLES = (*VERSIONED, *REFERENCES)
 
 
 def readable_tables() -> list[str]:

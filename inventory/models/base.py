@@ -161,6 +161,16 @@ class HistoryTable(NamedTuple):
     carried: tuple[str, ...]
 
     @property
+    def id_column(self) -> str:
+        """The column that says what a row is about: a connector, a group, a destination."""
+        return self.key[0]
+
+    @property
+    def keeps_removed(self) -> bool:
+        """Whether what was removed keeps its current row, marked; then that version is closed."""
+        return "removed_at" in self.current.c
+
+    @property
     def versioned_columns(self) -> tuple[str, ...]:
         """The columns that both tables have, without those that say when the version was valid."""
         return (*self.key, *self.tracked, *self.judged, *self.carried)

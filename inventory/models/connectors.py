@@ -27,9 +27,13 @@ if TYPE_CHECKING:
         Task,
         TaskVersion,
     )
+    from inventory.models.connector_types import ConnectorType
+    from inventory.models.destinations import Destination
+    from inventory.models.groups import Group
     from inventory.models.runs import SyncOutcome
     from inventory.models.setup_tests import SetupTest, SetupTestVersion
     from inventory.models.status import ConnectorStatus, ConnectorStatusVersion
+    from inventory.models.users import User
 
 Object = dict[str, Any]
 
@@ -113,6 +117,26 @@ class Connector(ConnectorColumns, OpenVersion, Base):
     )
     outcomes: Mapped[list["SyncOutcome"]] = relationship(
         viewonly=True, order_by="SyncOutcome.finished_at"
+    )
+    # Without foreign keys: a connector is stored whether or not these are known.
+    group: Mapped["Group | None"] = relationship(
+        "Group", viewonly=True, primaryjoin="foreign(Connector.group_id) == Group.group_id"
+    )
+    destination: Mapped["Destination | None"] = relationship(
+        "Destination",
+        viewonly=True,
+        primaryjoin="foreign(Connector.group_id) == Destination.destination_id",
+    )
+    creator: Mapped["User | None"] = relationship(
+        "User",
+        viewonly=True,
+        primaryjoin="and_(foreign(Connector.connected_by) == User.user_id, "
+        "foreign(Connector.account_id) == User.account_id)",
+    )
+    connector_type: Mapped["ConnectorType | None"] = relationship(
+        "ConnectorType",
+        viewonly=True,
+        primaryjoin="foreign(Connector.service) == ConnectorType.service",
     )
     versions: Mapped[list["ConnectorVersion"]] = relationship(
         viewonly=True, order_by="ConnectorVersion.valid_from"

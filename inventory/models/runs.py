@@ -88,6 +88,10 @@ class InventoryRun(Base):
     api_key_digest: Mapped[str | None] = _column(
         "Keyed digest of the API key that it used: equal digests mean the same key"
     )
+    skipped: Mapped[str | None] = _column(
+        "Lists beside the connectors that it could not read or did not believe, e.g. groups, "
+        "users; nothing of them changed"
+    )
 
     outcomes: Mapped[list["SyncOutcome"]] = relationship(
         viewonly=True, order_by="SyncOutcome.finished_at"

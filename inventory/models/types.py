@@ -118,6 +118,7 @@ IDENTITY = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER counts
 CASE_INSENSITIVE = frozenset(
     (
         "setup_state",
+        "setup_status",
         "sync_state",
         "update_state",
         "schema_status",

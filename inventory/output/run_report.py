@@ -93,6 +93,9 @@ def _notes(row: dict[str, Any]) -> Iterator[str]:
     for name, note in notes.items():
         if row[name]:
             yield f"Note: {row[name]:,} {note}."
+    if row["skipped"]:
+        lists = row["skipped"].replace("_", " ")
+        yield f"Note: skipped the lists of {lists}; nothing of them changed."
 
 
 def _change_lines(changes: "Sequence[Change]") -> Iterator[str]:

@@ -18,7 +18,8 @@ def header(history: Row, today: date) -> Iterator[str]:
     """Yield the lines before the timeline: name, health, and recent syncs."""
     connector = history["connector"]
     name = connector["schema_name"] or "without a name"
-    group = f" in group {connector['group_id']}" if connector["group_id"] else ""
+    name = connector["group_name"] or connector["group_id"]
+    group = f" in group {name}" if name else ""
     yield f"{name} ({connector['connector_id']}): {connector['service'] or 'no service'}{group}"
     reason = times.localize(connector["reason"])
     yield f"{connector['health']}: {reason}{_down_for(history)}"

@@ -8,7 +8,10 @@ from sqlalchemy import Connection, select
 from inventory.health import NAMES, REMOVED, UNOBSERVED
 from inventory.queries.base import Row, Rows, fetch, view
 
-_ALWAYS = ("connector_id", "schema_name", "service", "group_id", "health", "severity", "is_down")
+_ALWAYS = (
+    *("connector_id", "schema_name", "service", "service_name", "group_id", "group_name"),
+    *("health", "severity", "is_down"),
+)
 _WORST_FIRST = {name: position for position, name in enumerate((*NAMES, UNOBSERVED.name))}
 
 
@@ -49,14 +52,21 @@ def filter_rows(
 ) -> Rows:
     """Keep the rows of `status` that match every filter.
 
-    A filter with several values matches any of them. Removed connectors are left out, unless
+    A filter with several values matches any of them; a service and a group are an id or a name, the
+    name in any case. Removed connectors are left out, unless
     `health` names their health.
     """
+    services, groups = set(map(str.casefold, services)), set(map(str.casefold, groups))
     return [
         row
         for row in rows
         if (row["health"] in health if health else row["health"] not in REMOVED)
         and (row["is_down"] or not down)
-        and (not services or row["service"] in services)
-        and (not groups or row["group_id"] in groups)
+        and (not services or _is_named(row, "service", services))
+        and (not groups or _is_named(row, "group", groups))
     ]
+
+
+def _is_named(row: Row, what: str, names: Collection[str]) -> bool:
+    found = (row.get(column) for column in (what, f"{what}_id", f"{what}_name"))
+    return any(text is not None and text.casefold() in names for text in found)

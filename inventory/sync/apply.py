@@ -12,6 +12,7 @@ from inventory.errors import ConfigurationError
 from inventory.models import CONNECTOR_STATUS, CONNECTORS
 from inventory.models.types import lower_case
 from inventory.sync import run_log
+from inventory.sync.judge_scope import Scope
 from inventory.sync.merge_context import CLOCK, MergeContext
 from inventory.sync.snapshot import Snapshot
 
@@ -24,10 +25,13 @@ def apply_snapshot(
     context: MergeContext,
     snapshot: Snapshot,
     changes: "list[Change] | None" = None,
+    *,
+    destinations_changed: bool,
 ) -> dict[str, Any]:
     """Merge and judge; return the columns of the run's row that follow from it.
 
-    A dry run passes `changes`, and every change is appended to it.
+    A dry run passes `changes`, and every change is appended to it. `destinations_changed`: this run
+    has begun or ended a version of one, which may decide the health of connectors.
     """
     columns = _columns_of(snapshot)
     rules_before = run_log.health_rules(connection, context)
@@ -37,12 +41,14 @@ def apply_snapshot(
     # Connectors that were not seen must be judged by the new rules once a run sees them.
     keep_edition = rules_changed and snapshot.unseen
     columns["health_rules"] = rules_before if keep_edition else health.EDITION
-    time_is_up = _is_time_up(connection, context)
-    if snapshot.changes_nothing and not time_is_up and not everybody:
-        return columns
-    return columns | _write(
-        connection, context, snapshot, changes, time_is_up=time_is_up, everybody=everybody
+    scope = Scope(
+        late=_is_time_up(connection, context),
+        everybody=everybody,
+        destinations=destinations_changed,
     )
+    if snapshot.changes_nothing and not any(scope):
+        return columns
+    return columns | _write(connection, context, snapshot, changes, scope)
 
 
 def _write(
@@ -50,9 +56,7 @@ def _write(
     context: MergeContext,
     snapshot: Snapshot,
     listed: "list[Change] | None",
-    *,
-    time_is_up: bool,
-    everybody: bool,
+    scope: Scope,
 ) -> dict[str, int]:
     """Stage, merge and judge; return the counts of added, changed, removed, returned connectors."""
     # Imported here, as most runs find nothing new.
@@ -66,7 +70,7 @@ def _write(
     if "connectors" in staged.tables:  # otherwise all are known, so they are of this account
         _refuse_connectors_of_others(connection, context.account_id)
     written = merge.merge(connection, context, staged)
-    closed = judge.judge(connection, context, time_is_up=time_is_up, everybody=everybody)
+    closed = judge.judge(connection, context, scope)
     written.add(CONNECTOR_STATUS, merge.Rows(closed=closed, updated=closed))
     if listed is not None:
         listed += changes.list_changes(connection, context, written)

@@ -34,11 +34,13 @@ from inventory.models import (
     CASE_INSENSITIVE,
     CONNECTOR_STATUS,
     CONNECTORS,
+    DESTINATIONS,
     TASKS,
     WARNINGS,
     HistoryTable,
 )
 from inventory.models.types import lower_case, member
+from inventory.sync.judge_scope import Scope
 from inventory.sync.merge_context import (
     ACCOUNT,
     CLOCK,
@@ -52,21 +54,15 @@ from inventory.sync.version_statements import close
 _STATUS = CONNECTOR_STATUS.current
 
 
-def judge(
-    connection: Connection, context: MergeContext, *, time_is_up: bool, everybody: bool
-) -> int:
-    """Judge after the merge; return how many status versions that closed.
-
-    `time_is_up`: some connector has become late since it was last judged. `everybody`: judge every
-    connector that the run saw, as after a change of the rules.
-    """
+def judge(connection: Connection, context: MergeContext, scope: Scope) -> int:
+    """Judge after the merge; return how many status versions that closed."""
 
     def execute(statement: Executable) -> int:
         options = {"preserve_rowcount": True}
         result = connection.execute(statement, context.parameters, execution_options=options)
         return result.rowcount
 
-    if not execute(_judge(time_is_up=time_is_up, everybody=everybody)):
+    if not execute(_judge(scope)):
         return 0
     ended = close(
         CONNECTOR_STATUS,
@@ -79,10 +75,10 @@ def judge(
     return closed
 
 
-def _judge(*, time_is_up: bool, everybody: bool) -> Insert:
+def _judge(scope: Scope) -> Insert:
     inputs = _inputs()
     judged = select(inputs, literal_column(health.WORD, Text()).label("new_health")).where(
-        inputs.c.connector_id.in_(_candidates(time_is_up=time_is_up, everybody=everybody))
+        inputs.c.connector_id.in_(_candidates(scope))
     )
     # Otherwise PostgreSQL would evaluate the rules once per reference.
     j = judged.cte("j").prefix_with("materialized", dialect="postgresql").c
@@ -99,10 +95,10 @@ def _judge(*, time_is_up: bool, everybody: bool) -> Insert:
     return insert(JUDGED).from_select(list(values), select(*values.values()).where(differs))
 
 
-def _candidates(*, time_is_up: bool, everybody: bool) -> Select[Any] | CompoundSelect[Any]:
-    """Connectors with staged rows; with the flags, also unchanged ones that the run saw."""
+def _candidates(scope: Scope) -> Select[Any] | CompoundSelect[Any]:
+    """Connectors with staged rows, and those of the scope that the run saw."""
     changed = select(STAGED["connector_status"].c.connector_id)
-    if not time_is_up and not everybody:
+    if not any(scope):
         return changed
     inputs = _inputs().c
     missing = select(STAGED_MISSING.c.connector_id)
@@ -111,13 +107,20 @@ def _candidates(*, time_is_up: bool, everybody: bool) -> Select[Any] | CompoundS
         inputs.removed_at.is_(None),
         inputs.connector_id.not_in(missing),
     )
-    late = literal_column(f"({health.TIME_IS_UP})", Boolean())  # it contains an `or`
-    return union(changed, seen if everybody else seen.where(late))
+    if scope.everybody:
+        return union(changed, seen)
+    conditions: list[ColumnElement[bool]] = []
+    if scope.late:
+        # In brackets, as it contains an `or`.
+        conditions.append(literal_column(f"({health.TIME_IS_UP})", Boolean()))
+    if scope.destinations:
+        conditions.append(inputs.destination_changed)
+    return union(changed, seen.where(or_(*conditions)))
 
 
 def _inputs() -> Subquery:
     """The columns that the rules refer to. Grain: one row per connector that exists."""
-    c = CONNECTORS.current.c
+    c, d = CONNECTORS.current.c, DESTINATIONS.current.c
     states = [
         lower_case(column).label(column.name) if column.name in CASE_INSENSITIVE else column
         for column in _STATUS.c
@@ -130,7 +133,16 @@ def _inputs() -> Subquery:
         .add_columns(c.account_id, c.removed_at, c.removed_reason, c.paused)
         .add_columns(lower_case(c.schedule_type).label("schedule_type"))
         .add_columns(_has(TASKS).label("has_tasks"), _has(WARNINGS).label("has_warnings"))
+        .add_columns(
+            case((d.removed_at.is_(None), lower_case(d.setup_status))).label("destination_status")
+        )
+        .add_columns(
+            or_(d.valid_from == OBSERVED_AT, d.removed_at == OBSERVED_AT).label(
+                "destination_changed"
+            )
+        )
         .join(CONNECTORS.current, c.connector_id == _STATUS.c.connector_id)
+        .outerjoin(DESTINATIONS.current, d.destination_id == c.group_id)
     )
     return inputs.subquery("inputs")
 

@@ -4,7 +4,7 @@
 missing; `apply`: `staging`, `merge`, `judge`, `changes`; at last the row of the `run_log`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Connection, Engine
 
 from inventory.api.client import Client
+from inventory.api.responses import AccountInfo
 from inventory.db.engine import Clock, read_only
 from inventory.db.locks import Lock
 from inventory.settings import RemovalSettings
 from inventory.sync import run_log
 from inventory.sync.apply import apply_snapshot
 from inventory.sync.baseline import load_baseline
+from inventory.sync.reference_merge import merge_references
+from inventory.sync.references import References, read_references, wanted_lists
 from inventory.sync.snapshot import OnPage, Snapshot, take_snapshot
 
 if TYPE_CHECKING:
@@ -30,9 +33,10 @@ RunRow = dict[str, Any]  # of inventory_runs
 class Reading(NamedTuple):
     """What a run has read of an account, and the time of the last complete run before it."""
 
-    account_id: str
+    account: AccountInfo
     previous_at: datetime | None
     snapshot: Snapshot
+    references: References
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,18 +46,21 @@ class Pipeline:
     removals: RemovalSettings
     clock: Clock
     on_page: OnPage
+    lists: Collection[str]
 
     @contextmanager
-    def read(self, account_id: str, lock: Lock) -> Iterator[Reading]:
+    def read(self, account: AccountInfo, lock: Lock) -> Iterator[Reading]:
         """Read the account; the spool is open inside. No transaction is open meanwhile."""
         with read_only(self.engine) as connection:
-            previous_at = run_log.last_merged_at(connection, account_id)
-            baseline = load_baseline(self.engine, connection, account_id)
+            previous_at = run_log.last_merged_at(connection, account.account_id)
+            baseline = load_baseline(self.engine, connection, account.account_id)
+            lists = wanted_lists(connection, self.lists, self.clock(connection))
         self.api.on_wait = lock.check
         snapshot = take_snapshot(self.api, baseline, self.removals, lock, self.on_page)
         with closing(snapshot.spool):
+            references = read_references(self.api, lists, baseline.digest_key, lock)
             lock.check()
-            yield Reading(account_id, previous_at, snapshot)
+            yield Reading(account, previous_at, snapshot, references)
 
     def write(
         self,
@@ -68,8 +75,18 @@ class Pipeline:
         of the account has merged since this one began.
         """
         context = run_log.begin_merge(
-            connection, run_id, reading.account_id, reading.previous_at, self.clock
+            connection, run_id, reading.account.account_id, reading.previous_at, self.clock
         )
-        columns = apply_snapshot(connection, context, reading.snapshot, changes)
+        merged = merge_references(
+            connection, context, reading.account, reading.references, self.removals
+        )
+        columns = apply_snapshot(
+            connection,
+            context,
+            reading.snapshot,
+            changes,
+            destinations_changed=merged.destinations_changed,
+        )
+        columns["skipped"] = merged.skipped
         run_log.finish(connection, context, self.clock, **columns | asdict(self.api.stats))
         return run_log.get(connection, run_id)

@@ -1,15 +1,18 @@
 """A dry run: merges like a run and rolls back, so that it cannot differ from what a run does."""
 
+from collections.abc import Collection
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
 from inventory.api.client import Client
+from inventory.api.responses import AccountInfo
 from inventory.db import revision
 from inventory.db.engine import in_memory, now, rollback
 from inventory.db.locks import Lock
 from inventory.deadline import Deadline
+from inventory.normalize.reference_lists import REFERENCE_LISTS
 from inventory.settings import ApiSettings, RemovalSettings
 from inventory.sync import run_log
 from inventory.sync.pipeline import Pipeline, RunRow
@@ -28,6 +31,7 @@ def preview(
     *,
     on_page: OnPage = lambda seen, known: None,
     lock_timeout: float | None = None,
+    lists: Collection[str] = tuple(REFERENCE_LISTS),
 ) -> "tuple[RunRow, list[Change]]":
     """Return the row that a run would have now, and the changes it would make; write nothing.
 
@@ -40,10 +44,10 @@ def preview(
     with deadline.enforced(), closing(Client(settings)) as api:
         if revision.state_of(engine) is not revision.State.EMPTY:
             revision.require_current(engine)
-            return _preview(engine, api, settings, removals, on_page)
+            return _preview(engine, api, settings, removals, on_page, lists)
         with in_memory() as substitute:
             prepare(substitute)
-            return _preview(substitute, api, settings, removals, on_page)
+            return _preview(substitute, api, settings, removals, on_page, lists)
 
 
 def _preview(
@@ -52,11 +56,14 @@ def _preview(
     settings: ApiSettings,
     removals: RemovalSettings,
     on_page: OnPage,
+    lists: Collection[str],
 ) -> "tuple[RunRow, list[Change]]":
-    account_id = settings.account or api.account_id()
-    pipeline = Pipeline(engine=engine, api=api, removals=removals, clock=now, on_page=on_page)
+    account = AccountInfo(settings.account) if settings.account else api.account()
+    pipeline = Pipeline(
+        engine=engine, api=api, removals=removals, clock=now, on_page=on_page, lists=lists
+    )
     changes: list[Change] = []
-    with pipeline.read(account_id, Lock()) as reading, rollback(engine) as connection:
-        run_id = run_log.start_dry(connection, account_id, now)
+    with pipeline.read(account, Lock()) as reading, rollback(engine) as connection:
+        run_id = run_log.start_dry(connection, account.account_id, now)
         row = pipeline.write(connection, run_id, reading, changes)
     return row | {"run_id": None, "status": "dry_run"}, changes

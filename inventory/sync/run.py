@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import asdict
 from datetime import timedelta
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from inventory.api.client import Client
 from inventory.api.exchange import Clock as HttpClock
+from inventory.api.responses import AccountInfo
 from inventory.db import digest_key, locks
 from inventory.db.engine import Clock, now, read_only, transaction
 from inventory.deadline import Deadline
@@ -25,6 +27,7 @@ from inventory.errors import (
 )
 from inventory.ids import MAX_ID, is_usable_id
 from inventory.models import COMPLETE
+from inventory.normalize.reference_lists import REFERENCE_LISTS
 from inventory.settings import ApiSettings, RemovalSettings
 from inventory.sync import run_log
 from inventory.sync.pipeline import Pipeline, RunRow
@@ -45,12 +48,14 @@ def sync(
     http_clock: HttpClock = time,
     on_page: OnPage = lambda seen, known: None,
     lock_timeout: float | None = None,
+    lists: Collection[str] = tuple(REFERENCE_LISTS),
 ) -> RunRow:
     """Merge one snapshot of the account into the database; return its row of inventory_runs.
 
-    Creates the tables of an empty database. `on_page` is called after each page. The row's status
-    is "withheld" if so many connectors were missing that their removal is implausible. Waits for a
-    lock of another session until the deadline, or for `lock_timeout` seconds. Raises an
+    Creates the tables of an empty database. `on_page` is called after each page; `lists` names the
+    lists beside the connectors to read. The row's status is "withheld" if so many connectors were
+    missing that their removal is implausible. Waits for a lock of another session until the
+    deadline, or for `lock_timeout` seconds. Raises an
     InventoryError after it has marked the run as failed; nothing else is written then.
     """
     check_account_name(settings.account)
@@ -58,7 +63,9 @@ def sync(
     engine = engine.execution_options(deadline=deadline)
     with deadline.enforced(), closing(Client(settings, http_clock)) as api:
         prepare(engine)
-        pipeline = Pipeline(engine=engine, api=api, removals=removals, clock=clock, on_page=on_page)
+        pipeline = Pipeline(
+            engine=engine, api=api, removals=removals, clock=clock, on_page=on_page, lists=lists
+        )
         return SyncRun(pipeline, settings, deadline).execute()
 
 
@@ -101,7 +108,7 @@ class SyncRun:
         run_log.mark_overdue_crashed(self._engine, overdue, self._clock)
         if self._account_id is not None:
             with locks.lock(self._engine, self._account_id) as lock:
-                return self._merge(self._register(), self._account_id, lock)
+                return self._merge(self._register(), AccountInfo(self._account_id), lock)
         # Two runs of one key, neither of which knows its account, would mark each other as crashed.
         with locks.key_lock(self._engine, self._key_digest) as lock:
             run_id = self._register()
@@ -119,17 +126,18 @@ class SyncRun:
         self._run_id = run_id  # after the commit: only then there is a row to mark as failed
         return run_id
 
-    def _identify(self, run_id: int, lock: locks.Lock) -> str:
+    def _identify(self, run_id: int, lock: locks.Lock) -> AccountInfo:
         """Read the account of the key, and lock that account too."""
         self._api.on_wait = lock.check
-        self._account_id = account_id = self._api.account_id()
-        lock.add_account(account_id)
+        account = self._api.account()
+        self._account_id = account.account_id
+        lock.add_account(account.account_id)
         with transaction(self._engine) as connection:
-            run_log.identify(connection, run_id, account_id, self._clock)
-        return account_id
+            run_log.identify(connection, run_id, account.account_id, self._clock)
+        return account
 
-    def _merge(self, run_id: int, account_id: str, lock: locks.Lock) -> RunRow:
-        with self._pipeline.read(account_id, lock) as reading:
+    def _merge(self, run_id: int, account: AccountInfo, lock: locks.Lock) -> RunRow:
+        with self._pipeline.read(account, lock) as reading:
             begun = time.perf_counter()
             with transaction(self._engine) as connection:
                 row = self._pipeline.write(connection, run_id, reading)

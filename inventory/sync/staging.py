@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Boolean, Column, Connection, MetaData, Table, Text
 
 from inventory.db.engine import copy_rows, is_sqlite
-from inventory.models import CONNECTOR_STATUS, VERSIONED
+from inventory.models import CONNECTOR_STATUS, METADATA, VERSIONED
+from inventory.normalize.reference_lists import REFERENCE_LISTS
 from inventory.normalize.rows import COLUMNS, SECTIONS, Row
 from inventory.sync.spool import Spool
 
@@ -16,26 +17,26 @@ _metadata = MetaData()
 def _staged(table: Table, names: tuple[str, ...]) -> Table:
     """A table for the rows of a section: typed like the current table, without its constraints."""
     columns = [Column(name, table.c[name].type if name in table.c else Boolean()) for name in names]
-    return _temporary(f"staged_{table.name}", *columns)
+    return temporary(f"staged_{table.name}", *columns)
 
 
-def _temporary(name: str, *columns: Column[Any]) -> Table:
+def temporary(name: str, *columns: Column[Any]) -> Table:
     """A table that ends with its transaction: a pooler gives the session to other clients."""
-    # SQLite has no `on commit drop`; its session is not shared, and `_create` drops the table.
+    # SQLite has no `on commit drop`; its session is not shared, and `create` drops the table.
     return Table(name, _metadata, *columns, prefixes=["temporary"], postgresql_on_commit="DROP")
 
 
 STAGED = {
     versioned.current.name: _staged(versioned.current, COLUMNS[versioned.current.name])
     for versioned in VERSIONED
-}
-STAGED_REMOVALS = _temporary(
+} | {name: _staged(METADATA.tables[name], of.columns) for name, of in REFERENCE_LISTS.items()}
+STAGED_REMOVALS = temporary(
     "staged_removals", Column("connector_id", Text()), Column("reason", Text())
 )
 # Connectors that the run did not see and that were not removed.
-STAGED_MISSING = _temporary("staged_missing", Column("connector_id", Text()))
+STAGED_MISSING = temporary("staged_missing", Column("connector_id", Text()))
 # Filled by `judge`.
-JUDGED = _temporary(
+JUDGED = temporary(
     "judged",
     *(
         Column(name, CONNECTOR_STATUS.current.c[name].type)
@@ -69,9 +70,9 @@ def stage(
     filled[STAGED_REMOVALS] = iter(removals.items())
     filled[STAGED_MISSING] = ((connector_id,) for connector_id in missing)
     for table, rows in filled.items():
-        _create(connection, table)
+        create(connection, table)
         copy_rows(connection, table, rows)
-    _create(connection, JUDGED)
+    create(connection, JUDGED)
     if not is_sqlite(connection):
         # Without ANALYZE the planner assumes that a new table is small.
         connection.exec_driver_sql("set local default_statistics_target = 1")
@@ -80,7 +81,8 @@ def stage(
     return Staged(spool.tables, bool(removals))
 
 
-def _create(connection: Connection, table: Table) -> None:
+def create(connection: Connection, table: Table) -> None:
+    """Create a temporary table, in place of one that an earlier transaction left."""
     if is_sqlite(connection):
         connection.exec_driver_sql(f"drop table if exists temp.{table.name}")
     table.create(connection, checkfirst=False)

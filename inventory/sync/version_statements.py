@@ -46,6 +46,21 @@ def _staged(versioned: HistoryTable) -> Table:
     return STAGED[versioned.current.name]
 
 
+def missing(versioned: HistoryTable) -> ColumnElement[bool]:
+    """The condition that a row of the account is not in its list any more."""
+    current, staged = versioned.current.c, _staged(versioned).c
+    return and_(
+        current.account_id == ACCOUNT,
+        current.removed_at.is_(None),
+        current[versioned.id_column].not_in(select(staged[versioned.id_column])),
+    )
+
+
+def close_missing(versioned: HistoryTable) -> Insert:
+    """Close what is not in its list any more."""
+    return close(versioned, lambda rows: rows.where(missing(versioned)))
+
+
 def _new_value(versioned: HistoryTable, name: str) -> ColumnElement[Any]:
     """The value that a column gets.
 
@@ -88,8 +103,8 @@ def _is_changed(versioned: HistoryTable, names: tuple[str, ...]) -> ColumnElemen
 
 
 def _is_open(versioned: HistoryTable) -> ColumnElement[bool]:
-    """A current row is an open version, unless it is a connector marked as removed."""
-    return CONNECTORS.current.c.removed_at.is_(None) if versioned is CONNECTORS else literal(True)
+    """A current row is an open version, unless it is marked as removed."""
+    return versioned.current.c.removed_at.is_(None) if versioned.keeps_removed else literal(True)
 
 
 def close(versioned: HistoryTable, which: Callable[[Select[Any]], Select[Any]]) -> Insert:
@@ -140,8 +155,8 @@ def update_changed(versioned: HistoryTable) -> Update:
         name: _new_value(versioned, name) for name in (*versioned.tracked, *versioned.untracked)
     } | {"valid_from": OBSERVED_AT, "changed_after": PREVIOUS_AT}
     changed = _is_changed(versioned, versioned.tracked)
-    if versioned is CONNECTORS:  # one that returns begins a version, changed or not
-        values |= {"removed_at": null(), "removed_reason": null()}
+    if versioned.keeps_removed:  # one that returns begins a version, changed or not
+        values |= {name: null() for name in ("removed_at", "removed_reason") if name in current.c}
         changed = or_(changed, current.c.removed_at.is_not(None))
     return update(current).values(values).where(_key_matches(versioned), changed)
 
@@ -169,15 +184,20 @@ def insert_new(versioned: HistoryTable) -> Insert:
         name: ACCOUNT if name == "account_id" else staged.c[name]
         for name in (*versioned.key, *versioned.tracked, *versioned.untracked)
     } | {"valid_from": OBSERVED_AT, "changed_after": PREVIOUS_AT}
-    if versioned is CONNECTORS:
+    if versioned.keeps_removed:
         values["first_seen_at"] = OBSERVED_AT
-    known = versioned.current.c.connector_id
+    known = versioned.current.c[versioned.id_column]
     new = (
         select(*values.values())
         .select_from(staged.outerjoin(versioned.current, _key_matches(versioned)))
         .where(known.is_(None))
     )
     return insert(versioned.current).from_select(list(values), new)
+
+
+def mark_missing(versioned: HistoryTable) -> Update:
+    """Mark what is not in its list any more."""
+    return update(versioned.current).values(removed_at=OBSERVED_AT).where(missing(versioned))
 
 
 def mark_removed() -> Update:

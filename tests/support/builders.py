@@ -49,9 +49,13 @@ class Account:
 
     def __init__(self) -> None:
         self.connectors: list[Item] = []
+        self.lists: dict[str, list[Item]] = {}  # those beside the connectors, by path
 
     def items(self) -> list[Item]:
         return self.connectors
+
+    def reference_lists(self) -> dict[str, list[Item]]:
+        return self.lists
 
 
 class FakeClock:

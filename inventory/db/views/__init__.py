@@ -33,15 +33,16 @@ from sqlalchemy.types import TypeEngine
 from inventory import health
 from inventory.db.engine import execute_all
 from inventory.db.views import declared_types
-from inventory.models import VERSIONED, HistoryTable
+from inventory.models import HISTORY_TABLES, HistoryTable
 from inventory.models.types import Json, UtcDateTime
 
 # In the order of creation: a view reads only those before it.
 _VIEWS = (
-    *(versioned.history for versioned in VERSIONED),
+    *(versioned.history for versioned in HISTORY_TABLES),
     "clock",
     "latest_run",
     "connector_health",
+    "destination_health",
     "state_changes",
     "incidents",
     "flapping",
@@ -128,8 +129,8 @@ def _templates(dialect: str) -> Any:
     templates.globals |= {
         "postgresql": dialect == "postgresql",
         "health": health,
-        "keys": {of.current.name: of.key for of in VERSIONED},
-        "tracked": {of.current.name: _tracked(of) for of in VERSIONED},
+        "keys": {of.current.name: of.key for of in HISTORY_TABLES},
+        "tracked": {of.current.name: _tracked(of) for of in HISTORY_TABLES},
     }
     templates.globals["sql"] = templates.get_template("macros.sql").module
     return templates

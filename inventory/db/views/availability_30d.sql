@@ -3,7 +3,9 @@
 -- connector_id      text    The connector's id, as the API gives it
 -- account_id        text    The Fivetran account the connector was seen in
 -- group_id          text    The group, which is the destination
+-- group_name        text    The group's name; null = unknown
 -- service           text    The connector type, e.g. google_sheets
+-- service_name      text    The vendor's name of the service; null = unknown
 -- schema_name       text    The connector's name (`schema` of the API); not unique
 -- minutes           number  Minutes of the last 30 days in which it existed
 -- observed_minutes  number  Minutes that runs covered: gaps of over three typical intervals do not

@@ -3,15 +3,18 @@
 -- connector_id         text    The connector's id, as the API gives it
 -- account_id           text    The Fivetran account the connector was seen in
 -- group_id             text    The group, which is the destination
+-- group_name           text    The group's name; null = unknown
 -- service              text    The connector type, e.g. google_sheets
+-- service_name         text    The vendor's name of the service; null = unknown
 -- schema_name          text    The connector's name (`schema` of the API); not unique
--- health               text    deleted, not_visible, paused, incomplete, broken, unknown,
---                              initial_sync, historical_sync, blocked, stalled, failing, delayed,
---                              stale, action_required, never_synced, rescheduled, warning, healthy:
---                              the first rule that matched when a run last judged it; unobserved =
---                              no run has observed its present state
--- is_down              yes_no  Whether it is broken, stalled, failing, delayed or stale, as a run
---                              observed it
+-- health               text    deleted, not_visible, paused, incomplete, broken,
+--                              destination_broken, unknown, initial_sync, historical_sync, blocked,
+--                              stalled, failing, delayed, stale, action_required, never_synced,
+--                              rescheduled, warning, healthy: the first rule that matched when a
+--                              run last judged it; unobserved = no run has observed its present
+--                              state
+-- is_down              yes_no  Whether it is broken, destination_broken, stalled, failing, delayed
+--                              or stale, as a run observed it
 -- severity             number  3 = down, 2 = needs action, 1 = worth a look, 0 = normal
 -- reason               text    Why, in one sentence
 -- health_since         time    Start of this health (UTC): the run that observed it, or the
@@ -42,9 +45,13 @@
 -- rescheduled_for      time    When a rescheduled sync is due (UTC); not tracked
 -- connected_by         text    User who created it; null = created by a program, or the user was
 --                              deleted
+-- creator              text    That user's name and e-mail address; null = unknown
 -- created_at           time    When it was created (UTC)
 -- first_seen_at        time    The first run that saw it (UTC)
 -- removed_at           time    The run that found it removed (UTC); null = it exists
+-- destination_service  text    The kind of warehouse that it loads into, e.g. snowflake; null =
+--                              unknown
+-- link_to_docs         text    The vendor's documentation of the service; null = unknown
 {#- Grain: one row per connector with alerts: their number, and their codes as a list. #}
 {%- macro alerts_of(table) -%}
   (
@@ -59,10 +66,12 @@
 {%- macro since(phrase) %}'{{ phrase }} since ' || {{ sql.format_timestamp("h.health_since") }}{% endmacro %}
 {%- set alerts = "coalesce(': task ' || h.tasks || coalesce('; ' || h.failed_tests, ''), ': ' || h.failed_tests, '')" %}
 {%- set tasks = "coalesce('; task ' || h.tasks, '')" %}
+{%- set creator = "coalesce(u.given_name || ' ', '') || coalesce(u.family_name || ' ', '') || coalesce('<' || u.email || '>', '')" %}
+{%- set destination = "coalesce(h.group_name, h.group_id) || coalesce(' (' || h.destination_service || ')', '')" %}
 {%- set success = "coalesce('last success ' || " ~ sql.format_timestamp("h.succeeded_at") ~ ", case when h.success_is_unread
   then 'the time of its last success cannot be read' else 'no success so far' end)" %}
 with fact as (
-  select c.connector_id, c.account_id, c.group_id, c.service, c.schema_name,
+  select c.connector_id, c.account_id, c.group_id, g.group_name, c.service, y.service_name, c.schema_name,
     c.paused, c.schedule_type, c.sync_frequency, c.schedule, c.connected_by, c.created_at,
     c.first_seen_at, c.removed_at, s.setup_state, s.sync_state, s.update_state, s.schema_status,
     s.is_historical_sync, s.last_sync_failed, s.succeeded_at, s.failed_at, s.rescheduled_for,
@@ -77,11 +86,16 @@ with fact as (
     end as freshness_deadline,
     coalesce(w.alerts, 0) as open_warnings, coalesce(t.alerts, 0) as open_tasks,
     coalesce(x.tests, 0) as failing_setup_tests,
-    w.codes as warnings, t.codes as tasks, 'test ' || x.titles as failed_tests
+    w.codes as warnings, t.codes as tasks, 'test ' || x.titles as failed_tests,
+    nullif(trim({{ creator }}), '') as creator, d.service as destination_service, y.link_to_docs
   from clock k
   cross join connectors c
   left join connector_status s on s.connector_id = c.connector_id
   left join latest_run r on r.account_id = c.account_id
+  left join groups g on g.group_id = c.group_id
+  left join destinations d on d.destination_id = c.group_id
+  left join connector_types y on y.service = c.service
+  left join users u on u.account_id = c.account_id and u.user_id = c.connected_by
   left join {{ alerts_of("warnings") }} w on w.connector_id = c.connector_id
   left join {{ alerts_of("tasks") }} t on t.connector_id = c.connector_id
   left join (
@@ -116,7 +130,8 @@ effective as (
     end as health_since
   from verified d
 )
-select h.connector_id, h.account_id, h.group_id, h.service, h.schema_name, h.health,
+select h.connector_id, h.account_id, h.group_id, h.group_name, h.service, h.service_name,
+  h.schema_name, h.health,
   h.health in {{ health.DOWN }} as is_down,
   {{ sql.severity("h.health") }} as severity,
   case h.health
@@ -125,6 +140,7 @@ select h.connector_id, h.account_id, h.group_id, h.service, h.schema_name, h.hea
     when 'paused' then {{ since("paused") }}
     when 'incomplete' then {{ since("setup incomplete") }} || {{ alerts }}
     when 'broken' then {{ since("setup broken") }} || {{ alerts }}
+    when 'destination_broken' then 'destination ' || {{ destination }} || {{ since(" broken") }}
     when 'unknown' then 'setup state ' || coalesce(nullif(h.setup_state, '') || ' not recognised', 'missing')
       || {{ since("") }}
     when 'initial_sync' then {{ since("first sync in progress") }}
@@ -165,6 +181,6 @@ select h.connector_id, h.account_id, h.group_id, h.service, h.schema_name, h.hea
   end as minutes_late,
   h.open_warnings, h.open_tasks, h.failing_setup_tests, h.paused, h.setup_state, h.sync_state,
   h.update_state, h.schema_status, h.is_historical_sync, h.last_sync_failed, h.schedule_type,
-  h.sync_frequency, h.succeeded_at, h.failed_at, h.rescheduled_for, h.connected_by, h.created_at,
-  h.first_seen_at, h.removed_at
+  h.sync_frequency, h.succeeded_at, h.failed_at, h.rescheduled_for, h.connected_by,
+  h.creator, h.created_at, h.first_seen_at, h.removed_at, h.destination_service, h.link_to_docs
 from effective h

@@ -1,10 +1,12 @@
--- One row per outage: an interval in which a connector was broken, stalled, failing, delayed or
--- stale.
+-- One row per outage: an interval in which a connector was broken, destination_broken, stalled,
+-- failing, delayed or stale.
 --
 -- connector_id   text    The connector's id, as the API gives it
 -- account_id     text    The Fivetran account the connector was seen in
 -- group_id       text    The group, which is the destination
+-- group_name     text    The group's name; null = unknown
 -- service        text    The connector type, e.g. google_sheets
+-- service_name   text    The vendor's name of the service; null = unknown
 -- schema_name    text    The connector's name (`schema` of the API); not unique
 -- started_after  time    The outage began after this: the last complete run before it (UTC); null =
 --                        there was none, or it is no longer known

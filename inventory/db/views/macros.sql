@@ -114,8 +114,12 @@
   {%- endif -%}
 {%- endmacro %}
 
+{%- macro group_name(group_id) %}(select n.group_name from groups n where n.group_id = {{ group_id }}){% endmacro %}
+{%- macro service_name(service) %}(select n.service_name from connector_types n where n.service = {{ service }}){% endmacro %}
 {%- macro identity_columns(alias) -%}
-  {{ alias }}.connector_id, {{ alias }}.account_id, {{ alias }}.group_id, {{ alias }}.service, {{ alias }}.schema_name
+  {{ alias }}.connector_id, {{ alias }}.account_id, {{ alias }}.group_id,
+  {{ group_name(alias ~ ".group_id") }} as group_name, {{ alias }}.service,
+  {{ service_name(alias ~ ".service") }} as service_name, {{ alias }}.schema_name
 {%- endmacro %}
 
 {#- The severity of a health. #}

@@ -1,7 +1,9 @@
 -- One row per service, and one per service and group: outages and recoveries in 30 days.
 --
 -- service       text    The connector type, e.g. google_sheets
+-- service_name  text    The vendor's name of the service; null = unknown
 -- group_id      text    The group, which is the destination
+-- group_name    text    The group's name; null = unknown
 -- scope         text    service = all its groups together, group = one group
 -- connectors    number  Connectors that exist now
 -- down_now      number  Connectors that are down now
@@ -45,7 +47,8 @@ scoped as (
   join connectors c on c.connector_id = p.connector_id
   cross join (select 'service' as scope union all select 'group') g
 )
-select service, group_id, scope, sum(connectors) as connectors, sum(down_now) as down_now,
+select service, {{ sql.service_name("scoped.service") }} as service_name, group_id,
+  {{ sql.group_name("scoped.group_id") }} as group_name, scope, sum(connectors) as connectors, sum(down_now) as down_now,
   sum(incidents) as incidents, sum(recovered) as recovered,
   {{ sql.round_to("1.0 * sum(recovery_minutes) / nullif(sum(recovered), 0)", 1) }} as mttr_minutes,
   {{ sql.as_bigint("sum(up_minutes)") }} / nullif({{ sql.as_bigint("sum(incidents)") }}, 0) as mtbf_minutes

@@ -4,7 +4,9 @@
 -- connector_id   text    The connector's id, as the API gives it
 -- account_id     text    The Fivetran account the connector was seen in
 -- group_id       text    The group, which is the destination
+-- group_name     text    The group's name; null = unknown
 -- service        text    The connector type, e.g. google_sheets
+-- service_name   text    The vendor's name of the service; null = unknown
 -- schema_name    text    The connector's name (`schema` of the API); not unique
 -- changed_after  time    It changed after this: the last complete run before (UTC); null = none
 -- changed_at     time    The run that observed the change (UTC)
@@ -18,7 +20,7 @@
     the version before it, because valid_to is indexed; a new row has none, and starts from itself. #}
 {%- macro change_row(first, table, kind, at, after="", field="cast(null as text)", old="cast(null as text)",
   new="cast(null as text)") %}
-select {{ sql.identity_columns("c") }},
+select c.connector_id, c.account_id, c.group_id, c.service, c.schema_name,
   {% if after %}{{ after }}{% else %}{{ sql.last_complete_run_before(at, "c.account_id") }}{% endif %} as changed_after,
   {{ at }} as changed_at, '{{ table }}' as table_name, {{ field }} as field, {{ old }} as old_value,
   {{ new }} as new_value, '{{ kind }}' as kind
@@ -206,6 +208,9 @@ where not exists (
   where b.connector_id = a.connector_id and b.valid_from < a.valid_from
 )
 {%- endset %}
+select {{ sql.identity_columns("t") }}, t.changed_after, t.changed_at, t.table_name, t.field, t.old_value,
+  t.new_value, t.kind
+from (
 {{- change_row("connectors c
 left join connectors_past p on p.connector_id = c.connector_id and p.valid_from = c.first_seen_at",
   "connectors", "created", "c.first_seen_at",
@@ -221,3 +226,4 @@ left join connectors_past p on p.connector_id = c.connector_id and p.valid_from 
 {{- appeared(alerts, "raised", "a.code", "a.message") }}
 {{- disappeared(alerts, "cleared", "b.code", "b.message") }}
 {%- endfor %}
+) t

@@ -3,7 +3,9 @@
 -- connector_id  text    The connector's id, as the API gives it
 -- account_id    text    The Fivetran account the connector was seen in
 -- group_id      text    The group, which is the destination
+-- group_name    text    The group's name; null = unknown
 -- service       text    The connector type, e.g. google_sheets
+-- service_name  text    The vendor's name of the service; null = unknown
 -- schema_name   text    The connector's name (`schema` of the API); not unique
 -- day           day     The day in UTC
 -- succeeded     number  Successful syncs that were observed

@@ -1,0 +1,78 @@
+"""Reads the lists beside the connectors: groups, destinations, users, connector types.
+
+Each is optional: one that this key may not read, or that fails, is skipped, and nothing of it
+changes. Writes nothing.
+"""
+
+import logging
+from collections.abc import Collection, Set
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, func, select
+
+from inventory.api.client import Client
+from inventory.db.locks import Lock
+from inventory.errors import ApiUnavailableError, ConfigurationError, UnexpectedResponseError
+from inventory.models import CONNECTOR_TYPES
+from inventory.normalize.keyed_digests import DigestKey
+from inventory.normalize.reference_lists import REFERENCE_LISTS, ReferenceRows, read_list
+from inventory.sync.snapshot import AnomalyLogger
+
+log = logging.getLogger(__name__)
+
+# For all lists together: they must not use up the time that the merge needs.
+_MAX_SECONDS, _MAX_SHARE = 60.0, 0.25
+DAILY = "connector_types"  # the same for everybody, and it changes about weekly
+
+
+@dataclass
+class References:
+    """What the lists said. `lists` has complete ones, by name; nothing is known of `skipped`."""
+
+    lists: dict[str, ReferenceRows] = field(default_factory=dict)
+    skipped: set[str] = field(default_factory=set)
+
+
+def wanted_lists(connection: Connection, lists: Collection[str], now: datetime) -> tuple[str, ...]:
+    """Return which of these lists a run reads now, in their order."""
+    newest = connection.scalar(select(func.max(CONNECTOR_TYPES.c.fetched_at)))
+    was_today = newest is not None and newest.astimezone(UTC).date() == now.astimezone(UTC).date()
+    return tuple(
+        name for name in REFERENCE_LISTS if name in lists and not (name == DAILY and was_today)
+    )
+
+
+def read_references(
+    api: Client, wanted: Collection[str], digest_key: DigestKey, lock: Lock
+) -> References:
+    """Read these lists, in at most a minute and a quarter of the time that is left."""
+    references = References()
+    on_anomaly = AnomalyLogger()
+    with api.time_limit(min(_MAX_SECONDS, _MAX_SHARE * api.seconds_left)):
+        for name in wanted:
+            lock.check()
+            try:
+                items = api.reference_list(REFERENCE_LISTS[name].path)
+                if items is None:
+                    references.skipped.add(name)
+                else:
+                    references.lists[name] = read_list(
+                        REFERENCE_LISTS[name], items, digest_key, on_anomaly
+                    )
+            except (ApiUnavailableError, ConfigurationError, UnexpectedResponseError) as error:
+                log.warning("The list of %s is left as it is: %s", _spoken(name), error)
+                references.skipped.add(name)
+                if isinstance(error, ApiUnavailableError):  # the others would wait for the same
+                    references.skipped |= {*wanted} - references.lists.keys()
+                    break
+    return references
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def in_words(names: Set[str]) -> str | None:
+    """Name lists in their order, as a run's row does; None if there are none."""
+    return ", ".join(name for name in REFERENCE_LISTS if name in names) or None
