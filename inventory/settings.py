@@ -80,6 +80,24 @@ class RemovalSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnrichmentSettings:
+    """What to read beyond the list of connectors.
+
+    `users`: the list of users, beside those of groups, destinations and connector types. `details`:
+    of no connectors, of all, or of those that need it most, at most `details_budget` in a run.
+    `setup_tests`: of no connectors, of those that are down or incomplete, or of all; `tested` names
+    more of them. Both send at most `concurrency` requests at once.
+    """
+
+    users: bool = True
+    details: Literal["auto", "all", "none"] = "auto"
+    details_budget: int = 200
+    concurrency: int = 4
+    setup_tests: Literal["down", "all", "none"] = "none"
+    tested: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
     """Where the tables are. The URL may contain a password; `display_url` masks it."""
 

@@ -5,24 +5,23 @@ undecoded bytes.
 """
 
 import logging
-import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from itertools import count
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 from msgspec import Raw
 
-from inventory.api.exchange import Clock, Exchange, Exchanges
+from inventory.api.attempts import Attempts, RequestStats
+from inventory.api.exchange import Clock
+from inventory.api.fan_out import fan_out
 from inventory.api.responses import (
     AccountInfo,
     Envelope,
     Page,
     Response,
-    RetryableResponse,
     account_info_of,
     allow_status,
     code_of,
@@ -32,7 +31,6 @@ from inventory.api.responses import (
     success,
 )
 from inventory.errors import (
-    ApiUnavailableError,
     AuthenticationError,
     ConfigurationError,
     UnexpectedResponseError,
@@ -40,22 +38,9 @@ from inventory.errors import (
 from inventory.settings import ApiSettings
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds between two attempts, before jitter
-_KEEPALIVE_SECONDS = 30.0  # `on_wait` is called this often during a wait
+_TESTS_PER_MINUTE = 200  # the vendor allows 250
 _MAX_ITEMS = 500_000  # of a list other than that of connectors, which is kept in memory
-
-
-@dataclass
-class RequestStats:
-    """Counts of what a run has requested so far."""
-
-    endpoint: str | None = None
-    walks: int = 0
-    pages: int = 0
-    requests: int = 0
-    retries: int = 0
 
 
 class LookupResult(NamedTuple):
@@ -71,46 +56,44 @@ class LookupResult(NamedTuple):
 class Client:
     """Sends the requests of one run, over one session, until the run's deadline.
 
-    The deadline is `settings.deadline` seconds from now, or `ends_at` on the clock. `on_wait` is
-    called repeatedly during a long wait; an exception that it raises ends the wait.
+    The deadline is `settings.deadline` seconds from now, or `ends_at` on the clock.
     """
 
     def __init__(
         self, settings: ApiSettings, clock: Clock = time, *, ends_at: float | None = None
     ) -> None:
-        self.stats = RequestStats()
-        self.on_wait: Callable[[], object] = lambda: None
         self._settings = settings
-        self._clock = clock
-        if ends_at is None:
-            ends_at = clock.monotonic() + settings.deadline
-        self._exchanges = Exchanges(settings, clock, ends_at=ends_at)
+        self._attempts = Attempts(settings, clock, ends_at=ends_at)
 
-    def close(self) -> None:
-        """Close the session and abandon a request that is still in progress."""
-        self._exchanges.close()
+    @property
+    def stats(self) -> RequestStats:
+        return self._attempts.stats
 
-    @contextmanager
-    def time_limit(self, seconds: float) -> Iterator[None]:
+    def call_while_waiting(self, on_wait: Callable[[], object]) -> None:
+        """Have this called repeatedly during a long wait; an exception of it ends the wait."""
+        self._attempts.on_wait = on_wait
+
+    def time_limit(self, seconds: float) -> AbstractContextManager[None]:
         """Allow the requests inside only so many seconds, if the deadline is not sooner."""
-        deadline = self._exchanges.ends_at
-        self._exchanges.ends_at = min(deadline, self._clock.monotonic() + seconds)
-        try:
-            yield
-        finally:
-            self._exchanges.ends_at = deadline
+        return self._attempts.time_limit(seconds)
 
     @property
     def seconds_left(self) -> float:
         """How many seconds requests may still take."""
-        return max(0.0, self._exchanges.ends_at - self._clock.monotonic())
+        return self._attempts.seconds_left
+
+    def close(self) -> None:
+        """Close the session and abandon the requests that are still in progress."""
+        self._attempts.close()
 
     def account(self) -> AccountInfo:
         """Return the account that the key belongs to.
 
         Raises AuthenticationError if the key may not read it: then the user must name it.
         """
-        response = self._request("/v1/account/info", {}, allow_status(403, 404, read=success))
+        response = self._attempts.request(
+            "/v1/account/info", {}, allow_status(403, 404, read=success)
+        )
         if isinstance(response, Response):
             raise AuthenticationError(
                 f"GET {response.path} {describe_response(response)}, so the account of this key is "
@@ -138,7 +121,7 @@ class Client:
 
         Raises as `pages` does.
         """
-        first = self._request(path, self._paging(), allow_status(403, 404, read=list_page))
+        first = self._attempts.request(path, self._paging(), allow_status(403, 404, read=list_page))
         if isinstance(first, Response):
             log.info("GET %s %s", path, describe_response(first))
             return None
@@ -156,8 +139,9 @@ class Client:
         or hidden: the 404 page of a proxy proves nothing. Raises ApiUnavailableError if no
         response comes, and the same errors as `pages`.
         """
-        path = f"/v1/{self.stats.endpoint}/{quote(connector_id, safe='')}"
-        response = self._request(path, {}, allow_status(401, 403, 404, read=success))
+        response = self._attempts.request(
+            self._path_of(connector_id), {}, allow_status(401, 403, 404, read=success)
+        )
         if isinstance(response, Envelope):
             return LookupResult("exists", response.data)
         code = code_of(response)
@@ -168,6 +152,38 @@ class Client:
         if response.status == 403 and code is not None:
             return LookupResult("not_visible")
         return LookupResult("unknown")
+
+    def details(
+        self, connector_ids: Iterable[str], *, concurrency: int
+    ) -> Iterator[tuple[str, Raw | None]]:
+        """Read these connectors one by one, with what the list leaves out: see `fan_out`."""
+        return fan_out(
+            self._attempts,
+            connector_ids,
+            self._path_of,
+            method="GET",
+            concurrency=concurrency,
+            interval=0.0,
+        )
+
+    def run_setup_tests(
+        self, connector_ids: Iterable[str], *, concurrency: int
+    ) -> Iterator[tuple[str, Raw | None]]:
+        """Have the vendor run the setup tests of these connectors: see `fan_out`.
+
+        It sends no flag that would trust a certificate or a fingerprint in somebody's name.
+        """
+        return fan_out(
+            self._attempts,
+            connector_ids,
+            lambda connector_id: f"{self._path_of(connector_id)}/test",
+            method="POST",
+            concurrency=concurrency,
+            interval=60 / _TESTS_PER_MINUTE,
+        )
+
+    def _path_of(self, connector_id: str) -> str:
+        return f"/v1/{self.stats.endpoint}/{quote(connector_id, safe='')}"
 
     # --- pages --------------------------------------------------------------------------------
 
@@ -187,9 +203,9 @@ class Client:
                 )
             used.add(cursor)
             params = self._paging() | {"cursor": cursor}
-            prefetched = self._send(path, params)
+            prefetched = self._attempts.send(path, params)
             yield page.items
-            page = self._request(path, params, list_page, prefetched)
+            page = self._attempts.request(path, params, list_page, prefetched)
 
     def _paging(self) -> dict[str, str]:
         return {"limit": str(self._settings.page_size)}
@@ -198,11 +214,11 @@ class Client:
         """Read the first page and find the list's endpoint: the vendor renamed it in 2025."""
         endpoint = self.stats.endpoint or self._settings.endpoint
         if endpoint != "auto":
-            page = self._request(f"/v1/{endpoint}", self._paging(), list_page)
+            page = self._attempts.request(f"/v1/{endpoint}", self._paging(), list_page)
             self.stats.endpoint = endpoint
             return page
         for endpoint in ("connectors", "connections"):
-            response = self._request(
+            response = self._attempts.request(
                 f"/v1/{endpoint}", self._paging(), allow_status(404, read=list_page)
             )
             if isinstance(response, Page):
@@ -214,57 +230,3 @@ class Client:
             "base URL is wrong or the list has moved. That is not an empty account. "
             "Check FIVETRAN_API_URL."
         )
-
-    # --- attempts -----------------------------------------------------------------------------
-
-    def _send(self, path: str, params: dict[str, str]) -> Exchange:
-        exchange = self._exchanges.begin(path, params)
-        self.stats.requests += 1
-        return exchange
-
-    def _request(
-        self,
-        path: str,
-        params: dict[str, str],
-        read: Callable[[Response], T],
-        prefetched: Exchange | None = None,
-    ) -> T:
-        """Send a request until `read` accepts the response; `prefetched` is its first attempt.
-
-        Attempts and the deadline bound it: no wait begins that would outlast the deadline.
-        """
-        for attempt in range(1, self._settings.attempts + 1):
-            try:
-                exchange, prefetched = prefetched or self._send(path, params), None
-                return read(exchange.response())
-            except RetryableResponse as failure:
-                self._wait_or_give_up(path, attempt, failure)
-        raise AssertionError("the last attempt gives up")
-
-    def _wait_or_give_up(self, path: str, attempt: int, failure: RetryableResponse) -> None:
-        remaining = self._exchanges.ends_at - self._clock.monotonic()
-        backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempt - 1))
-        # Jitter: hosts that failed together must not retry together.
-        wait = max(failure.wait or 0.0, backoff * random.uniform(0.5, 1.0))
-        if attempt >= self._settings.attempts:
-            raise failure.error(
-                f"GET {path} {failure}, at the last of {attempt} attempts. "
-                "The next run starts over; if it lasts, check the vendor's status page and "
-                "for a newer version of this tool."
-            )
-        if wait >= remaining:
-            left = f"only {remaining:.0f} s of" if remaining > 0 else "all of"
-            over = "are left" if remaining > 0 else "are over"
-            raise ApiUnavailableError(
-                f"GET {path} {failure}. The next attempt has to wait {wait:.0f} s, but {left} the "
-                f"run's {self._settings.deadline:g} s {over}. Run it later, or raise --deadline."
-            )
-        log.info("GET %s %s; trying again in %.1f s", path, failure, wait)
-        self.stats.retries += 1
-        self._sleep(wait)
-
-    def _sleep(self, seconds: float) -> None:
-        while seconds > 0:
-            self.on_wait()
-            self._clock.sleep(min(seconds, _KEEPALIVE_SECONDS))
-            seconds -= _KEEPALIVE_SECONDS

@@ -5,15 +5,20 @@ The only module that sends anything. It neither retries nor looks into a respons
 
 import errno
 import time
-from functools import partial
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Literal, NamedTuple, Protocol
 
 import requests
 from urllib3.exceptions import HTTPError
 
 from inventory.api import transport
 from inventory.api.prefetch import Prefetched, Prefetcher
-from inventory.api.responses import Response, RetryableResponse, seconds_to_wait
+from inventory.api.responses import (
+    Response,
+    RetryableResponse,
+    rate_limit_of,
+    seconds_to_wait,
+)
 from inventory.api.watchdog import CURRENT, Watch
 from inventory.errors import (
     ApiUnavailableError,
@@ -25,6 +30,9 @@ from inventory.settings import ApiSettings
 _CHUNK = 1 << 16  # bytes unpacked between two checks of the time
 _OVERHEAD = 8 << 20  # bytes of a response beyond its content: head, framing
 _CLOSING_SECONDS = 0.2  # time for an abandoned exchange to end before the process does
+
+
+Method = Literal["GET", "POST"]
 
 
 class Clock(Protocol):
@@ -63,52 +71,78 @@ class Exchanges:
         self._clock = clock
         self.ends_at = ends_at
         self._prefetcher = Prefetcher()
-        self._latest: Exchange | None = None
+        self._open: list[Exchange] = []
         self._session = transport.session(settings)
         self._scrub = transport.secret_scrubber(settings)
 
     def close(self) -> None:
-        """Abandon the exchange in progress, if any, and close the session."""
-        if self._latest is not None:
-            self._latest.watch.end(errno.ECANCELED, "it was abandoned")
-            self._latest.prefetched.wait(_CLOSING_SECONDS)
+        """Abandon the exchanges in progress, and close the session."""
+        for exchange in self._open:
+            exchange.watch.end(errno.ECANCELED, "it was abandoned")
+        for exchange in self._open[-1:]:
+            exchange.prefetched.wait(_CLOSING_SECONDS)
         self._prefetcher.dismiss()
         self._session.close()
 
-    def begin(self, path: str, params: dict[str, str]) -> Exchange:
-        """Have another thread send a request and read the response.
+    def begin(
+        self,
+        path: str,
+        params: dict[str, str],
+        *,
+        method: Method = "GET",
+        on_end: Callable[[], object] = lambda: None,
+    ) -> Exchange:
+        """Have another thread send a request and read the response, then call `on_end`.
 
-        Raises ApiUnavailableError if the deadline has passed.
+        POST sends an empty object. Raises ApiUnavailableError if the deadline has passed.
         """
         remaining = self.ends_at - self._clock.monotonic()
         if remaining <= 0:
             raise ApiUnavailableError(
-                f"GET {path} was not sent: the run's {self._settings.deadline:g} seconds are over. "
-                "Raise --deadline if the account needs longer."
+                f"{method} {path} was not sent: the run's {self._settings.deadline:g} seconds are "
+                "over. Raise --deadline if the account needs longer."
             )
         timeouts = (
             min(self._settings.connect_timeout, remaining),
             min(self._settings.read_timeout, remaining),
         )
         watch = Watch(remaining, (self._settings.max_response_mb << 20) + _OVERHEAD)
-        work = partial(self._send, path, params, timeouts, watch)
-        self._latest = Exchange(self._prefetcher.begin(work), watch)
-        return self._latest
+
+        def work() -> Response:
+            try:
+                return self._send(method, path, params, timeouts, watch)
+            finally:
+                on_end()
+
+        exchange = Exchange(self._prefetcher.begin(work), watch)
+        self._open = [each for each in self._open if not each.prefetched.has_ended]
+        self._open.append(exchange)
+        return exchange
 
     def _send(
-        self, path: str, params: dict[str, str], timeouts: tuple[float, float], watch: Watch
+        self,
+        method: Method,
+        path: str,
+        params: dict[str, str],
+        timeouts: tuple[float, float],
+        watch: Watch,
     ) -> Response:
         url = self._settings.url + path
         CURRENT.set(watch)
         try:
-            with self._session.get(url, params=params, timeout=timeouts, stream=True) as response:
+            body: dict[str, str] | None = {} if method == "POST" else None
+            with self._session.request(
+                method, url, params=params, json=body, timeout=timeouts, stream=True
+            ) as response:
                 wait = seconds_to_wait(response.headers.get("Retry-After"), self._clock.time())
-                return Response(path, response.status_code, self._read(response, watch), wait)
+                quota = rate_limit_of(response.headers)
+                content = self._read(response, watch)
+                return Response(path, response.status_code, content, wait, quota)
         except (requests.RequestException, HTTPError, OSError) as error:
             cause = watch.explained(_cause(error))
             if transport.is_certificate_error(cause):
                 raise ConfigurationError(
-                    f"GET {path} was not sent: the certificate of {self._settings.url} is not "
+                    f"{method} {path} was not sent: the certificate of {self._settings.url} is not "
                     f"trusted ({cause}). Set REQUESTS_CA_BUNDLE to a file with the certificate of "
                     "the authority that signed it; verification cannot be turned off."
                 ) from None

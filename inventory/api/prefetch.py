@@ -20,6 +20,10 @@ class Prefetched(Generic[T]):
         self._error: BaseException | None = None
         self._done = Event()
 
+    @property
+    def has_ended(self) -> bool:
+        return self._done.is_set()
+
     def wait(self, seconds: float) -> bool:
         """Wait for the end of the call, but no longer than this; return whether it has ended."""
         return self._done.wait(min(seconds, _LONGEST_WAIT))

@@ -5,7 +5,7 @@ A response counts if it is 2xx and JSON with the `code` Success; a page must als
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, TypeVar
@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 # A value can be two bytes of a response and take some hundred bytes of memory.
 MAX_VALUES = 4_000_000
+_RESERVED = 0.2  # of the quota, for the walks of this job and for other clients
+_DEFAULT_LIMIT = 20_000
 _CODE = re.compile("[A-Za-z][A-Za-z_]{0,59}")
 
 
@@ -55,6 +57,18 @@ class _Account(msgspec.Struct):
     account_name: Any = None
 
 
+class RateLimit(NamedTuple):
+    """The account's quota of requests in an hour, which all its keys share, and what is left."""
+
+    limit: int
+    remaining: int
+
+    @property
+    def is_low(self) -> bool:
+        """Whether so little is left that only what is necessary should be requested."""
+        return self.remaining < _RESERVED * self.limit
+
+
 class Response(NamedTuple):
     """An HTTP response read to its end; `retry_after` in seconds."""
 
@@ -62,6 +76,7 @@ class Response(NamedTuple):
     status: int
     body: bytes | bytearray
     retry_after: float | None
+    rate_limit: RateLimit | None = None
 
 
 class RetryableResponse(Exception):
@@ -231,6 +246,15 @@ def describe_response(response: Response) -> str:
     if code is None:
         return f"answered {response.status}"
     return f"answered {response.status} {code if _CODE.fullmatch(code) else 'with an invalid code'}"
+
+
+def rate_limit_of(headers: Mapping[str, str]) -> RateLimit | None:
+    """Return the quota that a response names; None if it names none."""
+    limit, remaining = headers.get("X-Rate-Limit"), headers.get("X-Rate-Limit-Remaining")
+    if not (remaining and remaining.isascii() and remaining.isdigit()):
+        return None
+    is_number = limit and limit.isascii() and limit.isdigit()
+    return RateLimit(int(limit[:9]) if limit and is_number else _DEFAULT_LIMIT, int(remaining[:9]))
 
 
 def seconds_to_wait(retry_after: str | None, now: float) -> float | None:

@@ -12,11 +12,12 @@ from inventory.cli.sections import Body, Decorator, command, option
 from inventory.errors import InventoryError
 
 if TYPE_CHECKING:
-    from inventory.settings import ApiSettings, RemovalSettings
+    from inventory.settings import ApiSettings, EnrichmentSettings, RemovalSettings
 
 _reading = partial(option, section="What to read")
 _waiting = partial(option, section="Timeouts and retries")
 _removing = partial(option, section="Removals")
+_enriching = partial(option, section="Beyond the list")
 
 
 def _add(*options: Decorator) -> Decorator:
@@ -45,10 +46,11 @@ _READ_OPTIONS = _add(
         "second.",
     ),
     _reading(
-        "--no-users",
-        is_flag=True,
-        help="Do not read users. To remove those already stored, run `delete from users` in the "
-        "database.",
+        "--users/--no-users",
+        default=True,
+        show_default=False,
+        help="Read the list of users, or not. To remove those already stored, run "
+        "`delete from users` in the database.",
     ),
     _reading(
         "--page-size",
@@ -101,6 +103,40 @@ _WAIT_OPTIONS = _add(
         help="Maximum time to wait for response headers, or for more of the body.",
     ),
 )
+_ENRICHMENT_OPTIONS = _add(
+    _enriching(
+        "--details",
+        type=click.Choice(["auto", "all", "none"]),
+        metavar="WHICH",
+        default="auto",
+        help="Connectors to look up one by one for what the list leaves out, above all config: "
+        "all, none, or auto, which takes new and changed ones, then those read longest ago. Stops "
+        "when a fifth of the account's quota of requests is left.",
+    ),
+    _enriching(
+        "--details-budget",
+        metavar="N",
+        type=NOT_NEGATIVE,
+        default=200,
+        help="Maximum number of connectors that auto looks up in one run.",
+    ),
+    _enriching(
+        "--details-concurrency",
+        "concurrency",
+        metavar="N",
+        type=click.IntRange(1, 10),
+        default=4,
+        help="Maximum number of such requests at once.",
+    ),
+    _enriching(
+        "--setup-tests",
+        type=click.Choice(["down", "all", "none"]),
+        metavar="WHICH",
+        default="none",
+        help="Connectors whose setup tests the vendor runs now, against their sources: all, none, "
+        "or down, which takes broken, failing and incomplete ones. Paused ones are never tested.",
+    ),
+)
 _REMOVAL_OPTIONS = _add(
     _removing(
         "--max-missing-percent",
@@ -144,6 +180,7 @@ _REMOVAL_OPTIONS = _add(
 @option("--skip-if-running", is_flag=True, help="Exit 0 if another run is in progress.")
 @_READ_OPTIONS
 @_WAIT_OPTIONS
+@_ENRICHMENT_OPTIONS
 @_REMOVAL_OPTIONS
 @format_option("text", "json")
 @base.reports_errors
@@ -184,24 +221,22 @@ def _run(
     dry_run: bool,
     output_format: str,
     lock_timeout: float | None,
-    no_users: bool,
     **options: Any,
 ) -> dict[str, Any]:
     """Execute the run, print its report and return its row."""
     from inventory.db import errors
-    from inventory.normalize.reference_lists import REFERENCE_LISTS
     from inventory.output import run_report
     from inventory.sync import run as job
     from inventory.sync.preview import preview
 
     engine = base.engine()
-    api_settings, removals = _settings(options)
+    api_settings, removals, enrichment = _settings(options)
     is_interactive = not (base.is_quiet() or process.uses_json())
     with run_report.progress(wanted=is_interactive) as on_page:
         how: dict[str, Any] = {
             "on_page": on_page,
             "lock_timeout": lock_timeout,
-            "lists": [name for name in REFERENCE_LISTS if not (no_users and name == "users")],
+            "enrichment": enrichment,
         }
         if dry_run:
             row, changes = preview(engine, api_settings, removals, **how)
@@ -218,13 +253,18 @@ def _run(
     return row
 
 
-def _settings(options: dict[str, Any]) -> "tuple[ApiSettings, RemovalSettings]":
+def _settings(
+    options: dict[str, Any],
+) -> "tuple[ApiSettings, RemovalSettings, EnrichmentSettings]":
     from inventory import settings
 
-    names = settings.RemovalSettings.__dataclass_fields__
-    removals = {name: value for name, value in options.items() if name in names}
-    others = {name: value for name, value in options.items() if name not in names}
-    return settings.api_settings(**others), settings.RemovalSettings(**removals)
+    def taken(kind: Any) -> dict[str, Any]:
+        names = kind.__dataclass_fields__.keys() & options.keys()
+        return {name: options.pop(name) for name in names}
+
+    removals = settings.RemovalSettings(**taken(settings.RemovalSettings))
+    enrichment = settings.EnrichmentSettings(**taken(settings.EnrichmentSettings))
+    return settings.api_settings(**options), removals, enrichment
 
 
 def _raise_if_withheld(row: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from inventory.demo.script import (
     BROKEN_DESTINATION,
     DEFAULTS,
     DOCS,
+    FAILED_TESTS,
     FIRST_WORDS,
     GROUPS,
     INCIDENT_PROBABILITY,
@@ -81,8 +82,8 @@ class Connector:
         ended = now.replace(hour=hour, minute=minute) + timedelta(seconds=rng.uniform(60, 600))
         return ended - DAY if ended > now else ended
 
-    def as_listed(self, now: datetime) -> Item:
-        """Return the item as the API lists it now."""
+    def complete_item(self, now: datetime) -> Item:
+        """Return all that the API tells of it now."""
         item = merge(self.item, self.phase.item | {"status": self.phase.status})
         item["config"] = fill_template(item["config"], source_name(self.number))
         item["succeeded_at"] = self.succeeded_at and stamp(self.succeeded_at, self.number + 1)
@@ -121,8 +122,31 @@ class DemoAccount:
             connector.advance(self.now, self._rng)
 
     def items(self) -> list[Item]:
-        """Return the connectors that exist now as the API lists them, in copies."""
-        return [each.as_listed(self.now) for each in self._connectors if each.phase.is_listed]
+        """Return the connectors that exist now as the API lists them, in copies: without config."""
+        return [
+            {
+                name: value
+                for name, value in each.complete_item(self.now).items()
+                if name != "config"
+            }
+            for each in self._connectors
+            if each.phase.is_listed
+        ]
+
+    def details(self, connector_id: str) -> Item | None:
+        """Return a connector with its config."""
+        for each in self._connectors:
+            if each.item["id"] == connector_id and each.phase.is_listed:
+                return each.complete_item(self.now)
+        return None
+
+    def tested(self, connector_id: str) -> Item | None:
+        """Return a connector with its config and the results of its setup tests."""
+        item = self.details(connector_id)
+        if item is None:
+            return None
+        is_broken = item["status"]["setup_state"] == "broken"
+        return item | {"setup_tests": FAILED_TESTS if is_broken else SETUP_TESTS}
 
     def reference_lists(self) -> dict[str, list[Item]]:
         """Return the lists beside the connectors by their path."""

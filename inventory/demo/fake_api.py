@@ -11,8 +11,10 @@ import json
 import socketserver
 import ssl
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple, Protocol, Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -32,6 +34,14 @@ class Account(Protocol):
         """Return other lists by their path; one that is missing is not found."""
         ...
 
+    def details(self, connector_id: str) -> dict[str, Any] | None:
+        """Return one connector with what the list leaves out; None if there is none."""
+        ...
+
+    def tested(self, connector_id: str) -> dict[str, Any] | None:
+        """Run the setup tests of a connector; return its details, with the results."""
+        ...
+
 
 class Request(NamedTuple):
     """A request received. `number` counts from 1; `query` has the last value of each name."""
@@ -40,6 +50,8 @@ class Request(NamedTuple):
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,11 @@ Interceptor = Callable[[Request], FakeResponse | None]
 
 
 class FakeApi:
-    """The server, as a context manager. `requests` lists every request received."""
+    """The server, as a context manager. `requests` lists every request received.
+
+    Like Fivetran's, it tells with each response how much is left of an hour's quota of `rate_limit`
+    requests, and answers 429 to more. `used_by_others` are requests of other clients.
+    """
 
     def __init__(
         self,
@@ -78,7 +94,11 @@ class FakeApi:
         port: int = 0,
         intercept: Interceptor = lambda request: None,
         tls: ssl.SSLContext | None = None,
+        rate_limit: int = 20_000,
     ) -> None:
+        self.rate_limit = rate_limit
+        self.used_by_others = 0
+        self._counted: deque[float] = deque()  # when requests of the last hour came
         self.account = account
         self.intercept = intercept
         self.requests: list[Request] = []
@@ -103,17 +123,47 @@ class FakeApi:
         self._server.server_close()
         self._thread.join()
 
-    def respond(self, path: str, query: dict[str, str], headers: dict[str, str]) -> FakeResponse:
+    def respond(
+        self,
+        path: str,
+        query: dict[str, str],
+        headers: dict[str, str],
+        method: str = "GET",
+        body: bytes = b"",
+    ) -> FakeResponse:
         """Return the response to one request, as Fivetran's API would."""
-        request = Request(len(self.requests) + 1, path, query, headers)
+        request = Request(len(self.requests) + 1, path, query, headers, method, body)
         self.requests.append(request)
         if (response := self.intercept(request)) is not None:
             return response
         if headers.get("authorization") != self._authorization:
             return FakeResponse.error(401, "Unauthorized")
-        return self._route(path, query)
+        quota = self._count()
+        if quota["X-Rate-Limit-Remaining"] == "0":
+            response = FakeResponse.error(429, "TooManyRequests", Retry_After="60")
+        else:
+            response = self._route(method, path, query)
+        return replace(response, headers=response.headers | quota)
 
-    def _route(self, path: str, query: dict[str, str]) -> FakeResponse:
+    def _count(self) -> dict[str, str]:
+        """Count a request; return the headers that tell what is left of the quota."""
+        now = time.monotonic()
+        while self._counted and self._counted[0] < now - 3600:
+            self._counted.popleft()
+        remaining = self.rate_limit - self.used_by_others - len(self._counted)
+        if remaining > 0:
+            self._counted.append(now)
+        return {
+            "X-Rate-Limit": str(self.rate_limit),
+            "X-Rate-Limit-Remaining": str(max(0, remaining)),
+        }
+
+    def _route(self, method: str, path: str, query: dict[str, str]) -> FakeResponse:
+        if method == "POST":
+            match path.removeprefix("/v1/").split("/"):
+                case [name, connector_id, "test"] if name in LISTS:
+                    return _one(self.account.tested(unquote(connector_id)))
+            return FakeResponse.error(404, "NotFound")
         match path.removeprefix("/v1/").split("/"):
             case ["account", "info"]:
                 names = {
@@ -124,15 +174,15 @@ class FakeApi:
             case [name] if name in LISTS:
                 return _page(query, self.account.items())
             case [name, connector_id] if name in LISTS:
-                return self._one(unquote(connector_id))
+                return _one(self.account.details(unquote(connector_id)))
         items = self.account.reference_lists().get(path.removeprefix("/v1/"))
         return FakeResponse.error(404, "NotFound") if items is None else _page(query, items)
 
-    def _one(self, connector_id: str) -> FakeResponse:
-        for item in self.account.items():
-            if item["id"] == connector_id:
-                return FakeResponse.success(item)
+
+def _one(item: dict[str, Any] | None) -> FakeResponse:
+    if item is None:
         return FakeResponse.error(404, "NotFound_Connector")
+    return FakeResponse.success(item)
 
 
 def _page(query: dict[str, str], items: list[dict[str, Any]]) -> FakeResponse:
@@ -175,11 +225,19 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # headers and body in one packet, or each response would wait for an ACK
 
-        def do_GET(self) -> None:  # the name that http.server looks for
+        # The names that http.server looks for.
+        def do_GET(self) -> None:
+            self._respond("GET")
+
+        def do_POST(self) -> None:
+            self._respond("POST")
+
+        def _respond(self, method: str) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             url = urlsplit(self.path)
             query = {name: texts[-1] for name, texts in parse_qs(url.query).items()}
             headers = {name.lower(): text for name, text in self.headers.items()}
-            self._send(api.respond(url.path, query, headers))
+            self._send(api.respond(url.path, query, headers, method, body))
 
         def _send(self, response: FakeResponse) -> None:
             headers = {"Content-Type": "application/json;charset=utf-8"} | response.headers

@@ -66,6 +66,10 @@ SETUP_TESTS = [
     {"title": "Connecting to the source", "status": "PASSED", "message": ""},
     {"title": "Checking permissions", "status": "PASSED", "details": ["read", "list"]},
 ]
+FAILED_TESTS = [
+    {"title": "Connecting to the source", "status": "FAILED", "message": "401 invalid_grant"},
+    {"title": "Checking permissions", "status": "SKIPPED", "message": ""},
+]
 REPOSITORIES = ["northwind/{team}-shop", "northwind/{team}-warehouse"]
 HISTORICAL = {"is_historical_sync": True}
 DELAYED = {"update_state": "delayed"}

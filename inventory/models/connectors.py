@@ -19,6 +19,7 @@ from inventory.models.base import (
     untracked,
     valid_from_index,
 )
+from inventory.models.types import JSON
 
 if TYPE_CHECKING:
     from inventory.models.alerts import (
@@ -107,6 +108,16 @@ class Connector(ConnectorColumns, OpenVersion, Base):
     )
     removed_reason: Mapped[str | None] = own(
         "deleted = the API says that it does not exist, not_visible = this API key cannot see it"
+    )
+    details_at: Mapped[datetime | None] = own(
+        "observed_at of the run that last read its details, beyond the list (UTC); null = none did",
+        added=11,
+    )
+    details_fields: Mapped[list[str] | None] = own(
+        "Fields of the API that only its details tell: the list does not clear them", JSON, added=11
+    )
+    tested_at: Mapped[datetime | None] = own(
+        "observed_at of the run that last had its setup tests run (UTC); null = none did", added=11
     )
 
     status: Mapped["ConnectorStatus | None"] = relationship("ConnectorStatus", viewonly=True)

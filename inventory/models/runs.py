@@ -92,6 +92,18 @@ class InventoryRun(Base):
         "Lists beside the connectors that it could not read or did not believe, e.g. groups, "
         "users; nothing of them changed"
     )
+    details_read: Mapped[int] = _count(
+        "Connectors whose details it read, beyond the list", server_default="0"
+    )
+    details_failed: Mapped[int] = _count(
+        "Connectors whose details it could not read; left as they were", server_default="0"
+    )
+    tested: Mapped[int] = _count(
+        "Connectors whose setup tests it had the vendor run", server_default="0"
+    )
+    tests_failed: Mapped[int] = _count(
+        "Connectors whose setup tests could not be run; left as they were", server_default="0"
+    )
 
     outcomes: Mapped[list["SyncOutcome"]] = relationship(
         viewonly=True, order_by="SyncOutcome.finished_at"

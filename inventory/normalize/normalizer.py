@@ -6,6 +6,7 @@ has changed.
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec import Raw
@@ -20,6 +21,7 @@ from inventory.normalize import (
     connectors,
     digests,
     setup_tests,
+    supplements,
 )
 from inventory.normalize.digests import SectionDigest
 from inventory.normalize.keyed_digests import DigestKey
@@ -27,9 +29,12 @@ from inventory.normalize.masking import Masker
 from inventory.normalize.rows import SECTIONS, TO_ROW, Row, SectionRows
 from inventory.normalize.sections import ADVICE, LISTS, Item, peek, redact_card, split
 from inventory.normalize.stored_values import Lookup, StoredRows
+from inventory.normalize.supplements import Completion
 
 # Called with each anomaly: the section, the field and the reason. Never a value.
 OnAnomaly = Callable[[str, str, str], None]
+# Called with an item of the list that may be completed; whether its settings are new or changed.
+OnListed = Callable[[str, Raw, bool], None]
 
 _READERS: dict[str, Callable[..., SectionRows]] = {
     "connectors": connectors.read,
@@ -54,11 +59,15 @@ class NormalizedPage(NamedTuple):
 
 
 class _ChangedItem(NamedTuple):
-    """An item with another digest than the stored one. `content` is all but its connect card."""
+    """An item to read. `content` is all of it but its connect card.
+
+    `completion` is what its details tell beside it, if they were read.
+    """
 
     digest: bytes
     content: bytes
     raw: Raw
+    completion: Completion | None = None
 
 
 class Normalizer:
@@ -66,7 +75,9 @@ class Normalizer:
 
     `known` are the stored digests of the account's connectors that exist. It must not have those
     marked as removed, which have to be read even if nothing has changed. `lookup` finds the stored
-    rows of connectors that have something unreadable.
+    rows of connectors that have something unreadable. `details_fields` are the fields of each
+    connector that only its details tell. `on_listed` gets the items of `wanted`, and those with new
+    settings.
     """
 
     def __init__(
@@ -76,11 +87,17 @@ class Normalizer:
         on_anomaly: OnAnomaly,
         digest_key: DigestKey,
         lookup: Lookup = lambda table, connector_ids: (),
+        details_fields: Mapping[str, Set[str]] = MappingProxyType({}),
+        wanted: Set[str] = frozenset(),
+        on_listed: OnListed = lambda connector_id, raw, settings_changed: None,
     ) -> None:
         self._known = known
         self._digest_key = digest_key
         self._lookup = lookup
         self._on_anomaly = on_anomaly
+        self._details_fields = details_fields
+        self._wanted = wanted
+        self._on_listed = on_listed
         self._anomalies: dict[str, int] = {}
 
     @property
@@ -109,6 +126,8 @@ class Normalizer:
             connector_ids.append(connector_id)
             latest[connector_id] = None if is_known else _ChangedItem(item_digest, content, raw)
             cards.append(card)
+            if connector_id in self._wanted:
+                self._on_listed(connector_id, raw, False)
         normalized = NormalizedPage(
             connector_ids, {section: [] for section in SECTIONS}, set(), connect_cards.tails(cards)
         )
@@ -118,11 +137,38 @@ class Normalizer:
                 count = digests.anomalies(self._known[connector_id])
             else:
                 count = self._read_item(connector_id, changed, stored, normalized)
-            if count:
-                self._anomalies[connector_id] = count
-            elif self._anomalies:
-                self._anomalies.pop(connector_id, None)
+            self._count(connector_id, count)
         return normalized
+
+    def complete(self, listed: Raw, details: Raw, *, tested: bool = False) -> NormalizedPage:
+        """Normalize an item of the list again, completed by the details of its connector.
+
+        The stored digests stay those of the list, so that the next run knows the same item. With
+        `tested`, the details are from after a run of the setup tests: their states count, and the
+        next run reads the item again. Raises UnexpectedResponseError for details of another
+        connector, or that cannot be parsed.
+        """
+        connector_id, content, card = peek(listed)
+        completion = supplements.completion(connector_id, listed, details, tested=tested)
+        digest = digests.of_item(b"" if tested else content)
+        into = NormalizedPage(
+            [connector_id],
+            {section: [] for section in SECTIONS},
+            set(),
+            connect_cards.tails([card, bytes(completion.card or b"")]),
+        )
+        changed = _ChangedItem(digest, content, listed, completion)
+        self._count(
+            connector_id,
+            self._read_item(connector_id, changed, StoredRows(self._lookup, [connector_id]), into),
+        )
+        return into
+
+    def _count(self, connector_id: str, anomalies: int) -> None:
+        if anomalies:
+            self._anomalies[connector_id] = anomalies
+        elif self._anomalies:
+            self._anomalies.pop(connector_id, None)
 
     def _read_item(
         self, connector_id: str, changed: _ChangedItem, stored: StoredRows, into: NormalizedPage
@@ -139,19 +185,30 @@ class Normalizer:
     def _read_sections(
         self, changed: _ChangedItem, stored: StoredRows, into: NormalizedPage
     ) -> int:
-        item = split(changed.raw)
-        connector_id = item.connector_id
+        listed, completion = split(changed.raw), changed.completion
+        connector_id = listed.connector_id
         sections = digests.unpack(self._known.get(connector_id, b""))
-        section_digests = digests.of_sections(item)
-        item = redact_card(item, changed.content)
-        is_large = len(changed.content) > lenient_json.MAX_VALUE
+        section_digests = digests.of_sections(listed)
+        settings_changed = sections["connectors"].digest != section_digests["connectors"]
+        if completion is None:
+            if settings_changed:
+                self._on_listed(connector_id, changed.raw, True)
+            completion = self._stored_completion(listed, stored, settings_changed=settings_changed)
+        item, content = redact_card(listed, changed.content), changed.content
+        if completion:
+            item, content = supplements.completed(changed.raw, content, completion)
+        is_large = len(content) > lenient_json.MAX_VALUE
         readings: dict[str, SectionRows] = {}
         for section, digest in section_digests.items():
             # The row of the status is always read: it has the digests of all sections.
-            if section == "connector_status" or sections[section].digest != digest:
+            is_known = section != "connector_status" and sections[section].digest == digest
+            if not is_known or (completion and section in completion.sections):
                 reading = _read(section, item, self._digest_key, stored, is_large=is_large)
                 readings[section] = reading
-                sections[section] = SectionDigest(digest, len(reading.anomalies))
+                is_of_test = completion and completion.tested and section in ("warnings", "tasks")
+                sections[section] = SectionDigest(
+                    b"" if is_of_test else digest, len(reading.anomalies)
+                )
                 for field, reason in reading.anomalies:
                     self._on_anomaly(section, field, reason)
         present = {name for name in LISTS if name in readings and readings[name].rows is not None}
@@ -159,12 +216,29 @@ class Normalizer:
         packed = digests.pack(changed.digest, sections)
         for status in readings["connector_status"].rows or ():  # it is one
             status.update({f"has_{name}": name in present for name in LISTS}, digests=packed)
+        if "connectors" in readings:
+            for cells in readings["connectors"].rows or ():
+                cells.update(supplements.cells_of(changed.completion))
         for section, reading in readings.items():
             to_row = TO_ROW[section]
             for cells in reading.rows or ():
                 cells["connector_id"] = connector_id
                 into.rows[section].append(to_row(cells))
         return digests.anomalies(packed)
+
+    def _stored_completion(
+        self, listed: Item, stored: StoredRows, *, settings_changed: bool
+    ) -> Completion | None:
+        """Return what is stored of fields that only details tell, if a section to read needs it."""
+        names = self._details_fields.get(listed.connector_id)
+        if not names:
+            return None
+        missing = supplements.not_told(names, listed.connector)
+        if not settings_changed:
+            missing &= supplements.IN_STATUS
+        if not missing:
+            return None
+        return supplements.stored_completion(missing, stored.row("connectors", listed.connector_id))
 
 
 def _read(

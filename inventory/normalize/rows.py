@@ -43,6 +43,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *(f"has_{column}" for column in _columns_of(OPTIONAL_FIELDS)),
         "config_volatile",
         "extra",
+        "has_details",
+        "details_fields",
+        "has_tests",
     ),
     "connector_status": (
         "connector_id",

@@ -85,6 +85,7 @@ def _columns_of(snapshot: Snapshot) -> dict[str, Any]:
         "unconfirmed": snapshot.unconfirmed,
         "withheld": snapshot.withheld,
         "anomalies": snapshot.normalizer.anomalies,
+        **snapshot.enriched._asdict(),
     }
     if snapshot.withheld_reason:
         columns |= {

@@ -10,7 +10,9 @@ from inventory.db.engine import read_only
 from inventory.models import CONNECTOR_STATUS, CONNECTORS
 from inventory.normalize.keyed_digests import DigestKey
 from inventory.normalize.stored_values import Lookup
+from inventory.settings import EnrichmentSettings
 from inventory.sync import stored_rows
+from inventory.sync.stored_details import StoredDetails, load_stored_details
 
 
 class Baseline(NamedTuple):
@@ -18,16 +20,19 @@ class Baseline(NamedTuple):
 
     `digests` identify what the API last said about each one. `load_groups` reads the group of
     each: only a run that misses some needs it. `lookup` reads stored rows of a few connectors.
-    Masks are made with `digest_key`.
+    Masks are made with `digest_key`. `details` are of what was read beyond the list.
     """
 
     digests: Mapping[str, bytes]
     load_groups: Callable[[], Mapping[str, str | None]]
     digest_key: DigestKey
     lookup: Lookup
+    details: StoredDetails
 
 
-def load_baseline(engine: Engine, connection: Connection, account_id: str) -> Baseline:
+def load_baseline(
+    engine: Engine, connection: Connection, account_id: str, enrichment: EnrichmentSettings
+) -> Baseline:
     status, connector = CONNECTOR_STATUS.current.c, CONNECTORS.current.c
     existing = (connector.account_id == account_id, connector.removed_at.is_(None))
     digests = connection.execute(
@@ -42,4 +47,5 @@ def load_baseline(engine: Engine, connection: Connection, account_id: str) -> Ba
             return {row.connector_id: row.group_id for row in another.execute(wanted)}
 
     key = digest_key.read(connection)
-    return Baseline(dict(digests.all()), load_groups, key, stored_rows.lookup(engine))
+    details = load_stored_details(connection, account_id, enrichment)
+    return Baseline(dict(digests.all()), load_groups, key, stored_rows.lookup(engine), details)

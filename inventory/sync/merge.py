@@ -92,8 +92,12 @@ def _merge_table(
         execute(statements.mark_removed())
     elif gone:
         execute(statements.delete_closed(versioned))
+    if is_staged and versioned is CONNECTORS and staged.details:
+        execute(statements.fill_in_learned())
     if is_staged and versioned.untracked:
         execute(statements.update_untracked(versioned))
     if is_staged:
         inserted = execute(statements.insert_new(versioned))
+    if is_staged and versioned is CONNECTORS and staged.details:
+        execute(statements.mark_details())
     return Rows(closed + gone, updated, inserted)

@@ -4,7 +4,7 @@
 missing; `apply`: `staging`, `merge`, `judge`, `changes`; at last the row of the `run_log`.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -16,10 +16,12 @@ from inventory.api.client import Client
 from inventory.api.responses import AccountInfo
 from inventory.db.engine import Clock, read_only
 from inventory.db.locks import Lock
-from inventory.settings import RemovalSettings
+from inventory.settings import EnrichmentSettings, RemovalSettings
 from inventory.sync import run_log
 from inventory.sync.apply import apply_snapshot
 from inventory.sync.baseline import load_baseline
+from inventory.sync.candidates import Candidates
+from inventory.sync.enrich import Enrichment
 from inventory.sync.reference_merge import merge_references
 from inventory.sync.references import References, read_references, wanted_lists
 from inventory.sync.snapshot import OnPage, Snapshot, take_snapshot
@@ -46,19 +48,30 @@ class Pipeline:
     removals: RemovalSettings
     clock: Clock
     on_page: OnPage
-    lists: Collection[str]
+    enrichment: EnrichmentSettings
 
     @contextmanager
     def read(self, account: AccountInfo, lock: Lock) -> Iterator[Reading]:
         """Read the account; the spool is open inside. No transaction is open meanwhile."""
         with read_only(self.engine) as connection:
             previous_at = run_log.last_merged_at(connection, account.account_id)
-            baseline = load_baseline(self.engine, connection, account.account_id)
-            lists = wanted_lists(connection, self.lists, self.clock(connection))
-        self.api.on_wait = lock.check
-        snapshot = take_snapshot(self.api, baseline, self.removals, lock, self.on_page)
+            now = self.clock(connection)
+            baseline = load_baseline(self.engine, connection, account.account_id, self.enrichment)
+            lists = wanted_lists(connection, now, users=self.enrichment.users)
+        self.api.call_while_waiting(lock.check)
+        snapshot = take_snapshot(
+            self.api,
+            baseline,
+            self.removals,
+            lock,
+            self.on_page,
+            lambda: Candidates(self.enrichment, baseline.details, now),
+        )
         with closing(snapshot.spool):
             references = read_references(self.api, lists, baseline.digest_key, lock)
+            snapshot.enriched = Enrichment(
+                self.api, snapshot.normalizer, snapshot.spool, lock, self.enrichment.concurrency
+            ).execute(snapshot.candidates)
             lock.check()
             yield Reading(account, previous_at, snapshot, references)
 

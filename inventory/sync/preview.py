@@ -1,6 +1,5 @@
 """A dry run: merges like a run and rolls back, so that it cannot differ from what a run does."""
 
-from collections.abc import Collection
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,11 @@ from inventory.db import revision
 from inventory.db.engine import in_memory, now, rollback
 from inventory.db.locks import Lock
 from inventory.deadline import Deadline
-from inventory.normalize.reference_lists import REFERENCE_LISTS
-from inventory.settings import ApiSettings, RemovalSettings
+from inventory.settings import ApiSettings, EnrichmentSettings, RemovalSettings
 from inventory.sync import run_log
 from inventory.sync.pipeline import Pipeline, RunRow
 from inventory.sync.prepare import prepare
-from inventory.sync.run import DEFAULT_REMOVALS, check_account_name
+from inventory.sync.run import DEFAULT_ENRICHMENT, DEFAULT_REMOVALS, check_account_name
 from inventory.sync.snapshot import OnPage
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ def preview(
     *,
     on_page: OnPage = lambda seen, known: None,
     lock_timeout: float | None = None,
-    lists: Collection[str] = tuple(REFERENCE_LISTS),
+    enrichment: EnrichmentSettings = DEFAULT_ENRICHMENT,
 ) -> "tuple[RunRow, list[Change]]":
     """Return the row that a run would have now, and the changes it would make; write nothing.
 
@@ -44,10 +42,10 @@ def preview(
     with deadline.enforced(), closing(Client(settings)) as api:
         if revision.state_of(engine) is not revision.State.EMPTY:
             revision.require_current(engine)
-            return _preview(engine, api, settings, removals, on_page, lists)
+            return _preview(engine, api, settings, removals, on_page, enrichment)
         with in_memory() as substitute:
             prepare(substitute)
-            return _preview(substitute, api, settings, removals, on_page, lists)
+            return _preview(substitute, api, settings, removals, on_page, enrichment)
 
 
 def _preview(
@@ -56,11 +54,11 @@ def _preview(
     settings: ApiSettings,
     removals: RemovalSettings,
     on_page: OnPage,
-    lists: Collection[str],
+    enrichment: EnrichmentSettings,
 ) -> "tuple[RunRow, list[Change]]":
     account = AccountInfo(settings.account) if settings.account else api.account()
     pipeline = Pipeline(
-        engine=engine, api=api, removals=removals, clock=now, on_page=on_page, lists=lists
+        engine=engine, api=api, removals=removals, clock=now, on_page=on_page, enrichment=enrichment
     )
     changes: list[Change] = []
     with pipeline.read(account, Lock()) as reading, rollback(engine) as connection:

@@ -34,12 +34,14 @@ class References:
     skipped: set[str] = field(default_factory=set)
 
 
-def wanted_lists(connection: Connection, lists: Collection[str], now: datetime) -> tuple[str, ...]:
-    """Return which of these lists a run reads now, in their order."""
+def wanted_lists(connection: Connection, now: datetime, *, users: bool) -> tuple[str, ...]:
+    """Return which lists a run reads now, in their order; `users`: whether that of users, too."""
     newest = connection.scalar(select(func.max(CONNECTOR_TYPES.c.fetched_at)))
     was_today = newest is not None and newest.astimezone(UTC).date() == now.astimezone(UTC).date()
     return tuple(
-        name for name in REFERENCE_LISTS if name in lists and not (name == DAILY and was_today)
+        name
+        for name in REFERENCE_LISTS
+        if not (name == DAILY and was_today) and (users or name != "users")
     )
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Collection
 from contextlib import closing
 from dataclasses import asdict
 from datetime import timedelta
@@ -27,8 +26,7 @@ from inventory.errors import (
 )
 from inventory.ids import MAX_ID, is_usable_id
 from inventory.models import COMPLETE
-from inventory.normalize.reference_lists import REFERENCE_LISTS
-from inventory.settings import ApiSettings, RemovalSettings
+from inventory.settings import ApiSettings, EnrichmentSettings, RemovalSettings
 from inventory.sync import run_log
 from inventory.sync.pipeline import Pipeline, RunRow
 from inventory.sync.prepare import prepare
@@ -37,6 +35,7 @@ from inventory.sync.snapshot import OnPage
 log = logging.getLogger(__name__)
 
 DEFAULT_REMOVALS = RemovalSettings()
+DEFAULT_ENRICHMENT = EnrichmentSettings()
 
 
 def sync(
@@ -48,14 +47,13 @@ def sync(
     http_clock: HttpClock = time,
     on_page: OnPage = lambda seen, known: None,
     lock_timeout: float | None = None,
-    lists: Collection[str] = tuple(REFERENCE_LISTS),
+    enrichment: EnrichmentSettings = DEFAULT_ENRICHMENT,
 ) -> RunRow:
     """Merge one snapshot of the account into the database; return its row of inventory_runs.
 
-    Creates the tables of an empty database. `on_page` is called after each page; `lists` names the
-    lists beside the connectors to read. The row's status is "withheld" if so many connectors were
-    missing that their removal is implausible. Waits for a lock of another session until the
-    deadline, or for `lock_timeout` seconds. Raises an
+    Creates the tables of an empty database. `on_page` is called after each page. The row's status
+    is "withheld" if so many connectors were missing that their removal is implausible. Waits for a
+    lock of another session until the deadline, or for `lock_timeout` seconds. Raises an
     InventoryError after it has marked the run as failed; nothing else is written then.
     """
     check_account_name(settings.account)
@@ -64,7 +62,12 @@ def sync(
     with deadline.enforced(), closing(Client(settings, http_clock)) as api:
         prepare(engine)
         pipeline = Pipeline(
-            engine=engine, api=api, removals=removals, clock=clock, on_page=on_page, lists=lists
+            engine=engine,
+            api=api,
+            removals=removals,
+            clock=clock,
+            on_page=on_page,
+            enrichment=enrichment,
         )
         return SyncRun(pipeline, settings, deadline).execute()
 
@@ -128,7 +131,7 @@ class SyncRun:
 
     def _identify(self, run_id: int, lock: locks.Lock) -> AccountInfo:
         """Read the account of the key, and lock that account too."""
-        self._api.on_wait = lock.check
+        self._api.call_while_waiting(lock.check)
         account = self._api.account()
         self._account_id = account.account_id
         lock.add_account(account.account_id)

@@ -14,6 +14,8 @@ from inventory.errors import ApiUnavailableError, InventoryError, RemovalsWithhe
 from inventory.normalize.normalizer import Normalizer
 from inventory.settings import RemovalSettings
 from inventory.sync.baseline import Baseline
+from inventory.sync.candidates import Candidates
+from inventory.sync.enrich import Enriched
 from inventory.sync.lookups import LookupOutcome, look_up
 from inventory.sync.removals import implausible_removals
 from inventory.sync.spool import Spool
@@ -37,11 +39,13 @@ class Snapshot:
 
     spool: Spool
     normalizer: Normalizer
+    candidates: Candidates
     removals: dict[str, str] = field(default_factory=dict)
     unconfirmed: int = 0
     withheld: int = 0
     unseen: Set[str] = frozenset()
     withheld_reason: RemovalsWithheldError | None = None
+    enriched: Enriched = field(default_factory=Enriched)
 
     @property
     def changes_nothing(self) -> bool:
@@ -66,16 +70,22 @@ class Snapshot:
 
 
 def take_snapshot(
-    api: Client, baseline: Baseline, settings: RemovalSettings, lock: Lock, on_page: OnPage
+    api: Client,
+    baseline: Baseline,
+    settings: RemovalSettings,
+    lock: Lock,
+    on_page: OnPage,
+    new_candidates: Callable[[], Candidates],
 ) -> Snapshot:
     """Walk every page and resolve the missing connectors.
 
-    The caller closes the spool. Raises an InventoryError if the walk was incomplete.
+    The caller closes the spool. Each walk fills candidates of its own. Raises an InventoryError if
+    the walk was incomplete.
     """
-    snapshot = _walk(api, baseline, lock, on_page)
+    snapshot = _walk(api, baseline, lock, on_page, new_candidates())
     try:
         if snapshot.list_changed:
-            snapshot = _rewalk(snapshot, api, baseline, lock, on_page)
+            snapshot = _rewalk(snapshot, api, baseline, lock, on_page, new_candidates())
         missing = baseline.digests.keys() - snapshot.spool.connector_ids
         if missing:
             _resolve_missing(snapshot, missing, api, baseline, settings, lock)
@@ -86,14 +96,19 @@ def take_snapshot(
     return snapshot
 
 
-def _walk(api: Client, baseline: Baseline, lock: Lock, on_page: OnPage) -> Snapshot:
+def _walk(
+    api: Client, baseline: Baseline, lock: Lock, on_page: OnPage, candidates: Candidates
+) -> Snapshot:
     normalizer = Normalizer(
         known=baseline.digests,
         on_anomaly=AnomalyLogger(),
         digest_key=baseline.digest_key,
         lookup=baseline.lookup,
+        details_fields=baseline.details.fields,
+        wanted=candidates.wanted,
+        on_listed=candidates.offer,
     )
-    snapshot = Snapshot(Spool(), normalizer)
+    snapshot = Snapshot(Spool(), normalizer, candidates)
     try:
         for page in api.pages():
             lock.check()
@@ -107,12 +122,17 @@ def _walk(api: Client, baseline: Baseline, lock: Lock, on_page: OnPage) -> Snaps
 
 
 def _rewalk(
-    first: Snapshot, api: Client, baseline: Baseline, lock: Lock, on_page: OnPage
+    first: Snapshot,
+    api: Client,
+    baseline: Baseline,
+    lock: Lock,
+    on_page: OnPage,
+    candidates: Candidates,
 ) -> Snapshot:
     """Walk a second time; return the first snapshot if the API becomes unavailable."""
     log.info("The list changed during the walk; walking it a second time")
     try:
-        second = _walk(api, baseline, lock, on_page)
+        second = _walk(api, baseline, lock, on_page, candidates)
     except ApiUnavailableError as error:
         log.warning("The list changed during the walk, and a second walk failed: %s", error)
         return first

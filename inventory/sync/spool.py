@@ -41,6 +41,7 @@ class Spool:
 
     def __init__(self) -> None:
         self.duplicates = 0
+        self.has_details = False
         self._file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # see close()
         self._chunks: dict[str, list[_Chunk]] = {table: [] for table in SECTIONS}
         self._page_of: dict[str, int] = {}
@@ -61,6 +62,13 @@ class Spool:
 
     def __len__(self) -> int:
         return len(self._page_of)
+
+    def add_details(self, batch: NormalizedPage) -> None:
+        """Replace the rows of listed connectors by those completed with their details."""
+        duplicates = self.duplicates
+        self.add(batch)
+        self.duplicates = duplicates
+        self.has_details = True
 
     def add(self, batch: NormalizedPage) -> None:
         """Add the rows of a page. A connector that was added before counts as a duplicate."""

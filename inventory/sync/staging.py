@@ -46,13 +46,14 @@ JUDGED = temporary(
 
 
 class Staged(NamedTuple):
-    """The tables that have staged rows, and whether any connector is removed.
+    """The tables that have staged rows, whether any connector is removed, any details were read.
 
     For other tables there is nothing to compare, and no temporary table.
     """
 
     tables: Set[str]
     removals: bool
+    details: bool
 
 
 def stage(
@@ -78,7 +79,7 @@ def stage(
         connection.exec_driver_sql("set local default_statistics_target = 1")
         listed = ", ".join(f"{table.name} (connector_id)" for table in filled)
         connection.exec_driver_sql(f"analyze {listed}")
-    return Staged(spool.tables, bool(removals))
+    return Staged(spool.tables, bool(removals), spool.has_details)
 
 
 def create(connection: Connection, table: Table) -> None:

@@ -19,12 +19,15 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    false,
     func,
     insert,
     literal,
+    not_,
     null,
     or_,
     select,
+    true,
     update,
 )
 
@@ -94,12 +97,27 @@ def _is_changed(versioned: HistoryTable, names: tuple[str, ...]) -> ColumnElemen
     current, staged = versioned.current.c, _staged(versioned).c
     return or_(
         *(
-            _are_different(current[name], staged[name])
-            if name in staged and type(current[name].type) is Text
-            else current[name].is_distinct_from(_new_value(versioned, name))
+            and_(
+                _are_different(current[name], staged[name])
+                if name in staged and type(current[name].type) is Text
+                else current[name].is_distinct_from(_new_value(versioned, name)),
+                not_(_is_learned(versioned, name)),
+            )
             for name in names
         )
     )
+
+
+def _is_learned(versioned: HistoryTable, name: str) -> ColumnElement[bool]:
+    """Whether the value was unknown until the connector's details were first read.
+
+    To learn it is no change: it may have been the same all the time.
+    """
+    if versioned is not CONNECTORS or name not in versioned.tracked:
+        return false()
+    current, staged = versioned.current.c, _staged(versioned).c
+    was_unknown = true() if name == "extra" else current[name].is_(None)
+    return and_(staged.has_details, current.details_at.is_(None), was_unknown)
 
 
 def _is_open(versioned: HistoryTable) -> ColumnElement[bool]:
@@ -175,6 +193,29 @@ def update_untracked(versioned: HistoryTable) -> Update:
         update(versioned.current)
         .values({name: _new_value(versioned, name) for name in versioned.untracked})
         .where(_key_matches(versioned), _is_changed(versioned, versioned.untracked))
+    )
+
+
+def fill_in_learned() -> Update:
+    """Write what first details tell into the open version."""
+    staged = _staged(CONNECTORS).c
+    values = {name: _new_value(CONNECTORS, name) for name in CONNECTORS.tracked}
+    first = and_(staged.has_details, CONNECTORS.current.c.details_at.is_(None))
+    return update(CONNECTORS.current).values(values).where(_key_matches(CONNECTORS), first)
+
+
+def mark_details() -> Update:
+    """Record when details were read, and setup tests run."""
+    current, staged = CONNECTORS.current.c, _staged(CONNECTORS).c
+    values = {
+        "details_at": OBSERVED_AT,
+        "details_fields": staged.details_fields,
+        "tested_at": case((staged.has_tests, OBSERVED_AT), else_=current.tested_at),
+    }
+    return (
+        update(CONNECTORS.current)
+        .values(values)
+        .where(_key_matches(CONNECTORS), staged.has_details)
     )
 
 

@@ -50,12 +50,20 @@ class Account:
     def __init__(self) -> None:
         self.connectors: list[Item] = []
         self.lists: dict[str, list[Item]] = {}  # those beside the connectors, by path
+        self.more: dict[str, Item] = {}  # what only the details of a connector tell
 
     def items(self) -> list[Item]:
         return self.connectors
 
     def reference_lists(self) -> dict[str, list[Item]]:
         return self.lists
+
+    def details(self, connector_id: str) -> Item | None:
+        found = [each for each in self.items() if each["id"] == connector_id]
+        return found[0] | self.more.get(connector_id, {}) if found else None
+
+    def tested(self, connector_id: str) -> Item | None:
+        return self.details(connector_id)
 
 
 class FakeClock:

@@ -1,0 +1,90 @@
+"""Sends one request per connector, several at once, each once.
+
+For what is useful and not necessary: a request that fails is not repeated, and none begins when
+little is left of the time or of the account's quota.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+
+from msgspec import Raw
+
+from inventory.api.attempts import KEEPALIVE_SECONDS, Attempts
+from inventory.api.exchange import Exchange, Method
+from inventory.api.responses import (
+    RateLimit,
+    RetryableResponse,
+    describe_response,
+    success,
+)
+from inventory.errors import ConfigurationError, UnexpectedResponseError
+
+log = logging.getLogger(__name__)
+
+_EXHAUSTED = RateLimit(limit=1, remaining=0)
+
+
+def fan_out(
+    attempts: Attempts,
+    connector_ids: Iterable[str],
+    path_of: Callable[[str], str],
+    *,
+    method: Method,
+    concurrency: int,
+    interval: float,
+) -> Iterator[tuple[str, Raw | None]]:
+    """Yield each connector with the item of its response, in the order in which they come.
+
+    Yields None in place of the item if no usable response came. At most one request begins per
+    `interval` seconds. Connectors for which none was begun are not yielded.
+    """
+    waiting = iter(connector_ids)
+    running: dict[str, Exchange] = {}
+    ended: SimpleQueue[str] = SimpleQueue()
+    next_at = attempts.now()
+    while True:
+        while len(running) < concurrency and _may_begin(attempts):
+            connector_id = next(waiting, None)
+            if connector_id is None:
+                break
+            attempts.sleep(next_at - attempts.now())
+            next_at = attempts.now() + interval
+            running[connector_id] = attempts.send(
+                path_of(connector_id), {}, method=method, on_end=partial(ended.put, connector_id)
+            )
+        if not running:
+            return
+        connector_id = _first_ended(attempts, running, ended)
+        yield connector_id, _item_or_none(attempts, running.pop(connector_id))
+
+
+def _may_begin(attempts: Attempts) -> bool:
+    quota = attempts.rate_limit
+    return attempts.seconds_left > 0 and not (quota is not None and quota.is_low)
+
+
+def _first_ended(
+    attempts: Attempts, running: dict[str, Exchange], ended: "SimpleQueue[str]"
+) -> str:
+    """Wait for one to end; if none does in time, return one, which its watch ends."""
+    while attempts.seconds_left > 0:
+        with suppress(Empty):
+            return ended.get(timeout=min(KEEPALIVE_SECONDS, attempts.seconds_left))
+        attempts.on_wait()
+    return next(iter(running))
+
+
+def _item_or_none(attempts: Attempts, exchange: Exchange) -> Raw | None:
+    try:
+        response = attempts.response_of(exchange)
+        if response.status == 429:
+            attempts.rate_limit = _EXHAUSTED
+        if response.status != 200:
+            raise RetryableResponse(describe_response(response))
+        return success(response).data
+    except (RetryableResponse, ConfigurationError, UnexpectedResponseError) as failure:
+        log.info("The request for one connector %s", failure)
+        return None

@@ -1,0 +1,81 @@
+"""Chooses the connectors to read beyond the list, and keeps their items of the list."""
+
+import random
+from datetime import datetime, timedelta
+
+from msgspec import Raw
+
+from inventory.json_codec import UNREADABLE
+from inventory.normalize.sections import split_object
+from inventory.settings import EnrichmentSettings
+from inventory.sync.stored_details import StoredDetails
+
+_MAX_AGE = timedelta(days=1)  # details that were read so long ago are read again
+_NO_LIMIT = 1 << 62
+
+
+class Candidates:
+    """The items of connectors whose details may be read, or whose setup tests are to be run.
+
+    `wanted` are the connectors to offer whatever their items say; those with new settings are
+    offered, too. About twice the budget of items is kept at most.
+    """
+
+    def __init__(self, settings: EnrichmentSettings, stored: StoredDetails, now: datetime) -> None:
+        self._details = settings.details
+        self._budget = settings.details_budget if settings.details == "auto" else _NO_LIMIT
+        self._new_settings: dict[str, Raw] = {}
+        self._kept: dict[str, Raw] = {}
+        self._oldest = self._choose_oldest(stored, now)
+        self._to_test = stored.to_test
+        self.wanted = {*self._oldest, *stored.to_test}
+
+    def _choose_oldest(self, stored: StoredDetails, now: datetime) -> list[str]:
+        """Choose the connectors whose details are due: those never read, then the oldest."""
+        if self._details == "none":
+            return []
+        due = [
+            name
+            for name, read_at in stored.read_at.items()
+            if read_at is None or read_at <= now - _MAX_AGE or self._details == "all"
+        ]
+        # With a fixed order, those whose requests always fail would block the others.
+        random.shuffle(due)
+        due.sort(key=lambda name: (stored.read_at[name] is not None, stored.read_at[name]))
+        return due[: self._budget]
+
+    def offer(self, connector_id: str, listed: Raw, settings_changed: bool) -> None:
+        """Take an item of the list. If it comes again, the later one counts."""
+        if connector_id in self.wanted:
+            self._kept[connector_id] = listed
+        if settings_changed and self._details != "none":
+            is_kept = connector_id in self._new_settings
+            if is_kept or len(self._new_settings) < self._budget:
+                self._new_settings[connector_id] = listed
+
+    def to_test(self) -> dict[str, Raw]:
+        """Return the listed connectors to test, with their items."""
+        return {name: self._kept[name] for name in self._to_test if name in self._kept}
+
+    def to_read(self) -> dict[str, Raw]:
+        """Return the listed connectors whose details to read, with their items.
+
+        Those with new settings come first. One that is tested, or whose item tells `config`, needs
+        no details.
+        """
+        oldest = {name: self._kept[name] for name in self._oldest if name in self._kept}
+        candidates = {**self._new_settings, **oldest}
+        chosen: dict[str, Raw] = {}
+        for name, listed in candidates.items():
+            if len(chosen) == self._budget:
+                break
+            if name not in self._to_test and not _tells_config(listed):
+                chosen[name] = listed
+        return chosen
+
+
+def _tells_config(listed: Raw) -> bool:
+    try:
+        return bytes(split_object(listed).get("config", b"null")) != b"null"
+    except UNREADABLE:
+        return True  # nothing to complete

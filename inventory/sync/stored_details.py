@@ -1,0 +1,61 @@
+"""What the database knows, before a run, of what was read beyond the list."""
+
+from collections.abc import Mapping, Set
+from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Select, or_, select
+
+from inventory.models import CONNECTOR_STATUS, CONNECTORS
+from inventory.settings import EnrichmentSettings
+
+# The health of connectors whose setup tests may show why.
+_TESTED_HEALTH = ("broken", "failing", "incomplete")
+
+_connector, _status = CONNECTORS.current.c, CONNECTOR_STATUS.current.c
+
+
+class StoredDetails(NamedTuple):
+    """`fields`: the fields of each connector that only its details tell. `read_at`: when details
+    were last read, for connectors that the list tells without `config`. `to_test`: the connectors
+    whose setup tests are to be run.
+    """
+
+    fields: Mapping[str, Set[str]] = MappingProxyType({})
+    read_at: Mapping[str, datetime | None] = MappingProxyType({})
+    to_test: Set[str] = frozenset()
+
+
+def load_stored_details(
+    connection: Connection, account_id: str, settings: EnrichmentSettings
+) -> StoredDetails:
+    existing = (_connector.account_id == account_id, _connector.removed_at.is_(None))
+    fields, read_at = {}, {}
+    sets: dict[tuple[str, ...], Set[str]] = {}  # nearly all connectors have the same
+    # A config that is stored although no details were read is one that the list tells.
+    known = select(_connector.connector_id, _connector.details_at, _connector.details_fields).where(
+        *existing, or_(_connector.details_at.is_not(None), _connector.config.is_(None))
+    )
+    for connector_id, at, names in connection.execute(known):
+        read_at[connector_id] = at
+        if names:
+            fields[connector_id] = sets.setdefault(tuple(names), frozenset(names))
+    to_test = {*connection.scalars(_to_test(settings).where(*existing))}
+    return StoredDetails(fields, read_at, to_test)
+
+
+def _to_test(settings: EnrichmentSettings) -> Select[tuple[str]]:
+    """Select live connectors that nobody has paused: those of the settings, and named ones."""
+    wanted = {
+        "none": _connector.connector_id.in_(settings.tested),
+        "down": or_(
+            _status.health.in_(_TESTED_HEALTH), _connector.connector_id.in_(settings.tested)
+        ),
+        "all": _connector.paused.is_not(True),
+    }[settings.setup_tests]
+    return (
+        select(_connector.connector_id)
+        .join(CONNECTOR_STATUS.current, _status.connector_id == _connector.connector_id)
+        .where(wanted, _connector.paused.is_not(True))
+    )
