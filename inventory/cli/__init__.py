@@ -28,6 +28,7 @@ from inventory.cli import (
     runs,
     status,
     sync,
+    test,
 )
 
 _EXIT_CODES = """\b
@@ -98,6 +99,7 @@ for command in (
     at.at,
     findings.findings,
     runs.runs,
+    test.test,
     query.query,
     prune.prune,
     db.db,

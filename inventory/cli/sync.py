@@ -31,7 +31,7 @@ def _add(*options: Decorator) -> Decorator:
     return decorate
 
 
-_READ_OPTIONS = _add(
+READ_OPTIONS = _add(
     _reading(
         "--account",
         metavar="NAME",
@@ -67,7 +67,7 @@ _READ_OPTIONS = _add(
         help="Maximum size of one response in MB, compressed or not.",
     ),
 )
-_WAIT_OPTIONS = _add(
+WAIT_OPTIONS = _add(
     _waiting(
         "--deadline",
         metavar="SECONDS",
@@ -178,8 +178,8 @@ _REMOVAL_OPTIONS = _add(
 @command()
 @option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @option("--skip-if-running", is_flag=True, help="Exit 0 if another run is in progress.")
-@_READ_OPTIONS
-@_WAIT_OPTIONS
+@READ_OPTIONS
+@WAIT_OPTIONS
 @_ENRICHMENT_OPTIONS
 @_REMOVAL_OPTIONS
 @format_option("text", "json")
@@ -230,7 +230,7 @@ def _run(
     from inventory.sync.preview import preview
 
     engine = base.engine()
-    api_settings, removals, enrichment = _settings(options)
+    api_settings, removals, enrichment = settings_of(options)
     is_interactive = not (base.is_quiet() or process.uses_json())
     with run_report.progress(wanted=is_interactive) as on_page:
         how: dict[str, Any] = {
@@ -253,7 +253,7 @@ def _run(
     return row
 
 
-def _settings(
+def settings_of(
     options: dict[str, Any],
 ) -> "tuple[ApiSettings, RemovalSettings, EnrichmentSettings]":
     from inventory import settings

@@ -43,6 +43,7 @@ def read(item: Item, masker: Masker, stored: StoredRows, *, lenient: bool = Fals
         item.connector,
         times.cells["succeeded_at"],
         lambda: stored.row("connectors", item.connector_id),
+        stored.time_zones,
     )
     if "succeeded_at" in times.unreadable:
         # It may have succeeded since. So it does not become overdue, nor recover if it is down.

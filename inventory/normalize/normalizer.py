@@ -27,6 +27,7 @@ from inventory.normalize.digests import SectionDigest
 from inventory.normalize.keyed_digests import DigestKey
 from inventory.normalize.masking import Masker
 from inventory.normalize.rows import SECTIONS, TO_ROW, Row, SectionRows
+from inventory.normalize.schedules import TimeZones
 from inventory.normalize.sections import ADVICE, LISTS, Item, peek, redact_card, split
 from inventory.normalize.stored_values import Lookup, StoredRows
 from inventory.normalize.supplements import Completion
@@ -76,8 +77,8 @@ class Normalizer:
     `known` are the stored digests of the account's connectors that exist. It must not have those
     marked as removed, which have to be read even if nothing has changed. `lookup` finds the stored
     rows of connectors that have something unreadable. `details_fields` are the fields of each
-    connector that only its details tell. `on_listed` gets the items of `wanted`, and those with new
-    settings.
+    connector that only its details tell; `time_zones` are those of destinations. `on_listed` gets
+    the items of `wanted`, and those with new settings.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Normalizer:
         details_fields: Mapping[str, Set[str]] = MappingProxyType({}),
         wanted: Set[str] = frozenset(),
         on_listed: OnListed = lambda connector_id, raw, settings_changed: None,
+        time_zones: Mapping[str, TimeZones] = MappingProxyType({}),
     ) -> None:
         self._known = known
         self._digest_key = digest_key
@@ -98,6 +100,7 @@ class Normalizer:
         self._details_fields = details_fields
         self._wanted = wanted
         self._on_listed = on_listed
+        self._time_zones = time_zones
         self._anomalies: dict[str, int] = {}
 
     @property
@@ -131,7 +134,8 @@ class Normalizer:
         normalized = NormalizedPage(
             connector_ids, {section: [] for section in SECTIONS}, set(), connect_cards.tails(cards)
         )
-        stored = StoredRows(self._lookup, [it for it, changed in latest.items() if changed])
+        changed_ids = [name for name, changed in latest.items() if changed]
+        stored = StoredRows(self._lookup, changed_ids, self._time_zones)
         for connector_id, changed in latest.items():
             if changed is None:
                 count = digests.anomalies(self._known[connector_id])
@@ -158,10 +162,8 @@ class Normalizer:
             connect_cards.tails([card, bytes(completion.card or b"")]),
         )
         changed = _ChangedItem(digest, content, listed, completion)
-        self._count(
-            connector_id,
-            self._read_item(connector_id, changed, StoredRows(self._lookup, [connector_id]), into),
-        )
+        stored = StoredRows(self._lookup, [connector_id], self._time_zones)
+        self._count(connector_id, self._read_item(connector_id, changed, stored, into))
         return into
 
     def _count(self, connector_id: str, anomalies: int) -> None:

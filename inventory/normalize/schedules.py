@@ -2,8 +2,8 @@
 
 It is due when two scheduled syncs have passed, plus the hour by which the vendor may start late. A
 `schedule` object takes precedence over the frequency; a connector that is synced manually is never
-due. Times of day are in the destination's time zone or in UTC, and the list names neither: so the
-latest possible time counts, and no connector is called overdue too early.
+due. Times of day are in the destination's time zone or in UTC: the later of both counts, and the
+latest of all zones while the destination's is unknown, so no connector is called overdue too early.
 """
 
 import re
@@ -13,7 +13,8 @@ from datetime import datetime, time, timedelta
 from functools import lru_cache
 from heapq import merge
 from itertools import groupby, islice
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 from cronsim import CronSim, CronSimError
 from msgspec import Raw
@@ -42,6 +43,11 @@ _LINE = re.compile(r"\s*(?:\S{1,100}\s+){4}\S{1,100}\s*")
 _MAX_MINUTES = 525_600  # a year; a longer interval makes no sense
 
 
+# Offsets from UTC, one or, with daylight saving time, two.
+TimeZones: TypeAlias = tuple[timedelta, ...]
+_OFFSET = re.compile(r"([+-]?)([0-9]{1,2})(?::?([0-5][0-9]))?")
+
+
 class Schedule(NamedTuple):
     """When the next success is due: `wait` after the last one, or by cron lines, plus `offset`.
 
@@ -63,18 +69,21 @@ def due_at(
     connector: Mapping[str, Raw],
     succeeded_at: str | None,
     stored: Callable[[], Mapping[str, Any]] = dict,
+    time_zones: Mapping[str, TimeZones] = MappingProxyType({}),
 ) -> tuple[str | None, list[Anomaly]]:
     """Return the cell of `due_at`, null if that is unknown, and the anomalies of the schedule.
 
     `connector` are undecoded fields of the API; `succeeded_at` is a cell. The `stored` cells stand
-    in for fields that cannot be read.
+    in for fields that cannot be read; `time_zones` are those of destinations, by group.
     """
     values = [connector.get(name) for name in _FIELDS]
     schedule = _IMPOSSIBLE
     if all(raw is None or len(bytes(raw)) <= _MAX_BYTES for raw in values):
         schedule = _parse(*(None if raw is None else bytes(raw) for raw in values))
     if schedule.unreadable:
-        return _due_at_by_stored(dict(connector), schedule.unreadable, succeeded_at, stored())
+        return _due_at_by_stored(
+            dict(connector), schedule.unreadable, succeeded_at, stored(), time_zones
+        )
     if schedule.is_impossible:
         return None, [Anomaly("schedule", IMPOSSIBLE)]
     if succeeded_at is None or schedule == _NEVER:
@@ -84,7 +93,10 @@ def due_at(
         if schedule.wait:
             due = succeeded + schedule.wait
         else:
-            due = _due_by_crons(schedule.crons, succeeded - schedule.offset) + schedule.offset
+            zones = _time_zones_of(connector, time_zones)
+            due = (
+                _due_by_crons(schedule.crons, succeeded - schedule.offset, zones) + schedule.offset
+            )
     except (OverflowError, IndexError):  # beyond the years 1 to 9999, or the cron lines end
         return None, []
     return due.isoformat(" ", "microseconds"), []
@@ -95,6 +107,7 @@ def _due_at_by_stored(
     unreadable: tuple[str, ...],
     succeeded_at: str | None,
     stored: Mapping[str, Any],
+    time_zones: Mapping[str, TimeZones],
 ) -> tuple[str | None, list[Anomaly]]:
     """Compute with the stored cells of the unreadable fields; null if no schedule is stored."""
     for name in unreadable:
@@ -105,7 +118,7 @@ def _due_at_by_stored(
             return None, []
         else:
             connector[name] = Raw(cell.encode())
-    return due_at(connector, succeeded_at, dict)
+    return due_at(connector, succeeded_at, dict, time_zones)
 
 
 # --- parsing a schedule -----------------------------------------------------------------------
@@ -211,8 +224,34 @@ def _by_crons(lines: Any) -> Schedule:
 # --- computing the time -----------------------------------------------------------------------
 
 
-def _due_by_crons(crons: tuple[str, ...], succeeded: datetime) -> datetime:
-    """Return one hour after the second firing after a success, the latest in any time zone.
+def _time_zones_of(
+    connector: Mapping[str, Raw], time_zones: Mapping[str, TimeZones]
+) -> TimeZones | None:
+    if not time_zones or (raw := connector.get("group_id")) is None:
+        return None
+    group_id = _decoded(bytes(raw))
+    return time_zones.get(group_id) if isinstance(group_id, str) else None
+
+
+def time_zones(offset: str | None, *, has_daylight_saving: bool | None) -> TimeZones | None:
+    """Return the offsets that a destination's clock may have, as the API writes it: -5, +5:30.
+
+    None if it cannot be read.
+    """
+    found = _OFFSET.fullmatch((offset or "").strip())
+    if not found:
+        return None
+    sign, hours, minutes = found.groups()
+    standard = timedelta(hours=int(hours), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
+    if not -_WEST <= standard <= _EAST:
+        return None
+    return (standard, standard + _HOUR) if has_daylight_saving else (standard,)
+
+
+def _due_by_crons(crons: tuple[str, ...], succeeded: datetime, zones: TimeZones | None) -> datetime:
+    """Return one hour after the second firing after a success, the latest in these zones and UTC.
+
+    Without zones, it is the latest in any zone.
 
     In a zone of the offset z this is F(s + z) - z, where F(x) is the second firing after x in UTC.
     It falls as z grows, but jumps up if s + z is a firing: so its maximum is at the west end, or at
@@ -221,6 +260,10 @@ def _due_by_crons(crons: tuple[str, ...], succeeded: datetime) -> datetime:
     """
     utc = succeeded.replace(tzinfo=None)
     firings = _firings(crons, datetime.combine(utc, time.min))
+    if zones is not None:
+        offsets = (timedelta(0), *zones)
+        latest = max(firings[bisect_right(firings, utc + z) + 1] - z for z in offsets)
+        return latest.replace(tzinfo=succeeded.tzinfo) + _HOUR
     first, last = bisect_right(firings, utc - _WEST), bisect_right(firings, utc + _EAST)
     waits = (firings[at + 2] - firings[at] for at in range(first, last))
     longest = max(waits, default=timedelta(0))

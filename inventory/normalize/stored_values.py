@@ -4,16 +4,28 @@ An unreadable value neither ends the stored one nor replaces it by null.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
+
+from inventory.normalize.schedules import TimeZones
 
 # Looks up rows of a current table by the ids of their connectors, as cells by column.
 Lookup = Callable[[str, Collection[str]], Iterable[Mapping[str, Any]]]
 
 
 class StoredRows:
-    """The stored rows of the changed connectors of a page, looked up when one is needed."""
+    """The stored rows of the changed connectors of a page, looked up when one is needed.
 
-    def __init__(self, lookup: Lookup, connector_ids: Collection[str]) -> None:
+    `time_zones` are those of destinations, by group.
+    """
+
+    def __init__(
+        self,
+        lookup: Lookup,
+        connector_ids: Collection[str],
+        time_zones: Mapping[str, TimeZones] = MappingProxyType({}),
+    ) -> None:
+        self.time_zones = time_zones
         self._lookup = lookup
         self._connector_ids = connector_ids
         self._tables: dict[str, dict[str, Mapping[str, Any]]] = {}

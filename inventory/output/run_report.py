@@ -69,6 +69,10 @@ def _summary(row: dict[str, Any], changes: "Sequence[Change] | None", where: str
     if row["returned"]:
         counts += f", returned {row['returned']:,}"
     yield f"Would have {counts}." if changes is not None else f"{counts.capitalize()}."
+    if row["details_read"]:
+        yield f"Read the details of {_counted(row['details_read'], 'connector')}."
+    if row["tested"]:
+        yield f"Had the setup tests of {_counted(row['tested'], 'connector')} run."
     yield from _notes(row)
     if changes is not None:
         yield from _change_lines(changes)
@@ -88,6 +92,8 @@ def _notes(row: dict[str, Any]) -> Iterator[str]:
         "was removed",
         "unconfirmed": "missing connectors could not be looked up; they are left unchanged",
         "withheld": "missing connectors are left unchanged: too many to treat as removed",
+        "details_failed": "connectors could not be read with their details; they are left as listed",
+        "tests_failed": "connectors could not have their setup tests run; they are left as listed",
         "anomalies": "values are invalid for their column (kept in extra) or unknown states",
     }
     for name, note in notes.items():

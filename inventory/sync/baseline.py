@@ -7,8 +7,9 @@ from sqlalchemy import Connection, Engine, select
 
 from inventory.db import digest_key
 from inventory.db.engine import read_only
-from inventory.models import CONNECTOR_STATUS, CONNECTORS
+from inventory.models import CONNECTOR_STATUS, CONNECTORS, DESTINATIONS
 from inventory.normalize.keyed_digests import DigestKey
+from inventory.normalize.schedules import TimeZones, time_zones
 from inventory.normalize.stored_values import Lookup
 from inventory.settings import EnrichmentSettings
 from inventory.sync import stored_rows
@@ -21,6 +22,7 @@ class Baseline(NamedTuple):
     `digests` identify what the API last said about each one. `load_groups` reads the group of
     each: only a run that misses some needs it. `lookup` reads stored rows of a few connectors.
     Masks are made with `digest_key`. `details` are of what was read beyond the list.
+    `time_zones` are those of destinations, by group.
     """
 
     digests: Mapping[str, bytes]
@@ -28,6 +30,7 @@ class Baseline(NamedTuple):
     digest_key: DigestKey
     lookup: Lookup
     details: StoredDetails
+    time_zones: Mapping[str, TimeZones]
 
 
 def load_baseline(
@@ -48,4 +51,23 @@ def load_baseline(
 
     key = digest_key.read(connection)
     details = load_stored_details(connection, account_id, enrichment)
-    return Baseline(dict(digests.all()), load_groups, key, stored_rows.lookup(engine), details)
+    return Baseline(
+        dict(digests.all()),
+        load_groups,
+        key,
+        stored_rows.lookup(engine),
+        details,
+        _time_zones(connection, account_id),
+    )
+
+
+def _time_zones(connection: Connection, account_id: str) -> dict[str, TimeZones]:
+    d = DESTINATIONS.current.c
+    stated = select(d.destination_id, d.time_zone_offset, d.daylight_saving_time_enabled).where(
+        d.account_id == account_id, d.removed_at.is_(None), d.time_zone_offset.is_not(None)
+    )
+    return {
+        group_id: zones
+        for group_id, offset, daylight in connection.execute(stated)
+        if (zones := time_zones(offset, has_daylight_saving=daylight)) is not None
+    }

@@ -1,6 +1,7 @@
 """A dry run: merges like a run and rolls back, so that it cannot differ from what a run does."""
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
@@ -33,10 +34,11 @@ def preview(
 ) -> "tuple[RunRow, list[Change]]":
     """Return the row that a run would have now, and the changes it would make; write nothing.
 
-    An empty database is replaced by one in memory. Takes no lock, so it may fail with a
-    RunSupersededError if a run merges meanwhile.
+    An empty database is replaced by one in memory. Runs no setup tests: the vendor would store
+    their results. Takes no lock, so it may fail with a RunSupersededError if a run merges meanwhile.
     """
     check_account_name(settings.account)
+    enrichment = replace(enrichment, setup_tests="none", tested=frozenset())
     deadline = Deadline(settings.deadline, lock_timeout)
     engine = engine.execution_options(deadline=deadline)
     with deadline.enforced(), closing(Client(settings)) as api:

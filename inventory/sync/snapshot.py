@@ -107,6 +107,7 @@ def _walk(
         details_fields=baseline.details.fields,
         wanted=candidates.wanted,
         on_listed=candidates.offer,
+        time_zones=baseline.time_zones,
     )
     snapshot = Snapshot(Spool(), normalizer, candidates)
     try:

@@ -65,7 +65,7 @@
 {%- set failed = sql.lower('status') ~ " in ('failed', 'job_failed')" %}
 {%- macro since(phrase) %}'{{ phrase }} since ' || {{ sql.format_timestamp("h.health_since") }}{% endmacro %}
 {%- set alerts = "coalesce(': task ' || h.tasks || coalesce('; ' || h.failed_tests, ''), ': ' || h.failed_tests, '')" %}
-{%- set tasks = "coalesce('; task ' || h.tasks, '')" %}
+{%- set tasks = "coalesce('; task ' || h.tasks, '') || coalesce('; ' || h.failed_tests, '')" %}
 {%- set creator = "coalesce(u.given_name || ' ', '') || coalesce(u.family_name || ' ', '') || coalesce('<' || u.email || '>', '')" %}
 {%- set destination = "coalesce(h.group_name, h.group_id) || coalesce(' (' || h.destination_service || ')', '')" %}
 {%- set success = "coalesce('last success ' || " ~ sql.format_timestamp("h.succeeded_at") ~ ", case when h.success_is_unread
@@ -86,7 +86,7 @@ with fact as (
     end as freshness_deadline,
     coalesce(w.alerts, 0) as open_warnings, coalesce(t.alerts, 0) as open_tasks,
     coalesce(x.tests, 0) as failing_setup_tests,
-    w.codes as warnings, t.codes as tasks, 'test ' || x.titles as failed_tests,
+    w.codes as warnings, t.codes as tasks, 'test ' || x.results as failed_tests,
     nullif(trim({{ creator }}), '') as creator, d.service as destination_service, y.link_to_docs
   from clock k
   cross join connectors c
@@ -99,11 +99,12 @@ with fact as (
   left join {{ alerts_of("warnings") }} w on w.connector_id = c.connector_id
   left join {{ alerts_of("tasks") }} t on t.connector_id = c.connector_id
   left join (
-    select connector_id, {{ sql.as_bigint("sum(tests)") }} as tests, {{ sql.string_list("title") }} as titles
+    select connector_id, {{ sql.as_bigint("sum(tests)") }} as tests, {{ sql.string_list("result") }} as results
     from (
-      select connector_id, title, count(*) as tests
+      select connector_id, title || coalesce(': ' || nullif(substr(message, 1, 200), ''), '') as result,
+        count(*) as tests
       from setup_tests where {{ failed }} group by 1, 2 order by 1, 2
-    ) by_title
+    ) by_result
     group by connector_id
   ) x on x.connector_id = c.connector_id
 ),

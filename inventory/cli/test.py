@@ -1,0 +1,46 @@
+"""`inventory test`."""
+
+from typing import Any
+
+import click
+
+from inventory.cli import base
+from inventory.cli.options import TEXT, rows_format_option
+from inventory.cli.sections import command
+from inventory.cli.sync import READ_OPTIONS, WAIT_OPTIONS, settings_of
+
+_COLUMNS = ("connector_id", "schema_name", "title", "status", "message")
+
+
+@command()
+@click.argument("connectors", metavar="CONNECTOR...", type=TEXT, nargs=-1, required=True)
+@READ_OPTIONS
+@WAIT_OPTIONS
+@rows_format_option
+@base.reports_errors
+def test(
+    connectors: tuple[str, ...], output_format: Any, lock_timeout: float | None, **options: Any
+) -> None:
+    """Have the vendor run the setup tests of connectors, and show the results.
+
+    The tests run against the sources of these connectors (ids or names), and may change their
+    setup state. This is a run of `inventory sync` that also tests: it saves the results with
+    whatever else has changed. It never asks the vendor to trust a certificate. Exits 3 if a test
+    failed.
+    """
+    from inventory.output.rows import write_rows
+    from inventory.queries import setup_tests
+    from inventory.sync.run import sync
+
+    with base.open_session() as connection:
+        ids = [setup_tests.testable(connection, name) for name in connectors]
+    settings, removals, enrichment = settings_of(
+        options | {"details": "none", "tested": frozenset(ids)}
+    )
+    engine = base.engine()
+    row = sync(engine, settings, removals, enrichment=enrichment, lock_timeout=lock_timeout)
+    with base.open_session() as connection:
+        results = setup_tests.results(connection, ids, row["observed_at"])
+    write_rows(results, _COLUMNS, output_format)
+    base.log_run(row)
+    setup_tests.raise_unless_passed(results, ids)
