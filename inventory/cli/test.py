@@ -6,8 +6,8 @@ import click
 
 from inventory.cli import base
 from inventory.cli.options import TEXT, rows_format_option
+from inventory.cli.run_options import READ_OPTIONS, WAIT_OPTIONS, settings_of
 from inventory.cli.sections import command
-from inventory.cli.sync import READ_OPTIONS, WAIT_OPTIONS, settings_of
 
 _COLUMNS = ("connector_id", "schema_name", "title", "status", "message")
 

@@ -13,11 +13,11 @@ from itertools import cycle
 from random import Random
 from typing import Any
 
+from inventory.demo.reference_lists import reference_lists
 from inventory.demo.script import (
     BREAKS_ON,
     BROKEN_DESTINATION,
     DEFAULTS,
-    DOCS,
     FAILED_TESTS,
     FIRST_WORDS,
     GROUPS,
@@ -31,7 +31,6 @@ from inventory.demo.script import (
     NORMAL,
     ON_TIME,
     SCRIPTS,
-    SERVICE_NAMES,
     SERVICES,
     SETUP_TESTS,
     SHARED_SOURCE,
@@ -151,42 +150,7 @@ class DemoAccount:
     def reference_lists(self) -> dict[str, list[Item]]:
         """Return the lists beside the connectors by their path."""
         is_broken = BREAKS_ON <= self.day < WORKS_ON
-        return {
-            "groups": [{"id": group, "name": name} for group, (name, *_) in GROUPS.items()],
-            "destinations": [
-                {
-                    "id": group,
-                    "group_id": group,
-                    "service": service,
-                    "region": region,
-                    "time_zone_offset": offset,
-                    "setup_status": "broken"
-                    if is_broken and group == BROKEN_DESTINATION
-                    else "connected",
-                }
-                for group, (_, service, region, offset) in GROUPS.items()
-            ],
-            "users": [
-                {
-                    "id": user,
-                    "email": f"{given}.{family}@northwind.example".lower(),
-                    "given_name": given,
-                    "family_name": family,
-                    "role": role,
-                    "active": True,
-                }
-                for user, (given, family, role) in USERS.items()
-            ],
-            "metadata/connector-types": [
-                {
-                    "id": service,
-                    "name": name,
-                    "type": kind,
-                    "link_to_docs": DOCS.format(service=service),
-                }
-                for service, (name, kind) in SERVICE_NAMES.items()
-            ],
-        }
+        return reference_lists({BROKEN_DESTINATION} if is_broken else set())
 
 
 def create_connectors(rng: Random, size: int, start: datetime) -> list[Connector]:

@@ -27,10 +27,10 @@ from inventory.normalize.digests import SectionDigest
 from inventory.normalize.keyed_digests import DigestKey
 from inventory.normalize.masking import Masker
 from inventory.normalize.rows import SECTIONS, TO_ROW, Row, SectionRows
-from inventory.normalize.schedules import TimeZones
 from inventory.normalize.sections import ADVICE, LISTS, Item, peek, redact_card, split
 from inventory.normalize.stored_values import Lookup, StoredRows
 from inventory.normalize.supplements import Completion
+from inventory.normalize.time_zones import TimeZones
 
 # Called with each anomaly: the section, the field and the reason. Never a value.
 OnAnomaly = Callable[[str, str, str], None]

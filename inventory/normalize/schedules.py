@@ -14,7 +14,7 @@ from functools import lru_cache
 from heapq import merge
 from itertools import groupby, islice
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from cronsim import CronSim, CronSimError
 from msgspec import Raw
@@ -23,6 +23,7 @@ from msgspec.json import encode
 from inventory.json_codec import UNREADABLE, decode, decode_leniently
 from inventory.normalize.anomalies import IMPOSSIBLE, Anomaly
 from inventory.normalize.coercions import INVALID_VALUE, as_integer, as_text
+from inventory.normalize.time_zones import EAST, WEST, TimeZones
 
 
 def _as_object(value: Any) -> Any:
@@ -32,8 +33,6 @@ def _as_object(value: Any) -> Any:
 # The fields of a schedule, and their conversion.
 _FIELDS = {"schedule": _as_object, "schedule_type": as_text, "sync_frequency": as_integer}
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
-# Time zones are between twelve hours behind UTC and fourteen ahead of it.
-_WEST, _EAST = timedelta(hours=12), timedelta(hours=14)
 _DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 _BY_NAME = {day[:length]: day[:3] for day in _DAYS for length in (3, len(day))}
 _TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
@@ -41,11 +40,6 @@ _TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
 _MAX_LINES, _MAX_BYTES = 20, 2_000
 _LINE = re.compile(r"\s*(?:\S{1,100}\s+){4}\S{1,100}\s*")
 _MAX_MINUTES = 525_600  # a year; a longer interval makes no sense
-
-
-# Offsets from UTC, one or, with daylight saving time, two.
-TimeZones: TypeAlias = tuple[timedelta, ...]
-_OFFSET = re.compile(r"([+-]?)([0-9]{1,2})(?::?([0-5][0-9]))?")
 
 
 class Schedule(NamedTuple):
@@ -233,21 +227,6 @@ def _time_zones_of(
     return time_zones.get(group_id) if isinstance(group_id, str) else None
 
 
-def time_zones(offset: str | None, *, has_daylight_saving: bool | None) -> TimeZones | None:
-    """Return the offsets that a destination's clock may have, as the API writes it: -5, +5:30.
-
-    None if it cannot be read.
-    """
-    found = _OFFSET.fullmatch((offset or "").strip())
-    if not found:
-        return None
-    sign, hours, minutes = found.groups()
-    standard = timedelta(hours=int(hours), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
-    if not -_WEST <= standard <= _EAST:
-        return None
-    return (standard, standard + _HOUR) if has_daylight_saving else (standard,)
-
-
 def _due_by_crons(crons: tuple[str, ...], succeeded: datetime, zones: TimeZones | None) -> datetime:
     """Return one hour after the second firing after a success, the latest in these zones and UTC.
 
@@ -264,10 +243,10 @@ def _due_by_crons(crons: tuple[str, ...], succeeded: datetime, zones: TimeZones 
         offsets = (timedelta(0), *zones)
         latest = max(firings[bisect_right(firings, utc + z) + 1] - z for z in offsets)
         return latest.replace(tzinfo=succeeded.tzinfo) + _HOUR
-    first, last = bisect_right(firings, utc - _WEST), bisect_right(firings, utc + _EAST)
+    first, last = bisect_right(firings, utc - WEST), bisect_right(firings, utc + EAST)
     waits = (firings[at + 2] - firings[at] for at in range(first, last))
     longest = max(waits, default=timedelta(0))
-    return max(succeeded + longest, firings[first + 1].replace(tzinfo=succeeded.tzinfo) + _WEST) + (
+    return max(succeeded + longest, firings[first + 1].replace(tzinfo=succeeded.tzinfo) + WEST) + (
         _HOUR
     )
 
@@ -275,12 +254,12 @@ def _due_by_crons(crons: tuple[str, ...], succeeded: datetime, zones: TimeZones 
 @lru_cache(maxsize=64)  # up to 3,000 times each
 def _firings(crons: tuple[str, ...], day: datetime) -> list[datetime]:
     """Return the firings for all successes of a day, in all time zones, and two more."""
-    of_lines = (CronSim(line, day - _WEST - timedelta(microseconds=1)) for line in crons)
+    of_lines = (CronSim(line, day - WEST - timedelta(microseconds=1)) for line in crons)
     firings = _without_repeats(merge(*of_lines))
     within: list[datetime] = []
     for firing in firings:
         within.append(firing)
-        if firing > day + _DAY + _EAST:
+        if firing > day + _DAY + EAST:
             break
     return [*within, *islice(firings, 2)]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from inventory.normalize.schedules import TimeZones
+from inventory.normalize.time_zones import TimeZones
 
 # Looks up rows of a current table by the ids of their connectors, as cells by column.
 Lookup = Callable[[str, Collection[str]], Iterable[Mapping[str, Any]]]

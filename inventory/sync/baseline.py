@@ -8,9 +8,10 @@ from sqlalchemy import Connection, Engine, select
 from inventory.db import digest_key
 from inventory.db.engine import read_only
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, DESTINATIONS
+from inventory.normalize import time_zones
 from inventory.normalize.keyed_digests import DigestKey
-from inventory.normalize.schedules import TimeZones, time_zones
 from inventory.normalize.stored_values import Lookup
+from inventory.normalize.time_zones import TimeZones
 from inventory.settings import EnrichmentSettings
 from inventory.sync import stored_rows
 from inventory.sync.stored_details import StoredDetails, load_stored_details
@@ -69,5 +70,5 @@ def _time_zones(connection: Connection, account_id: str) -> dict[str, TimeZones]
     return {
         group_id: zones
         for group_id, offset, daylight in connection.execute(stated)
-        if (zones := time_zones(offset, has_daylight_saving=daylight)) is not None
+        if (zones := time_zones.parse(offset, has_daylight_saving=daylight)) is not None
     }
