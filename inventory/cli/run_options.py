@@ -43,13 +43,6 @@ READ_OPTIONS = _add(
         "second.",
     ),
     _reading(
-        "--users/--no-users",
-        default=True,
-        show_default=False,
-        help="Read the list of users, or not. To remove those already stored, run "
-        "`delete from users` in the database.",
-    ),
-    _reading(
         "--page-size",
         metavar="N",
         type=click.IntRange(1, 1000),
@@ -101,6 +94,13 @@ WAIT_OPTIONS = _add(
     ),
 )
 ENRICHMENT_OPTIONS = _add(
+    _enriching(
+        "--users/--no-users",
+        default=True,
+        show_default=False,
+        help="Read the list of users, or not. To remove those already stored, run "
+        "`delete from users` in the database.",
+    ),
     _enriching(
         "--details",
         type=click.Choice(["auto", "all", "none"]),
