@@ -25,26 +25,26 @@
 -- open_warnings        number  Warnings that are open now
 -- open_tasks           number  Tasks that are open now
 -- failing_setup_tests  number  Setup tests that failed when last run
--- paused               yes_no  Whether a user paused it
+-- paused               yes_no  Whether it is paused
 -- setup_state          text    incomplete, connected, broken, or as the API sends it
 -- sync_state           text    scheduled, syncing, paused, rescheduled, or as the API sends it
 -- update_state         text    on_schedule, delayed, or as the API sends it
 -- schema_status        text    ready, blocked_on_capture, or as the API sends it
--- is_historical_sync   yes_no  Whether it is in a historical re-sync
--- last_sync_failed     yes_no  Whether the last completed sync failed: failed_at >= succeeded_at,
---                              or failed and never succeeded
--- schedule_type        text    auto = Fivetran's schedule, manual = started by an API call
+-- is_historical_sync   yes_no  Whether it is syncing its full history
+-- last_sync_failed     yes_no  Whether the last sync to end failed: failed_at >= succeeded_at, or
+--                              it failed and no sync ever succeeded
+-- schedule_type        text    auto = the vendor's schedule, manual = by API call
 -- sync_frequency       number  Minutes between two syncs
 -- succeeded_at         time    End of the last successful sync (UTC); not tracked, see
 --                              sync_outcomes
 -- failed_at            time    End of the last failed sync (UTC), not cleared by a success; not
 --                              tracked
 -- rescheduled_for      time    When a rescheduled sync is due (UTC); not tracked
--- connected_by         text    User who created it; null = created by a program, or the user was
---                              deleted
+-- connected_by         text    User who created it; null = created by a program, or the user no
+--                              longer exists
 -- created_at           time    When it was created (UTC)
--- first_seen_at        time    The first run that saw it (UTC)
--- removed_at           time    The run that found it removed (UTC); null = it exists
+-- first_seen_at        time    observed_at of the first run that saw it (UTC)
+-- removed_at           time    observed_at of the run that found it removed (UTC); null = it exists
 {#- Grain: one row per connector with alerts: their number, and their codes as a list. #}
 {%- macro alerts_of(table) -%}
   (

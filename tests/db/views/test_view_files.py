@@ -238,6 +238,30 @@ def test_history_mode_has_every_tracked_column() -> None:
     assert {*connectors.tracked} <= VIEWS["connector_history_mode"].columns.keys()
 
 
+# Of each view with columns of a model: the model's table, and the columns whose comment differs,
+# as they are computed.
+JUDGED_NOW = {"health", "is_down", "health_since", "down_since"}  # by whether a run has looked
+COMMENTED = [
+    ("connectors_at", CONNECTORS.past, {"valid_to"}),  # null = open, which no closed version is
+    ("connector_status_at", CONNECTOR_STATUS.past, {"valid_to"}),
+    ("connector_health_at", CONNECTORS.past, set()),
+    ("connector_health_at", CONNECTOR_STATUS.past, {"health"}),  # it says as of when
+    ("connector_history_mode", CONNECTORS.past, set()),
+    ("connector_health", CONNECTORS.current, set()),
+    ("connector_health", CONNECTOR_STATUS.current, JUDGED_NOW),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "computed"), COMMENTED, ids=[f"{name}-{of.name}" for name, of, _ in COMMENTED]
+)
+def test_column_of_a_model_has_its_comment(name: str, table: Table, computed: set[str]) -> None:
+    columns = (VIEWS | FUNCTIONS)[name].columns
+    mirrored = columns.keys() & table.c.keys()
+    assert {each for each in mirrored if columns[each].comment != table.c[each].comment} == computed
+    assert len(mirrored) >= 8
+
+
 INSTANTS = (T0, T0 + DAY, T0 + 2 * DAY)
 # Three values of each type, and how a change tells of them.
 VALUES: dict[str, tuple[tuple[Any, ...], tuple[str, ...]]] = {
