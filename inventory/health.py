@@ -84,7 +84,7 @@ RULES = (
         "due_at < now",
         "no successful sync for two schedule intervals plus one hour",
     ),
-    # Below every rule that means down: an open task must not hide that a connector is late.
+    # Below every rule that means down: an open task must not hide that a connector is overdue.
     HealthRule("action_required", False, 2, "has_tasks", "a task is open"),
     HealthRule("never_synced", False, 1, "never_succeeded", "no sync has succeeded yet"),
     HealthRule("rescheduled", False, 1, "sync_state = 'rescheduled'", "sync was rescheduled"),
@@ -105,7 +105,7 @@ UNOBSERVED = HealthRule(
     False,
     2,
     "",
-    "a deadline passed since the last complete run, or that run is overdue",
+    "a deadline passed since the last complete run, or the next run is overdue",
 )
 SHOWN = (*RULES, UNOBSERVED)
 

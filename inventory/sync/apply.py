@@ -32,7 +32,7 @@ def apply_snapshot(
     columns = _columns_of(snapshot)
     rules_before = run_log.health_rules(connection, context)
     rules_changed = context.previous_at is not None and rules_before != health.EDITION
-    # While the clock was ahead, connectors were judged late that were not.
+    # While the clock was ahead, connectors were judged overdue that were not.
     everybody = rules_changed or context.clock is not None
     # Connectors that were not seen must be judged by the new rules once a run sees them.
     keep_edition = rules_changed and snapshot.unseen
@@ -92,7 +92,7 @@ def _columns_of(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _is_time_up(connection: Connection, context: MergeContext) -> bool:
-    """Return whether any connector of the account has become late since it was last judged."""
+    """Return whether any connector of the account has become overdue since it was last judged."""
     status, connector = CONNECTOR_STATUS.current.c, CONNECTORS.current.c
     states = select(status.health, status.due_at, status.rescheduled_for, CLOCK.label("now"))
     with_schedules = (

@@ -57,8 +57,8 @@ def judge(
 ) -> int:
     """Judge after the merge; return how many status versions that closed.
 
-    `time_is_up`: some connector has become late since it was last judged. `everybody`: judge every
-    connector that the run saw, as after a change of the rules.
+    `time_is_up`: some connector has become overdue since it was last judged. `everybody`: judge
+    every connector that the run saw, as after a change of the rules.
     """
 
     def execute(statement: Executable) -> int:
@@ -111,8 +111,8 @@ def _candidates(*, time_is_up: bool, everybody: bool) -> Select[Any] | CompoundS
         inputs.removed_at.is_(None),
         inputs.connector_id.not_in(missing),
     )
-    late = literal_column(f"({health.TIME_IS_UP})", Boolean())  # it contains an `or`
-    return union(changed, seen if everybody else seen.where(late))
+    overdue = literal_column(f"({health.TIME_IS_UP})", Boolean())  # it contains an `or`
+    return union(changed, seen if everybody else seen.where(overdue))
 
 
 def _inputs() -> Subquery:

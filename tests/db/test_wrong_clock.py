@@ -142,7 +142,7 @@ def test_check_names_the_clock_and_the_age(misdated: Engine) -> None:
     found = asked(misdated, S + 43 * HOUR, max_age=HOUR)
     assert [(each["problem_type"], each["account_id"]) for each in found] == [
         ("wrong_clock", ONE),
-        ("old_data", ONE),
+        ("overdue_data", ONE),
     ]
     assert "and it began 1 d 16 h ago: the database's clock was wrong" in found[0]["reason"]
     assert "is 1 d 16 h old" in found[1]["reason"]
@@ -156,7 +156,7 @@ def test_commands_exit_with_3_and_show_no_negative_age(
     assert (result.exit_code, result.stdout.count("\n")) == (3, 2)
     assert result.stdout.startswith("wrong_clock: the last complete run of account")
     status = CliRunner().invoke(main, ["status"])
-    assert "(1 d 16 h ago, which is late), with runs dated in the future" in status.stderr
+    assert "(1 d 16 h ago, overdue), with runs dated in the future" in status.stderr
     assert not re.search(r" -1\b", result.output + status.output)
 
 

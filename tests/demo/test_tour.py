@@ -140,10 +140,10 @@ def test_demo_shows_nothing_else_as_down_nine_hours_later(
     assert query("select distinct health from connector_health where removed_at is null") == [
         ("unobserved",)
     ]
-    late = CliRunner().invoke(main, ["check", "--format", "json"])
-    assert (late.exit_code, [each["problem_type"] for each in json.loads(late.stdout)]) == (
+    overdue = CliRunner().invoke(main, ["check", "--format", "json"])
+    assert (overdue.exit_code, [each["problem_type"] for each in json.loads(overdue.stdout)]) == (
         3,
-        ["old_data"],
+        ["overdue_data"],
     )
 
 

@@ -138,8 +138,8 @@ select h.connector_id, h.account_id, h.group_id, h.service, h.schema_name, h.hea
     when 'delayed' then {{ since("delayed") }} || ': ' || {{ success }} || {{ tasks }}
     when 'stale' then 'no success since ' || {{ sql.format_timestamp("h.succeeded_at") }}
       || case when h.schedule is null
-        then ': due every ' || cast(h.sync_frequency as text) || ' minutes, late since '
-        else ', late by its schedule since ' end
+        then ': due every ' || cast(h.sync_frequency as text) || ' minutes, overdue since '
+        else ', overdue by its schedule since ' end
       || {{ sql.format_timestamp("h.due_at") }} || {{ tasks }}
     when 'action_required' then {{ since("task open") }} || ': ' || h.tasks
     when 'never_synced' then 'no sync has succeeded since '
@@ -153,7 +153,7 @@ select h.connector_id, h.account_id, h.group_id, h.service, h.schema_name, h.hea
         when h.outdated_because = 'deadline_passed' then 'due by ' || {{ sql.format_timestamp("h.freshness_deadline") }}
         when h.seen_at is null then 'the last complete run is dated in the future, '
           || {{ sql.format_timestamp("h.observed_at") }}
-        else 'the last complete run is late' end
+        else 'the next run is overdue' end
       || '; it was ' || h.observed_health
   end as reason,
   h.health_since,

@@ -35,7 +35,7 @@ stale_now             | stale           | yes | 3 | 11-20 02:30 | 11-20 02:30 | 
 """
 
 
-# Another hour later nobody can vouch for any of them, and these are late.
+# Another hour later nobody can vouch for any of them, and these are overdue.
 MINUTES_LATE_LATER = {
     "breaks": 1650,
     "stalled": 810,

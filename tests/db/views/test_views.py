@@ -107,7 +107,7 @@ def test_time_alone_makes_data_overdue_and_nothing_down(
         assert (row["observed_health"], row["observed_at"]) == (word, clock.now)
         assert row["reason"] == (
             f"not observed since {clock.now:%Y-%m-%d %H:%M} UTC: "
-            f"the last complete run is late; it was {word}"
+            f"the next run is overdue; it was {word}"
         )
     assert (outage["connector_id"], outage["path"], outage["closed_by"]) == ("late", "stale", None)
     assert (outage["started_at"], outage["ended_at"]) == (begun + HOUR, None)
