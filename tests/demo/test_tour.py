@@ -177,7 +177,9 @@ def test_demo_replaces_its_own_file_and_no_other() -> None:
     Path("inventory-demo.db").touch()  # of a demo that was killed at its start
     Path("inventory-demo.db.backup").write_bytes(b"mine")
     for _ in range(2):
+        Path("inventory-demo.db-0a1b2c3d.lock").touch()  # of another key
         assert demo().exit_code == 0
+        assert not Path("inventory-demo.db-0a1b2c3d.lock").exists()
     assert Path("inventory-demo.db.backup").read_bytes() == b"mine"
 
 
