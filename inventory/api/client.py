@@ -207,10 +207,11 @@ class Client:
         # Jitter: hosts that failed together must not retry together.
         wait = max(failure.wait or 0.0, backoff * random.uniform(0.5, 1.0))
         if attempt >= self._settings.attempts:
+            attempts = "1 attempt" if attempt == 1 else f"{attempt} attempts"
             raise failure.error(
-                f"GET {path} {failure}, at the last of {attempt} attempts. "
-                "The next run starts over; if it lasts, check the vendor's status page and "
-                "for a newer version of this tool."
+                f"GET {path} {failure}, after {attempts}. The next run starts over. If the error "
+                "persists, check FIVETRAN_API_URL and the vendor's status page, then look for a "
+                "newer release."
             )
         if wait >= remaining:
             left = f"only {remaining:.0f} s of" if remaining > 0 else "all of"

@@ -82,4 +82,6 @@ def _suggestion(name: str, known: Sequence[_Known]) -> str:
     near = get_close_matches(folded, spelled, n=3) or [
         word for word in sorted(spelled, key=len) if folded and folded in word
     ]
-    return f" Did you mean {' or '.join(spelled[word] for word in near[:3])}?" if near else ""
+    if not near:
+        return " `inventory status` lists all."
+    return f" Did you mean {' or '.join(spelled[word] for word in near[:3])}?"

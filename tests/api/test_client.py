@@ -329,7 +329,7 @@ def test_fault_that_lasts_is_the_error_of_the_last_attempt(
     api: FakeApi, client: Client, fault: FakeResponse, error: Error
 ) -> None:
     api.intercept = always(fault)
-    with pytest.raises(error, match=r"GET /v1/connectors .*at the last of 6 attempts"):
+    with pytest.raises(error, match=r"GET /v1/connectors .*after 6 attempts\. "):
         walk(client)
     assert client.stats == RequestStats(walks=1, requests=6, retries=5)
     assert paths(api) == ["/v1/connectors"] * 6
@@ -349,7 +349,7 @@ def test_connection_refused_is_retried(new_client: NewClient) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # and never listens
         client = new_client(url=f"http://127.0.0.1:{nobody.getsockname()[1]}", attempts=3)
-        with pytest.raises(ApiUnavailableError, match=r"ConnectionRefused.*of 3 attempts"):
+        with pytest.raises(ApiUnavailableError, match=r"ConnectionRefused.*after 3 attempts"):
             walk(client)
     assert client.stats == RequestStats(walks=1, requests=3, retries=2)
 
