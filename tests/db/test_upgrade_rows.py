@@ -133,8 +133,8 @@ def test_past_health_follows_from_states_and_pauses(
     execute(engine, *old_rows())
     upgrade.upgrade(engine)
     assert [each.message for each in caplog.records if each.levelname == "WARNING"] == [
-        "The health of the past is judged by its states and pauses: what was late by its schedule "
-        "before this upgrade is not told as stale."
+        "Health before this upgrade is derived from states and pauses only; connectors that were "
+        "overdue by their schedule are not shown as stale."
     ]
     assert lived(engine) == {
         (name, str(first)): want
