@@ -345,13 +345,14 @@ def test_fault_that_passes_costs_only_retries(
     assert client.stats == RequestStats("connectors", 1, pages=2, requests=4, retries=2)
 
 
-def test_connection_refused_is_retried(new_client: NewClient) -> None:
+@pytest.mark.parametrize(("attempts", "how_many"), [(1, "1 attempt"), (3, "3 attempts")])
+def test_connection_refused_is_retried(new_client: NewClient, attempts: int, how_many: str) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # and never listens
-        client = new_client(url=f"http://127.0.0.1:{nobody.getsockname()[1]}", attempts=3)
-        with pytest.raises(ApiUnavailableError, match=r"ConnectionRefused.*after 3 attempts"):
+        client = new_client(url=f"http://127.0.0.1:{nobody.getsockname()[1]}", attempts=attempts)
+        with pytest.raises(ApiUnavailableError, match=rf"ConnectionRefused.*after {how_many}\. "):
             walk(client)
-    assert client.stats == RequestStats(walks=1, requests=3, retries=2)
+    assert client.stats == RequestStats(walks=1, requests=attempts, retries=attempts - 1)
 
 
 def test_waits_double_with_jitter(
