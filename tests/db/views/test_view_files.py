@@ -28,6 +28,7 @@ from inventory.health import DOWN, SHOWN
 from inventory.models import (
     CONNECTOR_STATUS,
     CONNECTORS,
+    INVENTORY_RUNS,
     SETUP_TESTS,
     VERSIONED,
     HistoryTable,
@@ -249,6 +250,7 @@ COMMENTED = [
     ("connector_history_mode", CONNECTORS.past, set()),
     ("connector_health", CONNECTORS.current, set()),
     ("connector_health", CONNECTOR_STATUS.current, JUDGED_NOW),
+    ("latest_run", INVENTORY_RUNS, {"account_id"}),  # null = several runs
 ]
 
 
