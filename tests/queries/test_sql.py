@@ -37,7 +37,7 @@ from inventory.db.views import VIEWS
 from inventory.demo.fake_api import FakeApi
 from inventory.models import readable_tables
 from inventory.queries import sql_guard
-from inventory.queries.sql import QueryRefused, _admitted, run_query
+from inventory.queries.sql import QueryRejectedError, _admitted, run_query
 from inventory.sync.run import sync
 
 
@@ -108,7 +108,8 @@ def test_secret_table_cannot_be_read(held: Engine, table: str) -> None:
     for sql in (f"select id from {table}", f"select count(*) from (select k.* from {table} k) x"):
         result = run("query", sql)
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr.startswith("Error: The query is refused: ")
+        assert result.stderr.startswith("Error: The query was rejected: ")
+        assert "statement" not in result.stderr
 
 
 def test_json_functions_work(held: Engine) -> None:
@@ -300,9 +301,9 @@ def test_sql_is_read_from_a_file_or_stdin(
         ("missing.sql", "No such file or directory"),
         ("", "Is a directory"),
         ("latin1.sql", "is not valid UTF-8"),
-        ("nul.sql", "The query is refused"),
-        ("empty.sql", "The query is refused"),
-        ("two.sql", "The query is refused"),
+        ("nul.sql", "The query "),
+        ("empty.sql", "Only one statement that reads is allowed."),
+        ("two.sql", "The query failed: "),
     ],
 )
 def test_file_that_is_not_a_query_is_rejected(
@@ -336,9 +337,9 @@ def test_sql_and_a_file_exclude_each_other(sql: str, tmp_path: Path) -> None:
     assert "Pass the SQL or --file, not both." in result.stderr
 
 
-# --- what is refused ------------------------------------------------------------------------
+# --- what is rejected -----------------------------------------------------------------------
 
-REFUSED = [
+REJECTED = [
     "commit; delete from warnings",
     "select 1; delete from warnings",
     "commit",
@@ -360,7 +361,7 @@ REFUSED = [
     "select ?",
     "select '\udcff'",
 ]
-REFUSED_BY = {
+REJECTED_BY = {
     "sqlite": [
         "pragma query_only = off",
         "pragma journal_mode = delete",
@@ -425,7 +426,7 @@ def shape(engine: Engine) -> Any:
 
 def test_everything_but_one_query_is_rejected(held: Engine, tmp_path: Path) -> None:
     before = shape(held)
-    for statement in REFUSED + REFUSED_BY[held.dialect.name]:
+    for statement in REJECTED + REJECTED_BY[held.dialect.name]:
         sql = statement.format(folder=tmp_path) if "{folder}" in statement else statement
         result = run("query", sql)
         assert (result.exit_code, result.stdout) == (2, ""), (sql, result.output)
@@ -517,10 +518,10 @@ def execute(engine: Engine, *statements: str) -> None:
             connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
-def refusal(engine: Engine, sql: str) -> str:
-    with pytest.raises(QueryRefused) as refused:
+def rejection(engine: Engine, sql: str) -> str:
+    with pytest.raises(QueryRejectedError) as rejected:
         run_query(engine, sql)
-    return str(refused.value)
+    return str(rejected.value)
 
 
 def test_functions_that_write_or_reach_out_are_rejected_by_name(powerful: Engine) -> None:
@@ -528,14 +529,14 @@ def test_functions_that_write_or_reach_out_are_rejected_by_name(powerful: Engine
     itself = f"host={url.query['host']} user={url.username} dbname={url.database}"
     for statement in DANGEROUS:
         sql = statement.replace("{dblink}", itself)
-        said = refusal(powerful, sql)
+        said = rejection(powerful, sql)
         assert re.search(r" it calls \S+\(.*\), which may write or reach out\. ", said), (sql, said)
     assert run_query(powerful, "select * from more").rows == []
 
 
 def test_no_spelling_hides_a_call(powerful: Engine) -> None:
     for sql in IN_DISGUISE:
-        said = refusal(powerful, sql)
+        said = rejection(powerful, sql)
         assert "may write or reach out" in said or "hides what is called" in said, (sql, said)
 
 
@@ -574,7 +575,7 @@ def test_volatile_functions_of_users_are_rejected(
 ) -> None:
     engine = connect(postgres_url)
     execute(engine, f"create function {signature} returns int language sql as 'select 1'")
-    assert "its owner can declare it stable" in refusal(engine, asked)
+    assert "its owner can declare it stable" in rejection(engine, asked)
 
 
 @pytest.mark.parametrize(
@@ -584,7 +585,7 @@ def test_statement_prepared_in_a_pooled_session_is_rejected(powerful: Engine, sq
     with rollback(powerful) as connection:
         connection.exec_driver_sql("prepare more as select pg_reload_conf()")
         connection.exec_driver_sql(sql.format("execute more"))  # which the server takes
-        with pytest.raises(QueryRefused, match="explains a prepared statement"):
+        with pytest.raises(QueryRejectedError, match="explains a prepared statement"):
             _admitted(connection, sql.format("EXECUTE more"))
 
 
@@ -674,12 +675,23 @@ def test_panels_of_the_dashboard_are_admitted(powerful: Engine) -> None:
 # --- how it is said -------------------------------------------------------------------------
 
 
-def test_rejection_contains_the_message_of_the_database(held: Engine) -> None:
+def test_failure_contains_the_message_of_the_database(held: Engine) -> None:
     said = run("query", "select * from nowhere").stderr
-    assert said.startswith("Error: The query is refused: ")
+    assert said.startswith("Error: The query failed: ")
+    assert "Only one statement" not in said
     assert "nowhere" in said
     assert "DECLARE" not in said
     assert said.count("\n") == 1
+
+
+def test_statement_that_writes_is_answered_with_what_is_allowed(held: Engine) -> None:
+    said = run("query", "delete from warnings").stderr
+    assert said.startswith(
+        "Error: The query was rejected: not authorized. "
+        if is_sqlite(held)
+        else 'Error: The query failed: syntax error at or near "delete". '
+    )
+    assert said.endswith(". Only one statement that reads is allowed.\n")
 
 
 def test_ctrl_c_ends_a_running_query(held: Engine) -> None:
@@ -701,7 +713,7 @@ def test_rejected_query_leaves_the_connection_unchanged(empty_url: str) -> None:
     engine = connect(empty_url)
     upgrade.upgrade(engine)
     for _ in range(2):
-        with pytest.raises(QueryRefused):
+        with pytest.raises(QueryRejectedError):
             run_query(engine, "delete from warnings")
         assert run_query(engine, "select count(*) as n from warnings").rows == [{"n": 0}]
 
