@@ -80,7 +80,7 @@ def allow_status(
 
 def success(response: Response) -> Envelope:
     if not 200 <= response.status < 300:
-        raise _refusal(response)
+        raise _error_for_status(response)
     if _values_in(response.body) > MAX_VALUES:
         raise UnexpectedResponseError(
             f"GET {response.path} answered with more than {MAX_VALUES:,} values, more than any "
@@ -160,7 +160,7 @@ def _text_or_null(raw: bytes | None) -> str | None:
     raise msgspec.ValidationError("not a text")
 
 
-def _refusal(response: Response) -> Exception:
+def _error_for_status(response: Response) -> Exception:
     """Return the error for a status outside 2xx: retry, or say what the user must change."""
     status, what = response.status, f"GET {response.path} {describe_response(response)}"
     if status in (408, 429) or status >= 500:

@@ -64,7 +64,7 @@ def _write(
 
         mask_digests.add_digests(connection, staged, of_other_rules)
     if "connectors" in staged.tables:  # otherwise all are known, so they are of this account
-        _refuse_connectors_of_others(connection, context.account_id)
+        _reject_connectors_of_other_accounts(connection, context.account_id)
     written = merge.merge(connection, context, staged)
     closed = judge.judge(connection, context, time_is_up=time_is_up, everybody=everybody)
     written.add(CONNECTOR_STATUS, merge.Rows(closed=closed, updated=closed))
@@ -116,7 +116,7 @@ def _first_of(rows: Select[Any], condition: str) -> Select[int]:
     return select(literal(1)).select_from(rows.subquery("t")).where(text(condition)).limit(1)
 
 
-def _refuse_connectors_of_others(connection: Connection, account_id: str) -> None:
+def _reject_connectors_of_other_accounts(connection: Connection, account_id: str) -> None:
     """Raise ConfigurationError if staged connectors belong to another account.
 
     With two names for one account, each run would take the connectors of the other, and no removal
