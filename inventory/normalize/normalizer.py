@@ -26,7 +26,7 @@ from inventory.normalize.keyed_digests import DigestKey
 from inventory.normalize.masking import Masker
 from inventory.normalize.rows import SECTIONS, TO_ROW, Row, SectionRows
 from inventory.normalize.sections import ADVICE, LISTS, Item, peek, redact_card, split
-from inventory.normalize.stored_values import Lookup, StoredRows
+from inventory.normalize.stored_values import ReadStored, StoredRows
 
 # Called with each anomaly: the section, the field and the reason. Never a value.
 OnAnomaly = Callable[[str, str, str], None]
@@ -65,8 +65,8 @@ class Normalizer:
     """Normalizes the items of one walk, with secrets masked.
 
     `known` are the stored digests of the account's connectors that exist. It must not have those
-    marked as removed, which have to be read even if nothing has changed. `lookup` finds the stored
-    rows of connectors that have something unreadable.
+    marked as removed, which have to be read even if nothing has changed. `read_stored` returns
+    the rows of connectors that have something unreadable.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Normalizer:
         known: Mapping[str, bytes],
         on_anomaly: OnAnomaly,
         digest_key: DigestKey,
-        lookup: Lookup = lambda table, connector_ids: (),
+        read_stored: ReadStored = lambda table, connector_ids: (),
     ) -> None:
         self._known = known
         self._digest_key = digest_key
-        self._lookup = lookup
+        self._read_stored = read_stored
         self._on_anomaly = on_anomaly
         self._anomalies: dict[str, int] = {}
 
@@ -112,7 +112,7 @@ class Normalizer:
         normalized = NormalizedPage(
             connector_ids, {section: [] for section in SECTIONS}, set(), connect_cards.tails(cards)
         )
-        stored = StoredRows(self._lookup, [it for it, changed in latest.items() if changed])
+        stored = StoredRows(self._read_stored, [it for it, changed in latest.items() if changed])
         for connector_id, changed in latest.items():
             if changed is None:
                 count = digests.anomalies(self._known[connector_id])
