@@ -110,13 +110,13 @@ UNOBSERVED = HealthRule(
 SHOWN = (*RULES, UNOBSERVED)
 
 
-def edition(rules: list[tuple[str, bool, str]]) -> str:
+def digest_of(rules: list[tuple[str, bool, str]]) -> str:
     """Return a digest of these rules (name, is_down, condition)."""
     return blake2b(repr(rules).encode(), digest_size=8).hexdigest()
 
 
 # Stored with each run: the first run with other rules judges every connector.
-EDITION = edition([(rule.name, rule.is_down, rule.condition) for rule in RULES])
+RULES_DIGEST = digest_of([(rule.name, rule.is_down, rule.condition) for rule in RULES])
 
 
 def rank(name: str) -> int:

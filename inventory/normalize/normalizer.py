@@ -89,10 +89,9 @@ class Normalizer:
         return sum(self._anomalies.values())
 
     @property
-    def read_by_other_rules(self) -> Set[str]:
+    def outdated_connectors(self) -> Set[str]:
         """The connectors that an earlier run read by other rules than those of now."""
-        are_of_other_rules = digests.are_of_other_rules
-        return {name for name, stored in self._known.items() if are_of_other_rules(stored)}
+        return {name for name, stored in self._known.items() if digests.are_outdated(stored)}
 
     def normalize(self, page: Iterable[Raw]) -> NormalizedPage:
         """Normalize one page. If it has an id twice, the later item counts.

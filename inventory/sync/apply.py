@@ -31,12 +31,12 @@ def apply_snapshot(
     """
     columns = _columns_of(snapshot)
     rules_before = run_log.health_rules(connection, context)
-    rules_changed = context.previous_at is not None and rules_before != health.EDITION
+    rules_changed = context.previous_at is not None and rules_before != health.RULES_DIGEST
     # While the clock was ahead, connectors were judged late that were not.
     everybody = rules_changed or context.clock is not None
     # Connectors that were not seen must be judged by the new rules once a run sees them.
-    keep_edition = rules_changed and snapshot.unseen
-    columns["health_rules"] = rules_before if keep_edition else health.EDITION
+    keep_rules = rules_changed and snapshot.unseen
+    columns["health_rules"] = rules_before if keep_rules else health.RULES_DIGEST
     time_is_up = _is_time_up(connection, context)
     if snapshot.changes_nothing and not time_is_up and not everybody:
         return columns
@@ -59,10 +59,10 @@ def _write(
     from inventory.sync import changes, judge, merge, staging
 
     staged = staging.stage(connection, snapshot.spool, snapshot.removals, snapshot.unseen)
-    if of_other_rules := snapshot.normalizer.read_by_other_rules:
+    if outdated := snapshot.normalizer.outdated_connectors:
         from inventory.sync import mask_digests
 
-        mask_digests.add_digests(connection, staged, of_other_rules)
+        mask_digests.add_digests(connection, staged, outdated)
     if "connectors" in staged.tables:  # otherwise all are known, so they are of this account
         _reject_connectors_of_other_accounts(connection, context.account_id)
     written = merge.merge(connection, context, staged)
