@@ -1,4 +1,4 @@
-"""Turns the pages of one walk into rows, and counts anomalies. Pure.
+"""Turns the items of one walk, batch by batch, into rows, and counts anomalies. Pure.
 
 It compares the digests of an item and of its sections with the stored ones, and reads only what
 has changed.
@@ -40,11 +40,11 @@ _READERS: dict[str, Callable[..., SectionRows]] = {
 }
 
 
-class NormalizedPage(NamedTuple):
-    """The ids of a page in their order, and the rows of what has changed.
+class NormalizedBatch(NamedTuple):
+    """The ids of a batch of items in their order, and the rows of what has changed.
 
     `changed_lists` includes lists that were emptied, and so have no rows. `card_tails` are of all
-    connect cards of the page: see `connect_cards.tails`.
+    connect cards of the batch: see `connect_cards.tails`.
     """
 
     connector_ids: list[str]
@@ -93,22 +93,22 @@ class Normalizer:
         """The connectors that an earlier run read by other rules than those of now."""
         return {name for name, stored in self._known.items() if digests.are_outdated(stored)}
 
-    def normalize(self, page: Iterable[Raw]) -> NormalizedPage:
-        """Normalize one page. If it has an id twice, the later item counts.
+    def normalize(self, batch: Iterable[Raw]) -> NormalizedBatch:
+        """Normalize one batch. If it has an id twice, the later item counts.
 
         Raises UnexpectedResponseError for an item that has no usable id or cannot be parsed.
         """
         connector_ids: list[str] = []
         latest: dict[str, _ChangedItem | None] = {}  # None: not changed
         cards: list[bytes] = []
-        for raw in page:
+        for raw in batch:
             connector_id, content, card = peek(raw)
             item_digest = digests.of_item(content)
             is_known = digests.matches(self._known.get(connector_id, b""), item_digest)
             connector_ids.append(connector_id)
             latest[connector_id] = None if is_known else _ChangedItem(item_digest, content, raw)
             cards.append(card)
-        normalized = NormalizedPage(
+        normalized = NormalizedBatch(
             connector_ids, {section: [] for section in SECTIONS}, set(), connect_cards.tails(cards)
         )
         stored = StoredRows(self._read_stored, [it for it, changed in latest.items() if changed])
@@ -124,7 +124,7 @@ class Normalizer:
         return normalized
 
     def _read_item(
-        self, connector_id: str, changed: _ChangedItem, stored: StoredRows, into: NormalizedPage
+        self, connector_id: str, changed: _ChangedItem, stored: StoredRows, into: NormalizedBatch
     ) -> int:
         """Add the rows of the changed sections; return the count of anomalies in all sections."""
         try:
@@ -136,7 +136,7 @@ class Normalizer:
             ) from None
 
     def _read_sections(
-        self, changed: _ChangedItem, stored: StoredRows, into: NormalizedPage
+        self, changed: _ChangedItem, stored: StoredRows, into: NormalizedBatch
     ) -> int:
         item = split(changed.raw)
         connector_id = item.connector_id

@@ -12,7 +12,7 @@ ReadStored = Callable[[str, Collection[str]], Iterable[Mapping[str, Any]]]
 
 
 class StoredRows:
-    """The stored rows of the changed connectors of a page, read when one is needed."""
+    """The stored rows of the changed connectors of a batch, read when one is needed."""
 
     def __init__(self, read_stored: ReadStored, connector_ids: Collection[str]) -> None:
         self._read_stored = read_stored

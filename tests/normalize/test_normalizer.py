@@ -33,7 +33,7 @@ NO_ROWS: dict[str, list[Any]] = {section: [] for section in SECTIONS}
 
 
 class Read(NamedTuple):
-    """The rows of a page, with the digests taken out, and what was reported."""
+    """The rows of a batch, with the digests taken out, and what was reported."""
 
     rows: dict[str, list[dict[str, Any]]]
     reported: list[tuple[str, str, str]]
@@ -45,14 +45,14 @@ class Read(NamedTuple):
         return [tuple(row[name] for name in names) for row in self.rows[section]]
 
 
-def read(*page: Any, known: dict[str, bytes] | None = None) -> Read:
-    """Read a page of items, each given as an object or as its bytes."""
+def read(*batch: Any, known: dict[str, bytes] | None = None) -> Read:
+    """Read a batch of items, each given as an object or as its bytes."""
     reported: list[tuple[str, str, str]] = []
     normalizer = Normalizer(
         known=known or {}, on_anomaly=lambda *odd: reported.append(odd), digest_key=DIGEST_KEY
     )
     ids, cells, *_ = normalizer.normalize(
-        Raw(it if type(it) is bytes else encode(it)) for it in page
+        Raw(it if type(it) is bytes else encode(it)) for it in batch
     )
     rows = {s: [dict(zip(COLUMNS[s], row, strict=True)) for row in cells[s]] for s in SECTIONS}
     stored = {row["connector_id"]: row.pop("digests") for row in rows["connector_status"]}
