@@ -466,7 +466,7 @@ def test_no_request_is_sent_after_the_deadline(
     pages = client.pages()
     next(pages)  # and the second page is on its way
     assert client._exchanges._latest is not None
-    assert client._exchanges._latest.prefetched.wait(20)
+    assert client._exchanges._latest.call.wait(20)
     clock.sleep(900)
     with pytest.raises(
         ApiUnavailableError, match=r"was not sent.*900 seconds are over.*--deadline"
