@@ -61,7 +61,7 @@ class Exchanges:
         self._ends_at = ends_at
         self._calls = BackgroundCalls()
         self._latest: Exchange | None = None
-        self._session = transport.session(settings)
+        self._session = transport.create_session(settings)
         self._scrub = transport.secret_scrubber(settings)
 
     def close(self) -> None:

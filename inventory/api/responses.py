@@ -35,7 +35,7 @@ class Page(msgspec.Struct):
     items: list[Raw]
     next_cursor: str | None = None
     # The reference page prints this spelling; every live response seen has the other one.
-    camel: str | None = msgspec.field(default=None, name="nextCursor")
+    next_cursor_camel: str | None = msgspec.field(default=None, name="nextCursor")
 
 
 class Envelope(msgspec.Struct):
@@ -78,7 +78,7 @@ def allow_status(
     return lambda response: response if response.status in statuses else read(response)
 
 
-def success(response: Response) -> Envelope:
+def parse_success(response: Response) -> Envelope:
     if not 200 <= response.status < 300:
         raise _error_for_status(response)
     if _values_in(response.body) > MAX_VALUES:
@@ -115,15 +115,15 @@ def _values_in(body: bytes | bytearray) -> int:
     return 0 if len(body) < MAX_VALUES else sum(map(body.count, (b",", b"[", b"{")))
 
 
-def list_page(response: Response) -> Page:
-    data = success(response).data
+def parse_page(response: Response) -> Page:
+    data = parse_success(response).data
     try:
         page = _page(data)
     except UNREADABLE:
         raise RetryableResponse(
             "answered with something that is not a page of a list", error=UnexpectedResponseError
         ) from None
-    if page.next_cursor and page.camel and page.next_cursor != page.camel:
+    if page.next_cursor and page.next_cursor_camel and page.next_cursor != page.next_cursor_camel:
         raise RetryableResponse(
             "answered with two different cursors", error=UnexpectedResponseError
         )
@@ -205,7 +205,7 @@ def account_id_of(envelope: Envelope) -> str:
 
 
 def next_cursor(page: Page) -> str | None:
-    return page.next_cursor or page.camel or None
+    return page.next_cursor or page.next_cursor_camel or None
 
 
 def code_of(response: Response) -> str | None:

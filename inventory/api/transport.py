@@ -31,16 +31,16 @@ from inventory.settings import ApiSettings
 _MIN_CREDENTIAL = 12  # characters; real ones are longer, and a shorter one may be a word
 
 
-def session(settings: ApiSettings) -> requests.Session:
+def create_session(settings: ApiSettings) -> requests.Session:
     """Return a session that sends the key. It is for the API's address only."""
-    created = _Session()
+    session = _Session()
     # Plain http is allowed for localhost only: a proxy would get the key unencrypted.
-    created.trust_env = not settings.url.lower().startswith("http:")
+    session.trust_env = not settings.url.lower().startswith("http:")
     key, secret = settings.key.reveal(), settings.secret.reveal()
     hide(key, secret, f"{key}:{secret}", *_proxy_passwords())
     # As bytes: requests would encode texts as latin-1.
-    created.auth = HTTPBasicAuth(key.encode(), secret.encode())
-    created.headers.update(
+    session.auth = HTTPBasicAuth(key.encode(), secret.encode())
+    session.headers.update(
         {
             "Accept": "application/json;version=2",
             "Accept-Encoding": "gzip",
@@ -48,8 +48,8 @@ def session(settings: ApiSettings) -> requests.Session:
         }
     )
     for scheme in ("https://", "http://"):
-        created.mount(scheme, _Adapter())
-    return created
+        session.mount(scheme, _Adapter())
+    return session
 
 
 def secret_scrubber(settings: ApiSettings) -> Callable[[bytearray], bytearray]:

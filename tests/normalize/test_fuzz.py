@@ -142,7 +142,7 @@ def page_of(*listed: Item) -> bytes:
 
 
 def read(body: bytes, known: dict[str, bytes] | None = None) -> NormalizedBatch:
-    page = responses.list_page(Response("/v1/connectors", 200, body, None))
+    page = responses.parse_page(Response("/v1/connectors", 200, body, None))
     reads = Normalizer(known=known or {}, on_anomaly=lambda *odd: None, digest_key=DIGEST_KEY)
     return reads.normalize(page.items)
 
@@ -237,7 +237,7 @@ def test_any_bytes_anywhere_are_a_known_error_or_can_be_stored_in_both_databases
 def assert_known_error_or_can_be_stored(body: bytes) -> None:
     for status in (200, 302, 401, 404, 503):
         with suppress(RetryableResponse, InventoryError):
-            envelope = responses.success(Response("/v1/account/info", status, body, None))
+            envelope = responses.parse_success(Response("/v1/account/info", status, body, None))
             assert responses.account_id_of(envelope).isprintable()
     with suppress(RetryableResponse, InventoryError):
         assert_can_be_stored(read(body))
