@@ -137,5 +137,7 @@ _BELOW = {rule.name: f"health in {NAMES[rank(rule.name) :]}" for rule in _TIMED_
 TIME_IS_UP = " or ".join(f"({rule.condition}) and {_BELOW[rule.name]}" for rule in _TIMED_RULES)
 TIME_HAS_PASSED = " or ".join(f"{TIMED[name]} < now and {below}" for name, below in _BELOW.items())
 # The health, as an expression over the facts.
-WORD = "case" + "".join(f"\n when {rule.condition} then '{rule.name}'" for rule in RULES) + " end"
+HEALTH_SQL = (
+    "case" + "".join(f"\n when {rule.condition} then '{rule.name}'" for rule in RULES) + " end"
+)
 IS_DOWN = f"health in {DOWN}"

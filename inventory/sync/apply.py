@@ -33,15 +33,15 @@ def apply_snapshot(
     rules_before = run_log.health_rules(connection, context)
     rules_changed = context.previous_at is not None and rules_before != health.RULES_DIGEST
     # While the clock was ahead, connectors were judged late that were not.
-    everybody = rules_changed or context.clock is not None
+    judge_all = rules_changed or context.clock is not None
     # Connectors that were not seen must be judged by the new rules once a run sees them.
     keep_rules = rules_changed and snapshot.unseen
     columns["health_rules"] = rules_before if keep_rules else health.RULES_DIGEST
     time_is_up = _is_time_up(connection, context)
-    if snapshot.changes_nothing and not time_is_up and not everybody:
+    if snapshot.changes_nothing and not time_is_up and not judge_all:
         return columns
     return columns | _write(
-        connection, context, snapshot, changes, time_is_up=time_is_up, everybody=everybody
+        connection, context, snapshot, changes, time_is_up=time_is_up, judge_all=judge_all
     )
 
 
@@ -52,7 +52,7 @@ def _write(
     listed: "list[Change] | None",
     *,
     time_is_up: bool,
-    everybody: bool,
+    judge_all: bool,
 ) -> dict[str, int]:
     """Stage, merge and judge; return the counts of added, changed, removed, returned connectors."""
     # Imported here, as most runs find nothing new.
@@ -66,7 +66,7 @@ def _write(
     if "connectors" in staged.tables:  # otherwise all are known, so they are of this account
         _reject_connectors_of_other_accounts(connection, context.account_id)
     written = merge.merge(connection, context, staged)
-    closed = judge.judge(connection, context, time_is_up=time_is_up, everybody=everybody)
+    closed = judge.judge(connection, context, time_is_up=time_is_up, judge_all=judge_all)
     written.add(CONNECTOR_STATUS, merge.Rows(closed=closed, updated=closed))
     if listed is not None:
         listed += changes.list_changes(connection, context, written)

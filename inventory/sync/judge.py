@@ -53,11 +53,11 @@ _STATUS = CONNECTOR_STATUS.current
 
 
 def judge(
-    connection: Connection, context: MergeContext, *, time_is_up: bool, everybody: bool
+    connection: Connection, context: MergeContext, *, time_is_up: bool, judge_all: bool
 ) -> int:
     """Judge after the merge; return how many status versions that closed.
 
-    `time_is_up`: some connector has become late since it was last judged. `everybody`: judge every
+    `time_is_up`: some connector has become late since it was last judged. `judge_all`: judge every
     connector that the run saw, as after a change of the rules.
     """
 
@@ -66,7 +66,7 @@ def judge(
         result = connection.execute(statement, context.parameters, execution_options=options)
         return result.rowcount
 
-    if not execute(_judge(time_is_up=time_is_up, everybody=everybody)):
+    if not execute(_judge(time_is_up=time_is_up, judge_all=judge_all)):
         return 0
     ended = close(
         CONNECTOR_STATUS,
@@ -79,10 +79,10 @@ def judge(
     return closed
 
 
-def _judge(*, time_is_up: bool, everybody: bool) -> Insert:
+def _judge(*, time_is_up: bool, judge_all: bool) -> Insert:
     inputs = _inputs()
-    judged = select(inputs, literal_column(health.WORD, Text()).label("new_health")).where(
-        inputs.c.connector_id.in_(_candidates(time_is_up=time_is_up, everybody=everybody))
+    judged = select(inputs, literal_column(health.HEALTH_SQL, Text()).label("new_health")).where(
+        inputs.c.connector_id.in_(_candidates(time_is_up=time_is_up, judge_all=judge_all))
     )
     # Otherwise PostgreSQL would evaluate the rules once per reference.
     j = judged.cte("j").prefix_with("materialized", dialect="postgresql").c
@@ -99,10 +99,10 @@ def _judge(*, time_is_up: bool, everybody: bool) -> Insert:
     return insert(JUDGED).from_select(list(values), select(*values.values()).where(differs))
 
 
-def _candidates(*, time_is_up: bool, everybody: bool) -> Select[Any] | CompoundSelect[Any]:
+def _candidates(*, time_is_up: bool, judge_all: bool) -> Select[Any] | CompoundSelect[Any]:
     """Connectors with staged rows; with the flags, also unchanged ones that the run saw."""
     changed = select(STAGED["connector_status"].c.connector_id)
-    if not time_is_up and not everybody:
+    if not time_is_up and not judge_all:
         return changed
     inputs = _inputs().c
     missing = select(STAGED_MISSING.c.connector_id)
@@ -112,7 +112,7 @@ def _candidates(*, time_is_up: bool, everybody: bool) -> Select[Any] | CompoundS
         inputs.connector_id.not_in(missing),
     )
     late = literal_column(f"({health.TIME_IS_UP})", Boolean())  # it contains an `or`
-    return union(changed, seen if everybody else seen.where(late))
+    return union(changed, seen if judge_all else seen.where(late))
 
 
 def _inputs() -> Subquery:

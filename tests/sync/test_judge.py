@@ -151,7 +151,7 @@ def other_rules() -> Iterator[None]:
     """A release to which what was healthy is blocked."""
     with pytest.MonkeyPatch.context() as later:
         later.setattr(health, "RULES_DIGEST", "another")
-        later.setattr(health, "WORD", health.WORD.replace("'healthy'", "'blocked'"))
+        later.setattr(health, "HEALTH_SQL", health.HEALTH_SQL.replace("'healthy'", "'blocked'"))
         yield
 
 
