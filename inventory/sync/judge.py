@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
-    Executable,
     Insert,
     Select,
     Subquery,
@@ -45,6 +44,7 @@ from inventory.sync.merge_context import (
     OBSERVED_AT,
     PREVIOUS_AT,
     MergeContext,
+    execute,
 )
 from inventory.sync.staging import JUDGED, STAGED, STAGED_MISSING
 from inventory.sync.version_statements import close
@@ -60,13 +60,7 @@ def judge(
     `time_is_up`: some connector has become late since it was last judged. `judge_all`: judge every
     connector that the run saw, as after a change of the rules.
     """
-
-    def execute(statement: Executable) -> int:
-        options = {"preserve_rowcount": True}
-        result = connection.execute(statement, context.parameters, execution_options=options)
-        return result.rowcount
-
-    if not execute(_judge(time_is_up=time_is_up, judge_all=judge_all)):
+    if not execute(connection, context, _judge(time_is_up=time_is_up, judge_all=judge_all)):
         return 0
     ended = close(
         CONNECTOR_STATUS,
@@ -74,8 +68,8 @@ def judge(
             _STATUS.c.valid_from < OBSERVED_AT  # this run has not just begun it
         ),
     )
-    closed = execute(ended)
-    execute(_write_judged())
+    closed = execute(connection, context, ended)
+    execute(connection, context, _write_judged())
     return closed
 
 
