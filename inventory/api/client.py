@@ -20,7 +20,7 @@ from inventory.api.responses import (
     Envelope,
     Page,
     Response,
-    RetryableResponse,
+    RetryableResponseError,
     account_id_of,
     allow_status,
     code_of,
@@ -197,11 +197,11 @@ class Client:
             try:
                 exchange, prefetched = prefetched or self._send(path, params), None
                 return read(exchange.response())
-            except RetryableResponse as failure:
+            except RetryableResponseError as failure:
                 self._wait_or_give_up(path, attempt, failure)
         raise AssertionError("the last attempt gives up")
 
-    def _wait_or_give_up(self, path: str, attempt: int, failure: RetryableResponse) -> None:
+    def _wait_or_give_up(self, path: str, attempt: int, failure: RetryableResponseError) -> None:
         remaining = self._ends_at - self._clock.monotonic()
         backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempt - 1))
         # Jitter: hosts that failed together must not retry together.

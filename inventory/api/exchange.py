@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from inventory.api import transport
 from inventory.api.background import BackgroundCall, BackgroundCalls
-from inventory.api.responses import Response, RetryableResponse, seconds_to_wait
+from inventory.api.responses import Response, RetryableResponseError, seconds_to_wait
 from inventory.api.watchdog import CURRENT, Watch
 from inventory.errors import (
     ApiUnavailableError,
@@ -44,7 +44,7 @@ class Exchange(NamedTuple):
     def response(self) -> Response:
         """Wait for the response until the watch ends the exchange.
 
-        Raises RetryableResponse if the exchange failed.
+        Raises RetryableResponseError if the exchange failed.
         """
         try:
             return self.call.result(self.watch.check)
@@ -139,11 +139,11 @@ class Exchanges:
                     "Lower --page-size, or raise --max-response-mb."
                 )
             if self._clock.monotonic() > self._ends_at:
-                raise RetryableResponse("did not end before the run's deadline")
+                raise RetryableResponseError("did not end before the run's deadline")
 
 
-def _failed(cause: BaseException, place: str = "") -> RetryableResponse:
-    return RetryableResponse(f"failed: {_reason(cause)}{place and f', {place}'}")
+def _failed(cause: BaseException, place: str = "") -> RetryableResponseError:
+    return RetryableResponseError(f"failed: {_reason(cause)}{place and f', {place}'}")
 
 
 def _cause(error: BaseException) -> BaseException:

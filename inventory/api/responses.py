@@ -56,7 +56,7 @@ class Response(NamedTuple):
     retry_after: float | None
 
 
-class RetryableResponse(Exception):
+class RetryableResponseError(Exception):
     """No response, or one that does not count. A retry may help; `error` is raised if none does."""
 
     def __init__(
@@ -89,16 +89,16 @@ def parse_success(response: Response) -> Envelope:
     try:
         envelope = _envelope(replace_invalid_escapes(response.body))
     except msgspec.ValidationError:
-        raise RetryableResponse(
+        raise RetryableResponseError(
             f"answered {response.status} with JSON that is not an envelope",
             error=UnexpectedResponseError,
         ) from None
     except UNREADABLE:
-        raise RetryableResponse(
+        raise RetryableResponseError(
             f"answered {response.status} with something that is not JSON"
         ) from None
     if envelope.code != "Success":
-        raise RetryableResponse(describe_response(response))
+        raise RetryableResponseError(describe_response(response))
     return envelope
 
 
@@ -120,11 +120,11 @@ def parse_page(response: Response) -> Page:
     try:
         page = _page(data)
     except UNREADABLE:
-        raise RetryableResponse(
+        raise RetryableResponseError(
             "answered with something that is not a page of a list", error=UnexpectedResponseError
         ) from None
     if page.next_cursor and page.next_cursor_camel and page.next_cursor != page.next_cursor_camel:
-        raise RetryableResponse(
+        raise RetryableResponseError(
             "answered with two different cursors", error=UnexpectedResponseError
         )
     return page
@@ -164,7 +164,7 @@ def _error_for_status(response: Response) -> Exception:
     """Return the error for a status outside 2xx: retry, or say what the user must change."""
     status, what = response.status, f"GET {response.path} {describe_response(response)}"
     if status in (408, 429) or status >= 500:
-        return RetryableResponse(describe_response(response), wait=response.retry_after)
+        return RetryableResponseError(describe_response(response), wait=response.retry_after)
     if status == 401:
         return AuthenticationError(
             f"{what}: the key is wrong, has expired, or was deleted with its user. "

@@ -19,7 +19,7 @@ from inventory.errors import (
     DatabaseUnavailableError,
     HostError,
     InventoryError,
-    RunInterrupted,
+    RunInterruptedError,
     RunSupersededError,
     from_unforeseen,
 )
@@ -86,7 +86,7 @@ class SyncRun:
             return self._record_failure(error)
         except KeyboardInterrupt as interrupt:
             message = "Interrupted before the merge was done."
-            return self._record_failure(RunInterrupted(message), interrupt)
+            return self._record_failure(RunInterruptedError(message), interrupt)
         except OSError as error:
             return self._record_failure(_host_error(error), error)
         except Exception as bug:

@@ -221,7 +221,7 @@ def test_dry_run_prints_the_same_and_writes_nothing(
     )
 
 
-class Enough(Exception):
+class StoppedError(Exception):
     """Ends a re-dating before its end."""
 
 
@@ -245,14 +245,14 @@ def ended_before(engine: Engine, number: int, end: Callable[[], None]) -> Iterat
 
 def test_failed_redating_changes_nothing(misdated: Engine) -> None:
     def end() -> None:
-        raise Enough
+        raise StoppedError
 
     before = everything(misdated)
     with ended_before(misdated, -1, end) as written:
         redate.redate(misdated, dry_run=True)
     assert len(written) == 1 + 5 * 4 + 2
     for number in range(len(written)):
-        with pytest.raises(Enough), ended_before(misdated, number, end):
+        with pytest.raises(StoppedError), ended_before(misdated, number, end):
             redate.redate(misdated)
         assert everything(misdated) == before, number
     assert len(redate.redate(misdated).runs) == 3

@@ -23,7 +23,7 @@ from support.builders import DIGEST_KEY, T0, connect
 from support.databases import new_database
 
 from inventory.api import responses
-from inventory.api.responses import Response, RetryableResponse
+from inventory.api.responses import Response, RetryableResponseError
 from inventory.cli import main
 from inventory.db.engine import read_only, rollback
 from inventory.db.views import VIEWS
@@ -236,10 +236,10 @@ def test_any_bytes_anywhere_are_a_known_error_or_can_be_stored_in_both_databases
 
 def assert_known_error_or_can_be_stored(body: bytes) -> None:
     for status in (200, 302, 401, 404, 503):
-        with suppress(RetryableResponse, InventoryError):
+        with suppress(RetryableResponseError, InventoryError):
             envelope = responses.parse_success(Response("/v1/account/info", status, body, None))
             assert responses.account_id_of(envelope).isprintable()
-    with suppress(RetryableResponse, InventoryError):
+    with suppress(RetryableResponseError, InventoryError):
         assert_can_be_stored(read(body))
 
 
