@@ -18,7 +18,7 @@ from inventory.normalize.rows import COLUMNS, SECTIONS, TEXT_COLUMNS, Row
 
 _IN_MEMORY = 1 << 20  # bytes, about 500 new connectors
 _TITLE, _ORDINAL = map(COLUMNS["setup_tests"].index, ("title", "ordinal"))
-# Positions of cells with texts of the API or JSON.
+# Positions of cells with texts of the API or JSON: rows are tuples, see `TO_ROW`.
 _TEXT_POSITIONS = {
     table: tuple(at for at, name in enumerate(names) if name in TEXT_COLUMNS)
     for table, names in COLUMNS.items()
