@@ -443,18 +443,18 @@ def test_deadline_bounds_the_walk(
 
 
 def test_next_page_is_prefetched(api: FakeApi, client: Client) -> None:
-    asked = Event()
+    requested = Event()
 
     def intercept(request: Request) -> FakeResponse:
         if "cursor" not in request.query:
             return page("a", next_cursor="2")
-        asked.set()
+        requested.set()
         return page("b")
 
     api.intercept = intercept
     pages = client.pages()
     next(pages)
-    assert asked.wait(20)
+    assert requested.wait(20)
     assert len([*pages]) == 1
     assert client.stats.requests == 2
 

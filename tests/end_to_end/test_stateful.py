@@ -170,7 +170,7 @@ FATES = (
         for minutes in (-30, 0, 30, 600)
     ),
 )
-# What may be absent or null because it is not told.
+# What the API may omit or send as null.
 OBJECTS = {
     "config": (
         *({}, {"host": "h"}, {"host": "i", VOLATILE: 1}, {VOLATILE: 2}, None, ABSENT, "none"),
@@ -410,10 +410,10 @@ class Model(RuleBasedStateMachine):
 
     @initialize(
         coming=st.lists(creations(at_front=False), min_size=2, max_size=14),
-        told=st.lists(alterations(OBJECTS | LISTS), min_size=1, max_size=4),
+        altered=st.lists(alterations(OBJECTS | LISTS), min_size=1, max_size=4),
     )
-    def begin(self, coming: list[Change], told: list[Change]) -> None:
-        self.run("one", coming + told, [], [], 4, 1, RemovalSettings(), 0)
+    def begin(self, coming: list[Change], altered: list[Change]) -> None:
+        self.run("one", coming + altered, [], [], 4, 1, RemovalSettings(), 0)
 
     @rule(
         account=accounts,

@@ -66,8 +66,8 @@ def test_query_works_in_every_format(held: Engine) -> None:
     sql = "select connector_id, message, 50 as \"50%\" from warnings where message like '%s odd'"
     row = {"connector_id": "one", "message": "it's odd", "50%": 50}
     assert answer(sql) == [row]
-    told = csv.DictReader(io.StringIO(run("query", sql, "--format", "csv").stdout))
-    assert list(told) == [row | {"50%": "50"}]
+    lines = csv.DictReader(io.StringIO(run("query", sql, "--format", "csv").stdout))
+    assert list(lines) == [row | {"50%": "50"}]
     assert run("query", sql).stdout == "connector_id  message   50%\none           it's odd  50\n"
 
 
@@ -155,7 +155,7 @@ def test_values_of_every_kind_leave_json_valid(held: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "shown"),
     [
         ("coalesce(null, 'infinity'::timestamptz)", "infinity"),
         ("timestamptz '0044-03-15 BC'", "0044-03-15 00:00:00+00 BC"),
@@ -171,11 +171,11 @@ def test_values_of_every_kind_leave_json_valid(held: Engine) -> None:
     ],
 )
 def test_values_without_python_equivalent_are_the_servers_text(
-    postgres_url: str, value: str, told: object
+    postgres_url: str, value: str, shown: object
 ) -> None:
     engine = connect(postgres_url)
     [row] = run_query(engine, f"select {value} as n, timestamptz '2026-11-20 03:00+00' as at").rows
-    assert json.loads(json.dumps(row["n"], default=str)) == told
+    assert json.loads(json.dumps(row["n"], default=str)) == shown
     assert row["at"] == datetime(2026, 11, 20, 3, tzinfo=UTC)
 
 
@@ -268,15 +268,15 @@ def test_error_of_the_first_row_prints_nothing_else(held: Engine, form: str) -> 
 def test_closed_pipe_ends_the_query(held: Engine) -> None:
     """Long before its last row, and with nobody's mistake."""
     words = [sys.executable, "-m", "inventory", "query", numbers(held, 100_000_000)]
-    asked = subprocess.Popen(
+    process = subprocess.Popen(
         [*words, "--format", "csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    assert asked.stdout is not None
-    assert asked.stderr is not None
-    assert asked.stdout.read(4) == b"n\n1\n"
-    asked.stdout.close()
-    assert (asked.wait(30), asked.stderr.read()) == (0, b"")
-    asked.stderr.close()
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.read(4) == b"n\n1\n"
+    process.stdout.close()
+    assert (process.wait(30), process.stderr.read()) == (0, b"")
+    process.stderr.close()
 
 
 # --- SQL from a file ------------------------------------------------------------------------
@@ -569,13 +569,13 @@ USER_MADE = [
 ]
 
 
-@pytest.mark.parametrize(("signature", "asked"), USER_MADE)
+@pytest.mark.parametrize(("signature", "sql"), USER_MADE)
 def test_volatile_functions_of_users_are_rejected(
-    postgres_url: str, signature: str, asked: str
+    postgres_url: str, signature: str, sql: str
 ) -> None:
     engine = connect(postgres_url)
     execute(engine, f"create function {signature} returns int language sql as 'select 1'")
-    assert "its owner can declare it stable" in rejection(engine, asked)
+    assert "its owner can declare it stable" in rejection(engine, sql)
 
 
 @pytest.mark.parametrize(
@@ -665,10 +665,10 @@ def test_panels_of_the_dashboard_are_admitted(powerful: Engine) -> None:
     board = json.loads(
         (Path(inventory.__file__).parent / "dashboards" / "grafana.json").read_text()
     )
-    asked = [target["rawSql"] for panel in board["panels"] for target in panel.get("targets", [])]
-    assert len(asked) > 5
+    queries = [target["rawSql"] for panel in board["panels"] for target in panel.get("targets", [])]
+    assert len(queries) > 5
     with read_only(powerful) as connection:
-        for sql in asked:
+        for sql in queries:
             assert sql_guard.objection(connection, sql, is_read_only=False) is None
 
 
