@@ -110,13 +110,13 @@ UNOBSERVED = HealthRule(
 SHOWN = (*RULES, UNOBSERVED)
 
 
-def edition(rules: list[tuple[str, bool, str]]) -> str:
+def digest_of(rules: list[tuple[str, bool, str]]) -> str:
     """Return a digest of these rules (name, is_down, condition)."""
     return blake2b(repr(rules).encode(), digest_size=8).hexdigest()
 
 
 # Stored with each run: the first run with other rules judges every connector.
-EDITION = edition([(rule.name, rule.is_down, rule.condition) for rule in RULES])
+RULES_DIGEST = digest_of([(rule.name, rule.is_down, rule.condition) for rule in RULES])
 
 
 def rank(name: str) -> int:
@@ -137,5 +137,7 @@ _BELOW = {rule.name: f"health in {NAMES[rank(rule.name) :]}" for rule in _TIMED_
 TIME_IS_UP = " or ".join(f"({rule.condition}) and {_BELOW[rule.name]}" for rule in _TIMED_RULES)
 TIME_HAS_PASSED = " or ".join(f"{TIMED[name]} < now and {below}" for name, below in _BELOW.items())
 # The health, as an expression over the facts.
-WORD = "case" + "".join(f"\n when {rule.condition} then '{rule.name}'" for rule in RULES) + " end"
+HEALTH_SQL = (
+    "case" + "".join(f"\n when {rule.condition} then '{rule.name}'" for rule in RULES) + " end"
+)
 IS_DOWN = f"health in {DOWN}"

@@ -20,14 +20,14 @@ from inventory.api.responses import (
     Envelope,
     Page,
     Response,
-    RetryableResponse,
+    RetryableResponseError,
     account_id_of,
     allow_status,
     code_of,
     describe_response,
-    list_page,
     next_cursor,
-    success,
+    parse_page,
+    parse_success,
 )
 from inventory.errors import (
     ApiUnavailableError,
@@ -91,7 +91,7 @@ class Client:
 
         Raises AuthenticationError if the key may not read it: then the user must name it.
         """
-        response = self._request("/v1/account/info", {}, allow_status(403, 404, read=success))
+        response = self._request("/v1/account/info", {}, allow_status(403, 404, read=parse_success))
         if isinstance(response, Response):
             raise AuthenticationError(
                 f"GET {response.path} {describe_response(response)}, so the account of this key is "
@@ -127,7 +127,7 @@ class Client:
             path, params = f"/v1/{self.stats.endpoint}", self._paging() | {"cursor": cursor}
             prefetched = self._send(path, params)
             yield page.items
-            page = self._request(path, params, list_page, prefetched)
+            page = self._request(path, params, parse_page, prefetched)
 
     def connector(self, connector_id: str) -> LookupResult:
         """Look up one connector by its id, at the endpoint of the walk.
@@ -137,7 +137,7 @@ class Client:
         response comes, and the same errors as `pages`.
         """
         path = f"/v1/{self.stats.endpoint}/{quote(connector_id, safe='')}"
-        response = self._request(path, {}, allow_status(401, 403, 404, read=success))
+        response = self._request(path, {}, allow_status(401, 403, 404, read=parse_success))
         if isinstance(response, Envelope):
             return LookupResult("exists", response.data)
         code = code_of(response)
@@ -158,12 +158,12 @@ class Client:
         """Read the first page and find the list's endpoint: the vendor renamed it in 2025."""
         endpoint = self.stats.endpoint or self._settings.endpoint
         if endpoint != "auto":
-            page = self._request(f"/v1/{endpoint}", self._paging(), list_page)
+            page = self._request(f"/v1/{endpoint}", self._paging(), parse_page)
             self.stats.endpoint = endpoint
             return page
         for endpoint in ("connectors", "connections"):
             response = self._request(
-                f"/v1/{endpoint}", self._paging(), allow_status(404, read=list_page)
+                f"/v1/{endpoint}", self._paging(), allow_status(404, read=parse_page)
             )
             if isinstance(response, Page):
                 self.stats.endpoint = endpoint
@@ -197,11 +197,11 @@ class Client:
             try:
                 exchange, prefetched = prefetched or self._send(path, params), None
                 return read(exchange.response())
-            except RetryableResponse as failure:
+            except RetryableResponseError as failure:
                 self._wait_or_give_up(path, attempt, failure)
         raise AssertionError("the last attempt gives up")
 
-    def _wait_or_give_up(self, path: str, attempt: int, failure: RetryableResponse) -> None:
+    def _wait_or_give_up(self, path: str, attempt: int, failure: RetryableResponseError) -> None:
         remaining = self._ends_at - self._clock.monotonic()
         backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempt - 1))
         # Jitter: hosts that failed together must not retry together.

@@ -12,8 +12,8 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from inventory.api import transport
-from inventory.api.prefetch import Prefetched, Prefetcher
-from inventory.api.responses import Response, RetryableResponse, seconds_to_wait
+from inventory.api.background import BackgroundCall, BackgroundCalls
+from inventory.api.responses import Response, RetryableResponseError, seconds_to_wait
 from inventory.api.watchdog import CURRENT, Watch
 from inventory.errors import (
     ApiUnavailableError,
@@ -38,16 +38,16 @@ class Clock(Protocol):
 class Exchange(NamedTuple):
     """A request that another thread sends."""
 
-    prefetched: Prefetched[Response]
+    call: BackgroundCall[Response]
     watch: Watch
 
     def response(self) -> Response:
         """Wait for the response until the watch ends the exchange.
 
-        Raises RetryableResponse if the exchange failed.
+        Raises RetryableResponseError if the exchange failed.
         """
         try:
-            return self.prefetched.result(self.watch.check)
+            return self.call.result(self.watch.check)
         except OSError as over:
             raise _failed(over) from None
 
@@ -59,17 +59,17 @@ class Exchanges:
         self._settings = settings
         self._clock = clock
         self._ends_at = ends_at
-        self._prefetcher = Prefetcher()
+        self._calls = BackgroundCalls()
         self._latest: Exchange | None = None
-        self._session = transport.session(settings)
+        self._session = transport.create_session(settings)
         self._scrub = transport.secret_scrubber(settings)
 
     def close(self) -> None:
         """Abandon the exchange in progress, if any, and close the session."""
         if self._latest is not None:
             self._latest.watch.end(errno.ECANCELED, "it was abandoned")
-            self._latest.prefetched.wait(_CLOSING_SECONDS)
-        self._prefetcher.dismiss()
+            self._latest.call.wait(_CLOSING_SECONDS)
+        self._calls.dismiss()
         self._session.close()
 
     def begin(self, path: str, params: dict[str, str]) -> Exchange:
@@ -89,7 +89,7 @@ class Exchanges:
         )
         watch = Watch(remaining, (self._settings.max_response_mb << 20) + _OVERHEAD)
         work = partial(self._send, path, params, timeouts, watch)
-        self._latest = Exchange(self._prefetcher.begin(work), watch)
+        self._latest = Exchange(self._calls.begin(work), watch)
         return self._latest
 
     def _send(
@@ -139,11 +139,11 @@ class Exchanges:
                     "Lower --page-size, or raise --max-response-mb."
                 )
             if self._clock.monotonic() > self._ends_at:
-                raise RetryableResponse("did not end before the run's deadline")
+                raise RetryableResponseError("did not end before the run's deadline")
 
 
-def _failed(cause: BaseException, place: str = "") -> RetryableResponse:
-    return RetryableResponse(f"failed: {_reason(cause)}{place and f', {place}'}")
+def _failed(cause: BaseException, place: str = "") -> RetryableResponseError:
+    return RetryableResponseError(f"failed: {_reason(cause)}{place and f', {place}'}")
 
 
 def _cause(error: BaseException) -> BaseException:

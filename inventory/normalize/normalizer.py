@@ -1,4 +1,4 @@
-"""Turns the pages of one walk into rows, and counts anomalies. Pure.
+"""Turns the items of one walk, batch by batch, into rows, and counts anomalies. Pure.
 
 It compares the digests of an item and of its sections with the stored ones, and reads only what
 has changed.
@@ -26,7 +26,7 @@ from inventory.normalize.keyed_digests import DigestKey
 from inventory.normalize.masking import Masker
 from inventory.normalize.rows import SECTIONS, TO_ROW, Row, SectionRows
 from inventory.normalize.sections import ADVICE, LISTS, Item, peek, redact_card, split
-from inventory.normalize.stored_values import Lookup, StoredRows
+from inventory.normalize.stored_values import ReadStored, StoredRows
 
 # Called with each anomaly: the section, the field and the reason. Never a value.
 OnAnomaly = Callable[[str, str, str], None]
@@ -40,11 +40,11 @@ _READERS: dict[str, Callable[..., SectionRows]] = {
 }
 
 
-class NormalizedPage(NamedTuple):
-    """The ids of a page in their order, and the rows of what has changed.
+class NormalizedBatch(NamedTuple):
+    """The ids of a batch of items in their order, and the rows of what has changed.
 
     `changed_lists` includes lists that were emptied, and so have no rows. `card_tails` are of all
-    connect cards of the page: see `connect_cards.tails`.
+    connect cards of the batch: see `connect_cards.tails`.
     """
 
     connector_ids: list[str]
@@ -65,8 +65,8 @@ class Normalizer:
     """Normalizes the items of one walk, with secrets masked.
 
     `known` are the stored digests of the account's connectors that exist. It must not have those
-    marked as removed, which have to be read even if nothing has changed. `lookup` finds the stored
-    rows of connectors that have something unreadable.
+    marked as removed, which have to be read even if nothing has changed. `read_stored` returns
+    the rows of connectors that have something unreadable.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Normalizer:
         known: Mapping[str, bytes],
         on_anomaly: OnAnomaly,
         digest_key: DigestKey,
-        lookup: Lookup = lambda table, connector_ids: (),
+        read_stored: ReadStored = lambda table, connector_ids: (),
     ) -> None:
         self._known = known
         self._digest_key = digest_key
-        self._lookup = lookup
+        self._read_stored = read_stored
         self._on_anomaly = on_anomaly
         self._anomalies: dict[str, int] = {}
 
@@ -89,30 +89,29 @@ class Normalizer:
         return sum(self._anomalies.values())
 
     @property
-    def read_by_other_rules(self) -> Set[str]:
+    def outdated_connectors(self) -> Set[str]:
         """The connectors that an earlier run read by other rules than those of now."""
-        are_of_other_rules = digests.are_of_other_rules
-        return {name for name, stored in self._known.items() if are_of_other_rules(stored)}
+        return {name for name, stored in self._known.items() if digests.are_outdated(stored)}
 
-    def normalize(self, page: Iterable[Raw]) -> NormalizedPage:
-        """Normalize one page. If it has an id twice, the later item counts.
+    def normalize(self, batch: Iterable[Raw]) -> NormalizedBatch:
+        """Normalize one batch. If it has an id twice, the later item counts.
 
         Raises UnexpectedResponseError for an item that has no usable id or cannot be parsed.
         """
         connector_ids: list[str] = []
         latest: dict[str, _ChangedItem | None] = {}  # None: not changed
         cards: list[bytes] = []
-        for raw in page:
+        for raw in batch:
             connector_id, content, card = peek(raw)
             item_digest = digests.of_item(content)
             is_known = digests.matches(self._known.get(connector_id, b""), item_digest)
             connector_ids.append(connector_id)
             latest[connector_id] = None if is_known else _ChangedItem(item_digest, content, raw)
             cards.append(card)
-        normalized = NormalizedPage(
+        normalized = NormalizedBatch(
             connector_ids, {section: [] for section in SECTIONS}, set(), connect_cards.tails(cards)
         )
-        stored = StoredRows(self._lookup, [it for it, changed in latest.items() if changed])
+        stored = StoredRows(self._read_stored, [it for it, changed in latest.items() if changed])
         for connector_id, changed in latest.items():
             if changed is None:
                 count = digests.anomalies(self._known[connector_id])
@@ -125,7 +124,7 @@ class Normalizer:
         return normalized
 
     def _read_item(
-        self, connector_id: str, changed: _ChangedItem, stored: StoredRows, into: NormalizedPage
+        self, connector_id: str, changed: _ChangedItem, stored: StoredRows, into: NormalizedBatch
     ) -> int:
         """Add the rows of the changed sections; return the count of anomalies in all sections."""
         try:
@@ -137,7 +136,7 @@ class Normalizer:
             ) from None
 
     def _read_sections(
-        self, changed: _ChangedItem, stored: StoredRows, into: NormalizedPage
+        self, changed: _ChangedItem, stored: StoredRows, into: NormalizedBatch
     ) -> int:
         item = split(changed.raw)
         connector_id = item.connector_id

@@ -75,13 +75,13 @@ def _unobserved(connectors: Sequence[Row], runs: Sequence[Row]) -> str:
     return f", {len(connectors):,} {UNOBSERVED.name}: {why}" if connectors else ""
 
 
-def beyond(moment: datetime, known: tuple[datetime, datetime] | None) -> str | None:
+def beyond(timestamp: datetime, known: tuple[datetime, datetime] | None) -> str | None:
     """Say that a timestamp is outside the period of complete runs; None if it is inside."""
     if known is None:
         return "No run has completed yet: there is no data."
     first, last = known
-    if moment < first:
+    if timestamp < first:
         return f"There is no data before {times.format_local(first)}, the first complete run."
-    if moment > last:
+    if timestamp > last:
         return f"The last complete run is older: this is its data of {times.format_local(last)}."
     return None

@@ -31,17 +31,17 @@ def apply_snapshot(
     """
     columns = _columns_of(snapshot)
     rules_before = run_log.health_rules(connection, context)
-    rules_changed = context.previous_at is not None and rules_before != health.EDITION
+    rules_changed = context.previous_at is not None and rules_before != health.RULES_DIGEST
     # While the clock was ahead, connectors were judged overdue that were not.
-    everybody = rules_changed or context.clock is not None
+    judge_all = rules_changed or context.clock is not None
     # Connectors that were not seen must be judged by the new rules once a run sees them.
-    keep_edition = rules_changed and snapshot.unseen
-    columns["health_rules"] = rules_before if keep_edition else health.EDITION
+    keep_rules = rules_changed and snapshot.unseen
+    columns["health_rules"] = rules_before if keep_rules else health.RULES_DIGEST
     time_is_up = _is_time_up(connection, context)
-    if snapshot.changes_nothing and not time_is_up and not everybody:
+    if snapshot.changes_nothing and not time_is_up and not judge_all:
         return columns
     return columns | _write(
-        connection, context, snapshot, changes, time_is_up=time_is_up, everybody=everybody
+        connection, context, snapshot, changes, time_is_up=time_is_up, judge_all=judge_all
     )
 
 
@@ -52,21 +52,21 @@ def _write(
     listed: "list[Change] | None",
     *,
     time_is_up: bool,
-    everybody: bool,
+    judge_all: bool,
 ) -> dict[str, int]:
     """Stage, merge and judge; return the counts of added, changed, removed, returned connectors."""
     # Imported here, as most runs find nothing new.
     from inventory.sync import changes, judge, merge, staging
 
     staged = staging.stage(connection, snapshot.spool, snapshot.removals, snapshot.unseen)
-    if of_other_rules := snapshot.normalizer.read_by_other_rules:
+    if outdated := snapshot.normalizer.outdated_connectors:
         from inventory.sync import mask_digests
 
-        mask_digests.add_digests(connection, staged, of_other_rules)
+        mask_digests.add_digests(connection, staged, outdated)
     if "connectors" in staged.tables:  # otherwise all are known, so they are of this account
-        _refuse_connectors_of_others(connection, context.account_id)
+        _reject_connectors_of_other_accounts(connection, context.account_id)
     written = merge.merge(connection, context, staged)
-    closed = judge.judge(connection, context, time_is_up=time_is_up, everybody=everybody)
+    closed = judge.judge(connection, context, time_is_up=time_is_up, judge_all=judge_all)
     written.add(CONNECTOR_STATUS, merge.Rows(closed=closed, updated=closed))
     if listed is not None:
         listed += changes.list_changes(connection, context, written)
@@ -116,7 +116,7 @@ def _first_of(rows: Select[Any], condition: str) -> Select[int]:
     return select(literal(1)).select_from(rows.subquery("t")).where(text(condition)).limit(1)
 
 
-def _refuse_connectors_of_others(connection: Connection, account_id: str) -> None:
+def _reject_connectors_of_other_accounts(connection: Connection, account_id: str) -> None:
     """Raise ConfigurationError if staged connectors belong to another account.
 
     With two names for one account, each run would take the connectors of the other, and no removal

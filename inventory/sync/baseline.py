@@ -9,7 +9,7 @@ from inventory.db import digest_key
 from inventory.db.engine import read_only
 from inventory.models import CONNECTOR_STATUS, CONNECTORS
 from inventory.normalize.keyed_digests import DigestKey
-from inventory.normalize.stored_values import Lookup
+from inventory.normalize.stored_values import ReadStored
 from inventory.sync import stored_rows
 
 
@@ -17,14 +17,14 @@ class Baseline(NamedTuple):
     """The account's connectors that exist according to the database.
 
     `digests` identify what the API last said about each one. `load_groups` reads the group of
-    each: only a run that misses some needs it. `lookup` reads stored rows of a few connectors.
+    each: only a run that misses some needs it. `read_stored` reads rows of a few connectors.
     Masks are made with `digest_key`.
     """
 
     digests: Mapping[str, bytes]
     load_groups: Callable[[], Mapping[str, str | None]]
     digest_key: DigestKey
-    lookup: Lookup
+    read_stored: ReadStored
 
 
 def load_baseline(engine: Engine, connection: Connection, account_id: str) -> Baseline:
@@ -42,4 +42,4 @@ def load_baseline(engine: Engine, connection: Connection, account_id: str) -> Ba
             return {row.connector_id: row.group_id for row in another.execute(wanted)}
 
     key = digest_key.read(connection)
-    return Baseline(dict(digests.all()), load_groups, key, stored_rows.lookup(engine))
+    return Baseline(dict(digests.all()), load_groups, key, stored_rows.read_stored(engine))

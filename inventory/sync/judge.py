@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
-    Executable,
     Insert,
     Select,
     Subquery,
@@ -45,6 +44,7 @@ from inventory.sync.merge_context import (
     OBSERVED_AT,
     PREVIOUS_AT,
     MergeContext,
+    execute,
 )
 from inventory.sync.staging import JUDGED, STAGED, STAGED_MISSING
 from inventory.sync.version_statements import close
@@ -53,20 +53,14 @@ _STATUS = CONNECTOR_STATUS.current
 
 
 def judge(
-    connection: Connection, context: MergeContext, *, time_is_up: bool, everybody: bool
+    connection: Connection, context: MergeContext, *, time_is_up: bool, judge_all: bool
 ) -> int:
     """Judge after the merge; return how many status versions that closed.
 
-    `time_is_up`: some connector has become overdue since it was last judged. `everybody`: judge
-    every connector that the run saw, as after a change of the rules.
+    `time_is_up`: some connector has become overdue since it was last judged. `judge_all`: judge every
+    connector that the run saw, as after a change of the rules.
     """
-
-    def execute(statement: Executable) -> int:
-        options = {"preserve_rowcount": True}
-        result = connection.execute(statement, context.parameters, execution_options=options)
-        return result.rowcount
-
-    if not execute(_judge(time_is_up=time_is_up, everybody=everybody)):
+    if not execute(connection, context, _judge(time_is_up=time_is_up, judge_all=judge_all)):
         return 0
     ended = close(
         CONNECTOR_STATUS,
@@ -74,15 +68,15 @@ def judge(
             _STATUS.c.valid_from < OBSERVED_AT  # this run has not just begun it
         ),
     )
-    closed = execute(ended)
-    execute(_write_judged())
+    closed = execute(connection, context, ended)
+    execute(connection, context, _write_judged())
     return closed
 
 
-def _judge(*, time_is_up: bool, everybody: bool) -> Insert:
+def _judge(*, time_is_up: bool, judge_all: bool) -> Insert:
     inputs = _inputs()
-    judged = select(inputs, literal_column(health.WORD, Text()).label("new_health")).where(
-        inputs.c.connector_id.in_(_candidates(time_is_up=time_is_up, everybody=everybody))
+    judged = select(inputs, literal_column(health.HEALTH_SQL, Text()).label("new_health")).where(
+        inputs.c.connector_id.in_(_candidates(time_is_up=time_is_up, judge_all=judge_all))
     )
     # Otherwise PostgreSQL would evaluate the rules once per reference.
     j = judged.cte("j").prefix_with("materialized", dialect="postgresql").c
@@ -99,10 +93,10 @@ def _judge(*, time_is_up: bool, everybody: bool) -> Insert:
     return insert(JUDGED).from_select(list(values), select(*values.values()).where(differs))
 
 
-def _candidates(*, time_is_up: bool, everybody: bool) -> Select[Any] | CompoundSelect[Any]:
+def _candidates(*, time_is_up: bool, judge_all: bool) -> Select[Any] | CompoundSelect[Any]:
     """Connectors with staged rows; with the flags, also unchanged ones that the run saw."""
     changed = select(STAGED["connector_status"].c.connector_id)
-    if not time_is_up and not everybody:
+    if not time_is_up and not judge_all:
         return changed
     inputs = _inputs().c
     missing = select(STAGED_MISSING.c.connector_id)
@@ -112,7 +106,7 @@ def _candidates(*, time_is_up: bool, everybody: bool) -> Select[Any] | CompoundS
         inputs.connector_id.not_in(missing),
     )
     overdue = literal_column(f"({health.TIME_IS_UP})", Boolean())  # it contains an `or`
-    return union(changed, seen if everybody else seen.where(overdue))
+    return union(changed, seen if judge_all else seen.where(overdue))
 
 
 def _inputs() -> Subquery:

@@ -91,7 +91,7 @@ def _walk(api: Client, baseline: Baseline, lock: Lock, on_page: OnPage) -> Snaps
         known=baseline.digests,
         on_anomaly=AnomalyLogger(),
         digest_key=baseline.digest_key,
-        lookup=baseline.lookup,
+        read_stored=baseline.read_stored,
     )
     snapshot = Snapshot(Spool(), normalizer)
     try:

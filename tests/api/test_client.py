@@ -444,18 +444,18 @@ def test_deadline_bounds_the_walk(
 
 
 def test_next_page_is_prefetched(api: FakeApi, client: Client) -> None:
-    asked = Event()
+    requested = Event()
 
     def intercept(request: Request) -> FakeResponse:
         if "cursor" not in request.query:
             return page("a", next_cursor="2")
-        asked.set()
+        requested.set()
         return page("b")
 
     api.intercept = intercept
     pages = client.pages()
     next(pages)
-    assert asked.wait(20)
+    assert requested.wait(20)
     assert len([*pages]) == 1
     assert client.stats.requests == 2
 
@@ -467,7 +467,7 @@ def test_no_request_is_sent_after_the_deadline(
     pages = client.pages()
     next(pages)  # and the second page is on its way
     assert client._exchanges._latest is not None
-    assert client._exchanges._latest.prefetched.wait(20)
+    assert client._exchanges._latest.call.wait(20)
     clock.sleep(900)
     with pytest.raises(
         ApiUnavailableError, match=r"was not sent.*900 seconds are over.*--deadline"

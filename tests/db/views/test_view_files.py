@@ -115,8 +115,8 @@ def test_statement_as_of_has_the_columns_of_its_header(engine: Engine, name: str
 @pytest.mark.parametrize("name", ["incidents_of", "incidents_since"])
 def test_statement_about_incidents_has_the_columns_of_the_view(engine: Engine, name: str) -> None:
     with read_only(engine) as connection:
-        asked = views.query(name, connection, columns_of="incidents")
-        assert list(asked.selected_columns.keys()) == list(VIEWS["incidents"].columns)
+        query = views.query(name, connection, columns_of="incidents")
+        assert list(query.selected_columns.keys()) == list(VIEWS["incidents"].columns)
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -204,12 +204,12 @@ def test_postgresql_functions_have_the_types_of_their_headers(postgres_url: str,
     of_statement = """
         select t.typname
         from pg_attribute a join pg_type t on t.oid = a.atttypid
-        where a.attrelid = cast('told' as regclass) and a.attnum > 0
+        where a.attrelid = cast('probe' as regclass) and a.attnum > 0
         order by a.attnum
         """
     statement = views._rendered(name, "postgresql", as_of=NOW.format("timestamptz"))
     with rollback(connect(postgres_url)) as connection:
-        connection.execute(text(f"create temporary view told as {statement}"))
+        connection.execute(text(f"create temporary view probe as {statement}"))
         for described in (of_function, of_statement):
             kinds = connection.scalars(text(described), {"name": name}).all()
             for kind, (column, named) in zip(kinds, FUNCTIONS[name].columns.items(), strict=True):
@@ -313,9 +313,9 @@ def test_state_changes_shows_every_tracked_column(engine: Engine, versioned: His
             change_alone(connection, versioned, name)
         changes = queries.list_changes(connection, since=T0)
     # Of what is judged, the word alone.
-    told = {*versioned.tracked, *({"health"} & {*versioned.judged})}
+    shown = {*versioned.tracked, *({"health"} & {*versioned.judged})}
     want = set()
-    for name in told:
+    for name in shown:
         kind = type_of(table, name)
         field = f"{'a: ' if versioned is SETUP_TESTS else ''}{name}{'.k[0]' * (kind == 'Json')}"
         words = VALUES[kind][1]
@@ -328,7 +328,7 @@ def test_state_changes_shows_every_tracked_column(engine: Engine, versioned: His
         for row in changes
         if row["kind"] == "changed"
     ]
-    assert {row[0] for row in found} == told
+    assert {row[0] for row in found} == shown
     assert sorted(found) == sorted(want)
 
 
