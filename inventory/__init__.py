@@ -16,7 +16,8 @@ def connect(url: str | None = None) -> "AbstractContextManager[Connection]":
     """Open one read-only snapshot of an inventory, to be used by `with`.
 
     `url` is a database URL as in INVENTORY_DATABASE_URL, which is the default. Everything that is
-    read from the connection, by SQL, by pandas or by a session on the models, is of one moment.
+    read from the connection, by SQL, by pandas or by a session on the models, comes from one
+    snapshot.
     Raises an InventoryError if the database cannot be reached or is of another version.
     """
     import os

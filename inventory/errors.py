@@ -9,7 +9,7 @@
      |   +- AlreadyRunningError           another run of this account holds the lock
      |   |   +- RunHangsError             and should have ended long ago
      |   +- RunSupersededError            another run of this account overtook this one
-     |   +- RunInterrupted                Ctrl-C or SIGTERM
+     |   +- RunInterruptedError           Ctrl-C or SIGTERM
      +- ConfigurationError             2  settings, key, schema or installation must change first
      |   +- AuthenticationError           the API rejects this key
      |   +- SchemaVersionError            the database is older or newer than this release
@@ -93,7 +93,7 @@ class RunSupersededError(RetryableError):
     code = "superseded"
 
 
-class RunInterrupted(RetryableError):
+class RunInterruptedError(RetryableError):
     """Ctrl-C or SIGTERM. A run has merged nothing; a prune keeps what it has deleted."""
 
     code = "interrupted"

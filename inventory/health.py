@@ -91,7 +91,7 @@ RULES = (
         "due_at < now",
         "no successful sync for two schedule intervals plus one hour",
     ),
-    # Below every rule that means down: an open task must not hide that a connector is late.
+    # Below every rule that means down: an open task must not hide that a connector is overdue.
     HealthRule("action_required", False, 2, "has_tasks", "a task is open"),
     HealthRule("never_synced", False, 1, "never_succeeded", "no sync has succeeded yet"),
     HealthRule("rescheduled", False, 1, "sync_state = 'rescheduled'", "sync was rescheduled"),
@@ -112,18 +112,18 @@ UNOBSERVED = HealthRule(
     False,
     2,
     "",
-    "a deadline passed since the last complete run, or that run is overdue",
+    "a deadline passed since the last complete run, or the next run is overdue",
 )
 SHOWN = (*RULES, UNOBSERVED)
 
 
-def edition(rules: list[tuple[str, bool, str]]) -> str:
+def digest_of(rules: list[tuple[str, bool, str]]) -> str:
     """Return a digest of these rules (name, is_down, condition)."""
     return blake2b(repr(rules).encode(), digest_size=8).hexdigest()
 
 
 # Stored with each run: the first run with other rules judges every connector.
-EDITION = edition([(rule.name, rule.is_down, rule.condition) for rule in RULES])
+RULES_DIGEST = digest_of([(rule.name, rule.is_down, rule.condition) for rule in RULES])
 
 
 def rank(name: str) -> int:
@@ -144,5 +144,7 @@ _BELOW = {rule.name: f"health in {NAMES[rank(rule.name) :]}" for rule in _TIMED_
 TIME_IS_UP = " or ".join(f"({rule.condition}) and {_BELOW[rule.name]}" for rule in _TIMED_RULES)
 TIME_HAS_PASSED = " or ".join(f"{TIMED[name]} < now and {below}" for name, below in _BELOW.items())
 # The health, as an expression over the facts.
-WORD = "case" + "".join(f"\n when {rule.condition} then '{rule.name}'" for rule in RULES) + " end"
+HEALTH_SQL = (
+    "case" + "".join(f"\n when {rule.condition} then '{rule.name}'" for rule in RULES) + " end"
+)
 IS_DOWN = f"health in {DOWN}"

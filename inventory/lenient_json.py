@@ -40,7 +40,7 @@ _WORDS = {b"true": True, b"false": False, b"null": None}
 _text = json.JSONDecoder(strict=False).decode  # accepts raw control characters
 
 
-class TooLarge(msgspec.DecodeError):
+class TooLargeError(msgspec.DecodeError):
     """A JSON value that is nested more deeply or is larger than every stage accepts."""
 
 
@@ -53,22 +53,22 @@ class StandIn(str):
 def number(text: str) -> Any:
     """Parse a number exactly: a float would round it.
 
-    Raises TooLarge if not every stage accepts it.
+    Raises TooLargeError if not every stage accepts it.
     """
     if len(text) <= MAX_DIGITS:
         try:
             exact = Decimal(text)
         except ArithmeticError:
-            raise TooLarge from None
+            raise TooLargeError from None
         if abs(exact.adjusted()) < MAX_EXPONENT:
             return exact
-    raise TooLarge
+    raise TooLargeError
 
 
 def check_integer(value: int) -> None:
-    """Raise TooLarge for an integer with too many digits."""
+    """Raise TooLargeError for an integer with too many digits."""
     if not -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
-        raise TooLarge
+        raise TooLargeError
 
 
 def members(data: bytes) -> dict[str, bytes]:
@@ -145,7 +145,7 @@ def _scalar(kind: int, token: bytes) -> Any:
         if token.lstrip(b"-").isdigit():
             return int(text) if len(text.lstrip("-")) <= MAX_DIGITS else StandIn(text)
         return number(text)
-    except TooLarge:
+    except TooLargeError:
         return StandIn(text) if len(text) <= MAX_STAND_IN else _digest(token)
 
 

@@ -1,4 +1,4 @@
-"""Owns the process: signals, standard streams, and an exit by a documented code, come what may.
+"""Owns the process: signals, standard streams, and an exit by a documented code.
 
 Only the console script calls `set_up`; in a program that imports the package, nothing is touched.
 """

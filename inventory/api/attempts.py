@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from inventory.api.exchange import Clock, Exchange, Exchanges
-from inventory.api.responses import RateLimit, Response, RetryableResponse
+from inventory.api.responses import RateLimit, Response, RetryableResponseError
 from inventory.errors import ApiUnavailableError
 from inventory.settings import ApiSettings
 
@@ -80,7 +80,7 @@ class Attempts:
         return exchange
 
     def response_of(self, exchange: Exchange) -> Response:
-        """Wait for the response; raise RetryableResponse if none comes."""
+        """Wait for the response; raise RetryableResponseError if none comes."""
         response = exchange.response()
         self.rate_limit = response.rate_limit or self.rate_limit
         return response
@@ -100,20 +100,21 @@ class Attempts:
             try:
                 exchange, prefetched = prefetched or self.send(path, params), None
                 return read(self.response_of(exchange))
-            except RetryableResponse as failure:
+            except RetryableResponseError as failure:
                 self._wait_or_give_up(path, attempt, failure)
         raise AssertionError("the last attempt gives up")
 
-    def _wait_or_give_up(self, path: str, attempt: int, failure: RetryableResponse) -> None:
+    def _wait_or_give_up(self, path: str, attempt: int, failure: RetryableResponseError) -> None:
         remaining = self._exchanges.ends_at - self._clock.monotonic()
         backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempt - 1))
         # Jitter: hosts that failed together must not retry together.
         wait = max(failure.wait or 0.0, backoff * random.uniform(0.5, 1.0))
         if attempt >= self._settings.attempts:
+            attempts = "1 attempt" if attempt == 1 else f"{attempt} attempts"
             raise failure.error(
-                f"GET {path} {failure}, at the last of {attempt} attempts. "
-                "The next run starts over; if it lasts, check the vendor's status page and "
-                "for a newer version of this tool."
+                f"GET {path} {failure}, after {attempts}. The next run starts over. If the error "
+                "persists, check FIVETRAN_API_URL and the vendor's status page, then look for a "
+                "newer release."
             )
         if wait >= remaining:
             left = f"only {remaining:.0f} s of" if remaining > 0 else "all of"

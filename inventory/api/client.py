@@ -26,9 +26,9 @@ from inventory.api.responses import (
     allow_status,
     code_of,
     describe_response,
-    list_page,
     next_cursor,
-    success,
+    parse_page,
+    parse_success,
 )
 from inventory.errors import (
     AuthenticationError,
@@ -92,7 +92,7 @@ class Client:
         Raises AuthenticationError if the key may not read it: then the user must name it.
         """
         response = self._attempts.request(
-            "/v1/account/info", {}, allow_status(403, 404, read=success)
+            "/v1/account/info", {}, allow_status(403, 404, read=parse_success)
         )
         if isinstance(response, Response):
             raise AuthenticationError(
@@ -121,7 +121,9 @@ class Client:
 
         Raises as `pages` does.
         """
-        first = self._attempts.request(path, self._paging(), allow_status(403, 404, read=list_page))
+        first = self._attempts.request(
+            path, self._paging(), allow_status(403, 404, read=parse_page)
+        )
         if isinstance(first, Response):
             log.info("GET %s %s", path, describe_response(first))
             return None
@@ -140,7 +142,7 @@ class Client:
         response comes, and the same errors as `pages`.
         """
         response = self._attempts.request(
-            self._path_of(connector_id), {}, allow_status(401, 403, 404, read=success)
+            self._path_of(connector_id), {}, allow_status(401, 403, 404, read=parse_success)
         )
         if isinstance(response, Envelope):
             return LookupResult("exists", response.data)
@@ -205,7 +207,7 @@ class Client:
             params = self._paging() | {"cursor": cursor}
             prefetched = self._attempts.send(path, params)
             yield page.items
-            page = self._attempts.request(path, params, list_page, prefetched)
+            page = self._attempts.request(path, params, parse_page, prefetched)
 
     def _paging(self) -> dict[str, str]:
         return {"limit": str(self._settings.page_size)}
@@ -214,12 +216,12 @@ class Client:
         """Read the first page and find the list's endpoint: the vendor renamed it in 2025."""
         endpoint = self.stats.endpoint or self._settings.endpoint
         if endpoint != "auto":
-            page = self._attempts.request(f"/v1/{endpoint}", self._paging(), list_page)
+            page = self._attempts.request(f"/v1/{endpoint}", self._paging(), parse_page)
             self.stats.endpoint = endpoint
             return page
         for endpoint in ("connectors", "connections"):
             response = self._attempts.request(
-                f"/v1/{endpoint}", self._paging(), allow_status(404, read=list_page)
+                f"/v1/{endpoint}", self._paging(), allow_status(404, read=parse_page)
             )
             if isinstance(response, Page):
                 self.stats.endpoint = endpoint

@@ -12,10 +12,10 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from inventory.api import transport
-from inventory.api.prefetch import Prefetched, Prefetcher
+from inventory.api.background import BackgroundCall, BackgroundCalls
 from inventory.api.responses import (
     Response,
-    RetryableResponse,
+    RetryableResponseError,
     rate_limit_of,
     seconds_to_wait,
 )
@@ -46,16 +46,16 @@ class Clock(Protocol):
 class Exchange(NamedTuple):
     """A request that another thread sends."""
 
-    prefetched: Prefetched[Response]
+    call: BackgroundCall[Response]
     watch: Watch
 
     def response(self) -> Response:
         """Wait for the response until the watch ends the exchange.
 
-        Raises RetryableResponse if the exchange failed.
+        Raises RetryableResponseError if the exchange failed.
         """
         try:
-            return self.prefetched.result(self.watch.check)
+            return self.call.result(self.watch.check)
         except OSError as over:
             raise _failed(over) from None
 
@@ -70,9 +70,9 @@ class Exchanges:
         self._settings = settings
         self._clock = clock
         self.ends_at = ends_at
-        self._prefetcher = Prefetcher()
+        self._calls = BackgroundCalls()
         self._open: list[Exchange] = []
-        self._session = transport.session(settings)
+        self._session = transport.create_session(settings)
         self._scrub = transport.secret_scrubber(settings)
 
     def close(self) -> None:
@@ -80,8 +80,8 @@ class Exchanges:
         for exchange in self._open:
             exchange.watch.end(errno.ECANCELED, "it was abandoned")
         for exchange in self._open[-1:]:
-            exchange.prefetched.wait(_CLOSING_SECONDS)
-        self._prefetcher.dismiss()
+            exchange.call.wait(_CLOSING_SECONDS)
+        self._calls.dismiss()
         self._session.close()
 
     def begin(
@@ -114,8 +114,8 @@ class Exchanges:
             finally:
                 on_end()
 
-        exchange = Exchange(self._prefetcher.begin(work), watch)
-        self._open = [each for each in self._open if not each.prefetched.has_ended]
+        exchange = Exchange(self._calls.begin(work), watch)
+        self._open = [each for each in self._open if not each.call.has_ended]
         self._open.append(exchange)
         return exchange
 
@@ -176,11 +176,11 @@ class Exchanges:
                     "Lower --page-size, or raise --max-response-mb."
                 )
             if self._clock.monotonic() > self.ends_at:
-                raise RetryableResponse("did not end before the run's deadline")
+                raise RetryableResponseError("did not end before the run's deadline")
 
 
-def _failed(cause: BaseException, place: str = "") -> RetryableResponse:
-    return RetryableResponse(f"failed: {_reason(cause)}{place and f', {place}'}")
+def _failed(cause: BaseException, place: str = "") -> RetryableResponseError:
+    return RetryableResponseError(f"failed: {_reason(cause)}{place and f', {place}'}")
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -16,9 +16,9 @@ from inventory.api.attempts import KEEPALIVE_SECONDS, Attempts
 from inventory.api.exchange import Exchange, Method
 from inventory.api.responses import (
     RateLimit,
-    RetryableResponse,
+    RetryableResponseError,
     describe_response,
-    success,
+    parse_success,
 )
 from inventory.errors import ConfigurationError, UnexpectedResponseError
 
@@ -83,8 +83,8 @@ def _item_or_none(attempts: Attempts, exchange: Exchange) -> Raw | None:
         if response.status == 429:
             attempts.rate_limit = _EXHAUSTED
         if response.status != 200:
-            raise RetryableResponse(describe_response(response))
-        return success(response).data
-    except (RetryableResponse, ConfigurationError, UnexpectedResponseError) as failure:
+            raise RetryableResponseError(describe_response(response))
+        return parse_success(response).data
+    except (RetryableResponseError, ConfigurationError, UnexpectedResponseError) as failure:
         log.info("The request for one connector %s", failure)
         return None

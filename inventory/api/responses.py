@@ -37,7 +37,7 @@ class Page(msgspec.Struct):
     items: list[Raw]
     next_cursor: str | None = None
     # The reference page prints this spelling; every live response seen has the other one.
-    camel: str | None = msgspec.field(default=None, name="nextCursor")
+    next_cursor_camel: str | None = msgspec.field(default=None, name="nextCursor")
 
 
 class Envelope(msgspec.Struct):
@@ -79,7 +79,7 @@ class Response(NamedTuple):
     rate_limit: RateLimit | None = None
 
 
-class RetryableResponse(Exception):
+class RetryableResponseError(Exception):
     """No response, or one that does not count. A retry may help; `error` is raised if none does."""
 
     def __init__(
@@ -101,9 +101,9 @@ def allow_status(
     return lambda response: response if response.status in statuses else read(response)
 
 
-def success(response: Response) -> Envelope:
+def parse_success(response: Response) -> Envelope:
     if not 200 <= response.status < 300:
-        raise _refusal(response)
+        raise _error_for_status(response)
     if _values_in(response.body) > MAX_VALUES:
         raise UnexpectedResponseError(
             f"GET {response.path} answered with more than {MAX_VALUES:,} values, more than any "
@@ -112,16 +112,16 @@ def success(response: Response) -> Envelope:
     try:
         envelope = _envelope(replace_invalid_escapes(response.body))
     except msgspec.ValidationError:
-        raise RetryableResponse(
+        raise RetryableResponseError(
             f"answered {response.status} with JSON that is not an envelope",
             error=UnexpectedResponseError,
         ) from None
     except UNREADABLE:
-        raise RetryableResponse(
+        raise RetryableResponseError(
             f"answered {response.status} with something that is not JSON"
         ) from None
     if envelope.code != "Success":
-        raise RetryableResponse(describe_response(response))
+        raise RetryableResponseError(describe_response(response))
     return envelope
 
 
@@ -138,16 +138,16 @@ def _values_in(body: bytes | bytearray) -> int:
     return 0 if len(body) < MAX_VALUES else sum(map(body.count, (b",", b"[", b"{")))
 
 
-def list_page(response: Response) -> Page:
-    data = success(response).data
+def parse_page(response: Response) -> Page:
+    data = parse_success(response).data
     try:
         page = _page(data)
     except UNREADABLE:
-        raise RetryableResponse(
+        raise RetryableResponseError(
             "answered with something that is not a page of a list", error=UnexpectedResponseError
         ) from None
-    if page.next_cursor and page.camel and page.next_cursor != page.camel:
-        raise RetryableResponse(
+    if page.next_cursor and page.next_cursor_camel and page.next_cursor != page.next_cursor_camel:
+        raise RetryableResponseError(
             "answered with two different cursors", error=UnexpectedResponseError
         )
     return page
@@ -183,11 +183,11 @@ def _text_or_null(raw: bytes | None) -> str | None:
     raise msgspec.ValidationError("not a text")
 
 
-def _refusal(response: Response) -> Exception:
+def _error_for_status(response: Response) -> Exception:
     """Return the error for a status outside 2xx: retry, or say what the user must change."""
     status, what = response.status, f"GET {response.path} {describe_response(response)}"
     if status in (408, 429) or status >= 500:
-        return RetryableResponse(describe_response(response), wait=response.retry_after)
+        return RetryableResponseError(describe_response(response), wait=response.retry_after)
     if status == 401:
         return AuthenticationError(
             f"{what}: the key is wrong, has expired, or was deleted with its user. "
@@ -229,7 +229,7 @@ def account_info_of(envelope: Envelope) -> AccountInfo:
 
 
 def next_cursor(page: Page) -> str | None:
-    return page.next_cursor or page.camel or None
+    return page.next_cursor or page.next_cursor_camel or None
 
 
 def code_of(response: Response) -> str | None:

@@ -31,16 +31,16 @@ from inventory.settings import ApiSettings
 _MIN_CREDENTIAL = 12  # characters; real ones are longer, and a shorter one may be a word
 
 
-def session(settings: ApiSettings) -> requests.Session:
+def create_session(settings: ApiSettings) -> requests.Session:
     """Return a session that sends the key. It is for the API's address only."""
-    created = _Session()
+    session = _Session()
     # Plain http is allowed for localhost only: a proxy would get the key unencrypted.
-    created.trust_env = not settings.url.lower().startswith("http:")
+    session.trust_env = not settings.url.lower().startswith("http:")
     key, secret = settings.key.reveal(), settings.secret.reveal()
     hide(key, secret, f"{key}:{secret}", *_proxy_passwords())
     # As bytes: requests would encode texts as latin-1.
-    created.auth = HTTPBasicAuth(key.encode(), secret.encode())
-    created.headers.update(
+    session.auth = HTTPBasicAuth(key.encode(), secret.encode())
+    session.headers.update(
         {
             "Accept": "application/json;version=2",
             "Accept-Encoding": "gzip",
@@ -48,8 +48,8 @@ def session(settings: ApiSettings) -> requests.Session:
         }
     )
     for scheme in ("https://", "http://"):
-        created.mount(scheme, _Adapter())
-    return created
+        session.mount(scheme, _Adapter())
+    return session
 
 
 def secret_scrubber(settings: ApiSettings) -> Callable[[bytearray], bytearray]:
@@ -123,15 +123,15 @@ class _WatchedConnection(HTTPConnection):
 
     def _tunnel(self) -> None:
         CURRENT.get().expect(_seconds(self), "the proxy did not answer in time")
-        refused = None
+        failed = None
         try:
             super()._tunnel()
         except OSError as error:
-            refused = _TUNNEL_REFUSED.match(str(error))
-            if refused is None:
+            failed = _TUNNEL_FAILED.match(str(error))
+            if failed is None:
                 raise
-        if refused:  # outside `except`: callers look at the cause of what is raised
-            raise _refusal_by_proxy(f"{self.host}:{self.port}", refused[1])
+        if failed:  # outside `except`: callers look at the cause of what is raised
+            raise _proxy_error(f"{self.host}:{self.port}", failed[1])
         CURRENT.get().connecting()
 
     def request(self, *args: Any, **options: Any) -> None:
@@ -144,10 +144,10 @@ class _WatchedConnection(HTTPConnection):
         return super().getresponse()
 
 
-_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")  # all that http.client says
+_TUNNEL_FAILED = re.compile(r"Tunnel connection failed: (\d{3})")  # all that http.client says
 
 
-def _refusal_by_proxy(proxy: str, status: str) -> Exception:
+def _proxy_error(proxy: str, status: str) -> Exception:
     if status == "407":
         return ConfigurationError(
             f"The proxy {proxy} requires a name and a password (it answered 407): add them to "

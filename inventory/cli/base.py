@@ -16,7 +16,7 @@ from inventory.cli.sections import OUTPUT, Body, option
 from inventory.errors import (
     InventoryError,
     OutputLostError,
-    RunInterrupted,
+    RunInterruptedError,
     from_unforeseen,
 )
 from inventory.text import escape_control_chars
@@ -96,7 +96,7 @@ def _translate(error: BaseException) -> InventoryError:
     is_ours = isinstance(error, InventoryError)
     if isinstance(error, KeyboardInterrupt) or (process.was_interrupted() and not is_ours):
         process.discard_output()  # the reader of a pipe may be gone as well
-        return RunInterrupted(process.INTERRUPTED)
+        return RunInterruptedError(process.INTERRUPTED)
     if isinstance(error, Exception):
         return from_unforeseen(error)
     raise error

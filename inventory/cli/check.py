@@ -78,11 +78,11 @@ def check(
     nagios: bool,
     **options: Any,
 ) -> None:
-    """Exit 3 if a connector is down or data is stale, otherwise 0.
+    """Exit 3 if a connector is down or the data is overdue.
 
     Prints one line per problem: each connector that is down, and each account whose data is
-    stale, whose removals are withheld or whose runs fail. Failed runs are a problem at once if
-    the next run will fail as well; otherwise after three in a row, or once the data is stale.
+    overdue, whose removals are withheld or whose runs fail. Failed runs are a problem at once if
+    the next run will fail as well; otherwise after three in a row, or once the data is overdue.
 
     With --nagios, exits 2 if a connector is down, 1 if the data cannot be trusted, 3 if the check
     itself failed, otherwise 0.

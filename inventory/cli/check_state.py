@@ -165,7 +165,7 @@ class State:
 def _identity(problem: Problem) -> tuple[Any, ...]:
     """Return what makes two problems the same.
 
-    A second outage of a connector is another problem; stale data stays one.
+    A second outage of a connector is another problem; overdue data stays one.
     """
     connector_id = problem["connector_id"]
     since = problem["since"] if connector_id is not None else None

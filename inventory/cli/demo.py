@@ -29,8 +29,8 @@ def demo(seed: int, serve: bool, port: int) -> None:
     Simulates 30 days of an account, with one `inventory sync` per day, and writes them to
     ./inventory-demo.db. A fake API on localhost serves the account; no other address is contacted.
 
-    With --serve, the fake API stays up until Ctrl-C, and the account ages by one day with each
-    `inventory sync` that you run against it.
+    With --serve, the fake API stays up until Ctrl-C, and the account advances by one day with
+    each `inventory sync` that you run against it, dry runs included.
     """
     from inventory.demo import tour
 

@@ -28,7 +28,7 @@ _COLUMNS = (
 @option(
     "--since",
     type=TIMESTAMP,
-    help="Leave out outages that ended before: a time, yesterday, or a duration such as 7d.",
+    help="Only outages that ended after this time, or have not ended: a time, yesterday, or 7d.",
 )
 @rows_format_option
 @base.reports_errors

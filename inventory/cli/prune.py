@@ -24,9 +24,9 @@ from inventory.cli.sections import command, option
 def prune(older_than: timedelta, dry_run: bool, lock_timeout: float, output_format: str) -> None:
     """Delete history that ended long ago.
 
-    Deletes closed versions, sync outcomes and runs. Current rows are never deleted, nor is anything
-    needed to answer questions about the period after the cutoff. Runs may go on meanwhile. If it is
-    interrupted, run it again to go on.
+    Deletes closed versions, sync outcomes and runs. Current rows are never deleted. What is true
+    now stays exact; see "Prune history" in inventory/docs/operations.md for what is lost. Runs may
+    go on meanwhile. If it is interrupted, run it again to go on.
     """
     from inventory.db import errors
     from inventory.db import prune as retention

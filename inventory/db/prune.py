@@ -29,7 +29,7 @@ from sqlalchemy.types import UserDefinedType
 from inventory.db import retention, session
 from inventory.db.engine import is_sqlite, transaction
 from inventory.db.retention import PrunePlan
-from inventory.errors import ConfigurationError, InventoryError, RunInterrupted
+from inventory.errors import ConfigurationError, InventoryError, RunInterruptedError
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def prune(
     Each transaction examines at most `page` rows, so that runs can work in between. Its deletions
     stay, whatever happens later. A dry run counts rows and writes nothing.
     Raises ConfigurationError for less than 35 days, SchemaVersionError for tables of another
-    version, and RunInterrupted on Ctrl-C.
+    version, and RunInterruptedError on Ctrl-C.
     """
     if older_than < SHORTEST:
         raise ConfigurationError(
@@ -80,7 +80,7 @@ def prune(
             for deleted in _pages(engine, plan, bounds, page):
                 pruned.rows[plan.table.name] += deleted
     except KeyboardInterrupt as interrupt:
-        raise RunInterrupted(f"Interrupted. {_progress(pruned)}") from interrupt
+        raise RunInterruptedError(f"Interrupted. {_progress(pruned)}") from interrupt
     except InventoryError:
         log.warning(_progress(pruned))
         raise

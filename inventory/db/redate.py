@@ -32,14 +32,14 @@ class Redated(NamedTuple):
 
 
 @dataclass
-class Done:
+class RedateResult:
     """The runs that were re-dated, or would be, and the number of changed rows of each table."""
 
     runs: list[Redated] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
 
 
-def redate(engine: Engine, *, dry_run: bool = False, clock: Clock | None = None) -> Done:
+def redate(engine: Engine, *, dry_run: bool = False, clock: Clock | None = None) -> RedateResult:
     """Re-date the runs of a wrong clock in one transaction; a dry run rolls it back.
 
     It excludes merges. A run that reads the API meanwhile merges nothing, as it finds another time
@@ -59,10 +59,10 @@ def redate(engine: Engine, *, dry_run: bool = False, clock: Clock | None = None)
                 "`inventory db verify` names them."
             )
         right = corrected_times.corrected(log, (clock or now)(connection))
-        done = Done(_changed(log, right))
-        if done.runs:
-            done.rows = redated_rows.move(connection, log, right)
-    return done
+        result = RedateResult(_changed(log, right))
+        if result.runs:
+            result.rows = redated_rows.move(connection, log, right)
+    return result
 
 
 def wrong(connection: Connection, at: datetime) -> list[Redated]:
@@ -79,14 +79,14 @@ def format_run(run: Redated) -> str:
     return f"run {run.run_id} of account {run.account_id}: {before} UTC becomes {after} UTC"
 
 
-def summary(done: Done, *, dry_run: bool) -> str:
+def summary(result: RedateResult, *, dry_run: bool) -> str:
     """Describe how many runs and rows were re-dated, or would be."""
-    if not done.runs:
+    if not result.runs:
         return "No run has a wrong time: there is nothing to re-date."
-    noun = "run" if len(done.runs) == 1 else "runs"
-    rows = ", ".join(f"{number:,} {table}" for table, number in done.rows.items() if number)
+    noun = "run" if len(result.runs) == 1 else "runs"
+    rows = ", ".join(f"{number:,} {table}" for table, number in result.rows.items() if number)
     verb = "Would re-date" if dry_run else "Re-dated"
-    return f"{verb} {len(done.runs):,} {noun}, in rows: {rows}."
+    return f"{verb} {len(result.runs):,} {noun}, in rows: {rows}."
 
 
 def now(connection: Connection) -> datetime:

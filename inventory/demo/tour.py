@@ -81,7 +81,7 @@ def show(*, seed: int) -> None:
     _delete_earlier_demo()
     click.echo(
         f"A fake API on localhost serves a simulated account. {DAYS} runs of `inventory sync`, "
-        "one per simulated day:"
+        "one per simulated day (every fifth is shown, and the last):"
     )
     engine = connect(DatabaseSettings(url=Secret(f"sqlite:///{FILE}")))
     simulate(engine, DemoAccount(seed=seed))
@@ -113,8 +113,10 @@ def _delete_earlier_demo() -> None:
             f"./{FILE} already exists and was not written by a demo, so it is left alone. "
             "Run the demo in another folder."
         )
-    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal"):
-        Path(name).unlink(missing_ok=True)
+    beside = [Path(f"{FILE}{suffix}") for suffix in ("-wal", "-shm", "-journal")]
+    locks = Path().glob(f"{FILE}-*.lock")  # see `inventory.db.locks`
+    for file in (FILE, *beside, *locks):
+        file.unlink(missing_ok=True)
 
 
 def _is_of_a_demo() -> bool:
@@ -160,7 +162,8 @@ def _echo_next_steps(engine: Engine) -> None:
     longest_down = "select connector_id from incidents where ended_at is null order by started_at"
     [connector_id, *_] = (row["connector_id"] for row in run_query(engine, longest_down).rows)
     click.echo(
-        f"\nIts clock stands still at the last run. Go on with:\n\n{_path_export()}"
+        "\nThe demo database's clock is stopped at the last run. Continue with:\n\n"
+        f"{_path_export()}"
         f"export INVENTORY_DATABASE_URL=sqlite:///{FILE}\n"
         f"inventory status --down\n"
         f"inventory history {connector_id}\n"
@@ -193,7 +196,7 @@ def serve(*, seed: int, port: int) -> None:
             f"export FIVETRAN_API_KEY={KEY} FIVETRAN_API_SECRET={SECRET}\n"
             "export INVENTORY_DATABASE_URL=sqlite:///inventory-try.db\n"
             "inventory sync\n\n"
-            "The account advances by a day with each run."
+            "The account advances by a day with each run, dry runs included."
         )
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()

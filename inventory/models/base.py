@@ -1,4 +1,4 @@
-"""What all models share: the metadata, kinds of columns, versions, and what the merge asks of them.
+"""What all models share: the metadata, kinds of columns, versions, and what the merge needs.
 
 A *current* table holds the open version of each row; its *past* table holds the closed ones. The
 columns of both stand in one mixin, so a new tracked column is one attribute there.
@@ -131,7 +131,7 @@ def past_rules(table: str) -> tuple[CheckConstraint, Index]:
 
 
 def valid_from_index(table: str) -> Index:
-    """An index on the beginnings of versions, for tables whose beginnings are asked for."""
+    """An index on `valid_from`, for tables that are searched by it."""
     return Index(f"ix_{table}_valid_from", "valid_from")
 
 
@@ -140,7 +140,7 @@ def partial_index(name: str, condition: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
-# --- what the merge asks --------------------------------------------------------------------
+# --- what the merge needs -------------------------------------------------------------------
 
 
 class HistoryTable(NamedTuple):

@@ -1,4 +1,4 @@
-"""The log of runs, and the ends of syncs that runs have observed."""
+"""The log of runs, and the sync outcomes that runs have observed."""
 
 from datetime import datetime
 from typing import Any
@@ -111,14 +111,14 @@ class InventoryRun(Base):
 
 
 class SyncOutcome(Base):
-    """The end of a sync, as Fivetran reported it and a run first saw it."""
+    """The outcome of a sync, as Fivetran reported it and a run first saw it."""
 
     __tablename__ = "sync_outcomes"
     __table_args__ = (
         CheckConstraint("outcome in ('succeeded', 'failed')", name="outcome"),
         Index("ix_sync_outcomes_run_id", "run_id"),
         {
-            "comment": "One row per end of a sync that a run saw: between two runs, only the last "
+            "comment": "One row per sync outcome that a run saw: between two runs, only the last "
             "success and the last failure are seen"
         },
     )

@@ -5,6 +5,7 @@ Their order means nothing. An alert's key is a hash of its content, and equal al
 
 from collections import defaultdict
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -13,7 +14,7 @@ from inventory.normalize.canonical import canonical
 from inventory.normalize.decoding import decode_elements
 from inventory.normalize.fields import ALERT_FIELDS
 from inventory.normalize.masking import Masker
-from inventory.normalize.rows import Row, SectionRows
+from inventory.normalize.rows import SectionRows
 from inventory.normalize.sections import Item
 from inventory.normalize.stored_values import StoredRows
 from inventory.normalize.struct_decoder import StructDecoder
@@ -42,7 +43,7 @@ def read(
 
 def alert_content(
     code: str | None, message: str | None, details: str | None, extra: str | None
-) -> Row:
+) -> tuple[Any, ...]:
     """Return what is equal for alerts whose cells mean the same. The content hash is made of it."""
     documents = (
         None if text is None else json_text(canonical(decode(text))) for text in (details, extra)

@@ -58,10 +58,10 @@ def decode_elements(
             rows.append(coerced.cells)
             anomalies += coerced.anomalies
         return rows, anomalies
-    for element, odd in _elements(raw, masker, lenient=lenient):
-        row, more = _element_row(element, fields)
+    for element, element_anomalies in _elements(raw, masker, lenient=lenient):
+        row, row_anomalies = _element_row(element, fields)
         rows.append(row)
-        anomalies += more + odd
+        anomalies += row_anomalies + element_anomalies
     return rows, anomalies
 
 

@@ -17,23 +17,23 @@ from inventory.normalize.sections import Item
 
 # Raise it if the same bytes are from now on stored in another way and no field has changed.
 # tests/normalize/test_rules.py fails if that is forgotten.
-EDITION = 6
+RULES_VERSION = 6
 
 
-def _id_of_rules() -> int:
+def _rules_id() -> int:
     """Return a number that differs if the fields, their columns or their conversion differ."""
     fields = [
         (field.name, field.column, field.coerce.__name__, sorted(field.known_states or ()))
         for field in chain(*ALL_FIELDS)
     ]
-    rules = (EDITION, fields, COLUMNS, sorted(VOLATILE_CONFIG), MAX_TITLE)
+    rules = (RULES_VERSION, fields, COLUMNS, sorted(VOLATILE_CONFIG), MAX_TITLE)
     return int.from_bytes(sha256(repr(rules).encode()).digest()[:4], "big")
 
 
 # Stored with the digests: what was read by other rules is read again.
-NORMALIZER = _id_of_rules()
+RULES_ID = _rules_id()
 
-# The normalizer; digest and anomalies of the item; the same of each section. Eight bytes of a
+# The id of the rules; digest and anomalies of the item; the same of each section. Eight bytes of a
 # digest are enough: they are compared with one stored value, and never searched.
 _ITEM = Struct(">I8s")
 _ITEM_ANOMALIES = Struct(">H")
@@ -55,7 +55,7 @@ _UNKNOWN = dict.fromkeys(SECTIONS, SectionDigest(b"", 0))
 
 def of_item(content: bytes) -> bytes:
     """Digest an item's content. The stored digests of the same item begin with it."""
-    return _ITEM.pack(NORMALIZER, sha256(content).digest())  # its first eight bytes
+    return _ITEM.pack(RULES_ID, sha256(content).digest())  # its first eight bytes
 
 
 def matches(stored: bytes, item_digest: bytes) -> bool:
@@ -63,13 +63,13 @@ def matches(stored: bytes, item_digest: bytes) -> bool:
     return stored.startswith(item_digest) and len(stored) == _SIZE
 
 
-def are_of_other_rules(stored: bytes) -> bool:
+def are_outdated(stored: bytes) -> bool:
     """Say whether the stored digests are of an item that was read by other rules."""
-    return bool(stored) and not _are_of_these_rules(stored)
+    return bool(stored) and not _are_current(stored)
 
 
-def _are_of_these_rules(stored: bytes) -> bool:
-    return len(stored) == _SIZE and _ITEM.unpack_from(stored)[0] == NORMALIZER
+def _are_current(stored: bytes) -> bool:
+    return len(stored) == _SIZE and _ITEM.unpack_from(stored)[0] == RULES_ID
 
 
 def anomalies(stored: bytes) -> int:
@@ -93,7 +93,7 @@ def of_sections(item: Item) -> dict[str, bytes]:
 
 def unpack(stored: bytes) -> dict[str, SectionDigest]:
     """Return the stored digest of each section; empty if none is stored by these rules."""
-    if not _are_of_these_rules(stored):
+    if not _are_current(stored):
         return dict(_UNKNOWN)
     sections = map(SectionDigest._make, _SECTION.iter_unpack(stored[_SECTIONS_AT:]))
     return dict(zip(SECTIONS, sections, strict=True))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
-from inventory.lenient_json import TooLarge, check_integer
+from inventory.lenient_json import TooLargeError, check_integer
 
 # Where a value stands: its name, and the path of the object or list around it. Positions in lists
 # do not count, as their order often means nothing.
@@ -66,6 +66,6 @@ def _scalar(value: Any) -> str:
     if type(value) is int:
         try:
             check_integer(value)
-        except TooLarge:
+        except TooLargeError:
             value = str(value)
     return str(value) if isinstance(value, Decimal) else _write(value)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from inventory import lenient_json
-from inventory.lenient_json import MAX_DEPTH, TooLarge, check_integer
+from inventory.lenient_json import MAX_DEPTH, TooLargeError, check_integer
 from inventory.normalize import secret_values
 from inventory.normalize.hidden_fields import hidden_fields, is_named_secret, is_no_secret
 from inventory.normalize.json_writer import Path, write_json
@@ -48,16 +48,16 @@ class Masker:
     def mask(self, value: Any, depth: int = 0, path: Path = None) -> Any:
         """Return the value with each secret in it replaced, at any depth.
 
-        null, true, false, blank values and masks of the API stay as they are. Raises TooLarge for
-        a value that is nested more deeply or larger than every later stage accepts; `depth` is the
-        number of lists and objects around the value.
+        null, true, false, blank values and masks of the API stay as they are. Raises TooLargeError
+        for a value that is nested more deeply or larger than every later stage accepts; `depth` is
+        the number of lists and objects around the value.
         """
         kind = type(value)
         if kind is str:
             return self.mask_text(value, path) if self.looks_into_texts else value
         if kind is dict or kind is list:
             if depth > MAX_DEPTH:
-                raise TooLarge
+                raise TooLargeError
             inspected = self._inspected
             if kind is list:
                 return [

@@ -1,4 +1,4 @@
-"""Turns the pages of one walk into rows, and counts anomalies. Pure.
+"""Turns the items of one walk, batch by batch, into rows, and counts anomalies. Pure.
 
 It compares the digests of an item and of its sections with the stored ones, and reads only what
 has changed.
@@ -28,7 +28,7 @@ from inventory.normalize.keyed_digests import DigestKey
 from inventory.normalize.masking import Masker
 from inventory.normalize.rows import SECTIONS, TO_ROW, Row, SectionRows
 from inventory.normalize.sections import ADVICE, LISTS, Item, peek, redact_card, split
-from inventory.normalize.stored_values import Lookup, StoredRows
+from inventory.normalize.stored_values import ReadStored, StoredRows
 from inventory.normalize.supplements import Completion
 from inventory.normalize.time_zones import TimeZones
 
@@ -46,11 +46,11 @@ _READERS: dict[str, Callable[..., SectionRows]] = {
 }
 
 
-class NormalizedPage(NamedTuple):
-    """The ids of a page in their order, and the rows of what has changed.
+class NormalizedBatch(NamedTuple):
+    """The ids of a batch of items in their order, and the rows of what has changed.
 
     `changed_lists` includes lists that were emptied, and so have no rows. `card_tails` are of all
-    connect cards of the page: see `connect_cards.tails`.
+    connect cards of the batch: see `connect_cards.tails`.
     """
 
     connector_ids: list[str]
@@ -75,8 +75,8 @@ class Normalizer:
     """Normalizes the items of one walk, with secrets masked.
 
     `known` are the stored digests of the account's connectors that exist. It must not have those
-    marked as removed, which have to be read even if nothing has changed. `lookup` finds the stored
-    rows of connectors that have something unreadable. `details_fields` are the fields of each
+    marked as removed, which have to be read even if nothing has changed. `read_stored` returns
+    the rows of connectors that have something unreadable. `details_fields` are the fields of each
     connector that only its details tell; `time_zones` are those of destinations. `on_listed` gets
     the items of `wanted`, and those with new settings.
     """
@@ -87,7 +87,7 @@ class Normalizer:
         known: Mapping[str, bytes],
         on_anomaly: OnAnomaly,
         digest_key: DigestKey,
-        lookup: Lookup = lambda table, connector_ids: (),
+        read_stored: ReadStored = lambda table, connector_ids: (),
         details_fields: Mapping[str, Set[str]] = MappingProxyType({}),
         wanted: Set[str] = frozenset(),
         on_listed: OnListed = lambda connector_id, raw, settings_changed: None,
@@ -95,7 +95,7 @@ class Normalizer:
     ) -> None:
         self._known = known
         self._digest_key = digest_key
-        self._lookup = lookup
+        self._read_stored = read_stored
         self._on_anomaly = on_anomaly
         self._details_fields = details_fields
         self._wanted = wanted
@@ -109,20 +109,19 @@ class Normalizer:
         return sum(self._anomalies.values())
 
     @property
-    def read_by_other_rules(self) -> Set[str]:
+    def outdated_connectors(self) -> Set[str]:
         """The connectors that an earlier run read by other rules than those of now."""
-        are_of_other_rules = digests.are_of_other_rules
-        return {name for name, stored in self._known.items() if are_of_other_rules(stored)}
+        return {name for name, stored in self._known.items() if digests.are_outdated(stored)}
 
-    def normalize(self, page: Iterable[Raw]) -> NormalizedPage:
-        """Normalize one page. If it has an id twice, the later item counts.
+    def normalize(self, batch: Iterable[Raw]) -> NormalizedBatch:
+        """Normalize one batch. If it has an id twice, the later item counts.
 
         Raises UnexpectedResponseError for an item that has no usable id or cannot be parsed.
         """
         connector_ids: list[str] = []
         latest: dict[str, _ChangedItem | None] = {}  # None: not changed
         cards: list[bytes] = []
-        for raw in page:
+        for raw in batch:
             connector_id, content, card = peek(raw)
             item_digest = digests.of_item(content)
             is_known = digests.matches(self._known.get(connector_id, b""), item_digest)
@@ -131,11 +130,11 @@ class Normalizer:
             cards.append(card)
             if connector_id in self._wanted:
                 self._on_listed(connector_id, raw, False)
-        normalized = NormalizedPage(
+        normalized = NormalizedBatch(
             connector_ids, {section: [] for section in SECTIONS}, set(), connect_cards.tails(cards)
         )
         changed_ids = [name for name, changed in latest.items() if changed]
-        stored = StoredRows(self._lookup, changed_ids, self._time_zones)
+        stored = StoredRows(self._read_stored, changed_ids, self._time_zones)
         for connector_id, changed in latest.items():
             if changed is None:
                 count = digests.anomalies(self._known[connector_id])
@@ -144,7 +143,7 @@ class Normalizer:
             self._count(connector_id, count)
         return normalized
 
-    def complete(self, listed: Raw, details: Raw, *, tested: bool = False) -> NormalizedPage:
+    def complete(self, listed: Raw, details: Raw, *, tested: bool = False) -> NormalizedBatch:
         """Normalize an item of the list again, completed by the details of its connector.
 
         The stored digests stay those of the list, so that the next run knows the same item. With
@@ -155,14 +154,14 @@ class Normalizer:
         connector_id, content, card = peek(listed)
         completion = supplements.completion(connector_id, listed, details, tested=tested)
         digest = digests.of_item(b"" if tested else content)
-        into = NormalizedPage(
+        into = NormalizedBatch(
             [connector_id],
             {section: [] for section in SECTIONS},
             set(),
             connect_cards.tails([card, bytes(completion.card or b"")]),
         )
         changed = _ChangedItem(digest, content, listed, completion)
-        stored = StoredRows(self._lookup, [connector_id], self._time_zones)
+        stored = StoredRows(self._read_stored, [connector_id], self._time_zones)
         self._count(connector_id, self._read_item(connector_id, changed, stored, into))
         return into
 
@@ -173,7 +172,7 @@ class Normalizer:
             self._anomalies.pop(connector_id, None)
 
     def _read_item(
-        self, connector_id: str, changed: _ChangedItem, stored: StoredRows, into: NormalizedPage
+        self, connector_id: str, changed: _ChangedItem, stored: StoredRows, into: NormalizedBatch
     ) -> int:
         """Add the rows of the changed sections; return the count of anomalies in all sections."""
         try:
@@ -185,7 +184,7 @@ class Normalizer:
             ) from None
 
     def _read_sections(
-        self, changed: _ChangedItem, stored: StoredRows, into: NormalizedPage
+        self, changed: _ChangedItem, stored: StoredRows, into: NormalizedBatch
     ) -> int:
         listed, completion = split(changed.raw), changed.completion
         connector_id = listed.connector_id

@@ -72,7 +72,9 @@ TEXT_COLUMNS = {"config_volatile", "extra"} | {
     for field in chain(*ALL_FIELDS)
     if field.coerce in (as_text, as_title, as_object, as_json)
 }
-# By section: makes the row of its cells.
+# By section: makes the row of its cells. A row is a tuple, because a dict per row takes three times
+# the memory, and 1.4 to 1.9 times the room in the spool, depending on the section (measured on
+# 10,000 rows of each). Encoding it is no faster.
 TO_ROW: dict[str, Callable[[Cells], Row]] = {
     section: itemgetter(*columns) for section, columns in COLUMNS.items()
 }

@@ -107,7 +107,7 @@ def _notes(row: dict[str, Any]) -> Iterator[str]:
 def _change_lines(changes: "Sequence[Change]") -> Iterator[str]:
     for change in changes[:SHOWN]:
         tables = ", ".join(change.tables)
-        health = " > ".join(filter(None, (change.health_before, change.health)))
+        health = " -> ".join(filter(None, (change.health_before, change.health)))
         line = f"  {change.kind:8}  {escape_control_chars(change.connector_id)}  ({tables})"
         yield f"{line}  {health}" if health else line
     if len(changes) > SHOWN:

@@ -54,8 +54,8 @@ def recreation_notes(name: str, links: Mapping[str, Row | None]) -> list[str]:
 def _age(run: Row) -> str:
     if _is_of_unknown_age(run):
         return "of unknown age"
-    late = ", which is late" if run["is_overdue"] else ""
-    return f"{times.format_duration(run['age_minutes'])} ago{late}"
+    overdue = ", overdue" if run["is_overdue"] else ""
+    return f"{times.format_duration(run['age_minutes'])} ago{overdue}"
 
 
 def _is_of_unknown_age(run: Row) -> bool:
@@ -64,24 +64,24 @@ def _is_of_unknown_age(run: Row) -> bool:
 
 def _unobserved(connectors: Sequence[Row], runs: Sequence[Row]) -> str:
     """Count the unobserved connectors by reason."""
-    late_accounts = {run["account_id"] for run in runs if run["is_overdue"]}
-    late = sum(row["account_id"] in late_accounts for row in connectors)
-    due = len(connectors) - late
-    by_run, by_time = "the last complete run is late", "no run has checked since they were due"
-    if late and due:
-        why = f"for {late:,} {by_run}, and for {due:,} {by_time}"
+    overdue_accounts = {run["account_id"] for run in runs if run["is_overdue"]}
+    overdue = sum(row["account_id"] in overdue_accounts for row in connectors)
+    due = len(connectors) - overdue
+    by_run, by_time = "the next run is overdue", "no run has checked since they were due"
+    if overdue and due:
+        why = f"for {overdue:,} {by_run}, and for {due:,} {by_time}"
     else:
-        why = by_run if late else by_time
+        why = by_run if overdue else by_time
     return f", {len(connectors):,} {UNOBSERVED.name}: {why}" if connectors else ""
 
 
-def beyond(moment: datetime, known: tuple[datetime, datetime] | None) -> str | None:
+def beyond(timestamp: datetime, known: tuple[datetime, datetime] | None) -> str | None:
     """Say that a timestamp is outside the period of complete runs; None if it is inside."""
     if known is None:
         return "No run has completed yet: there is no data."
     first, last = known
-    if moment < first:
+    if timestamp < first:
         return f"There is no data before {times.format_local(first)}, the first complete run."
-    if moment > last:
+    if timestamp > last:
         return f"The last complete run is older: this is its data of {times.format_local(last)}."
     return None

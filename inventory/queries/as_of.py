@@ -16,9 +16,9 @@ _HEALTH = "connector_health_at"
 COLUMNS = tuple(FUNCTIONS[_HEALTH].columns)
 
 
-def at(connection: Connection, moment: datetime) -> Rows:
+def at(connection: Connection, timestamp: datetime) -> Rows:
     """Return one row per connector that existed at a timestamp, the most severe health first."""
-    as_of = bindparam(PARAMETER, moment, UtcDateTime())
+    as_of = bindparam(PARAMETER, timestamp, UtcDateTime())
     return sorted(fetch(connection, query(_HEALTH, connection).bindparams(as_of)), key=worst_first)
 
 

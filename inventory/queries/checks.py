@@ -1,4 +1,4 @@
-"""Finds problems for a monitoring system: connectors that are down, data that is stale."""
+"""Finds problems for a monitoring system: connectors that are down, data that is overdue."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -29,7 +29,7 @@ COLUMNS = (
     "reason",
     "database",
 )
-_STALE_DATA = ("no_data", "old_data")
+_OVERDUE_DATA = ("no_data", "overdue_data")
 _FAILED_OFTEN = 3  # runs in a row after which temporary errors are reported
 
 
@@ -69,11 +69,11 @@ def find_problems(
     wanted = ("account_id", "health_since", "down_since", "observed_health", "reason")
     rows, runs = status(connection, wanted), latest_runs(connection)
     data = [*_about_data(connection, runs, rows, max_age)]
-    # A run that also began in the future has no known age: treat its data as stale.
-    old = {problem["account_id"] for problem in data if problem["problem_type"] in _STALE_DATA}
-    old |= {run["account_id"] for run in runs if run["age_minutes"] is None}
-    late = {run["account_id"] for run in runs if run["is_overdue"]} - old
-    rows = _with_last_seen_outages(connection, rows, late)
+    # A run that also began in the future has no known age: treat its data as overdue.
+    overdue = {each["account_id"] for each in data if each["problem_type"] in _OVERDUE_DATA}
+    overdue |= {run["account_id"] for run in runs if run["age_minutes"] is None}
+    tolerated = {run["account_id"] for run in runs if run["is_overdue"]} - overdue
+    rows = _with_last_seen_outages(connection, rows, tolerated)
     found = [*data, *_about_connectors(connection, rows, lasting, health)]
     where = display_url(connection.engine)
     existing = [row for row in rows if row["health"] not in REMOVED]
@@ -97,7 +97,7 @@ def brief(problem: Row) -> str:
 
 
 def _with_last_seen_outages(
-    connection: Connection, rows: Rows, late: Collection[str | None]
+    connection: Connection, rows: Rows, tolerated: Collection[str | None]
 ) -> Rows:
     """Keep reporting outages of accounts whose data is overdue but still within --max-age.
 
@@ -107,7 +107,7 @@ def _with_last_seen_outages(
     known = [
         row["connector_id"]
         for row in rows
-        if row["account_id"] in late and row["observed_health"] in DOWN and not row["is_down"]
+        if row["account_id"] in tolerated and row["observed_health"] in DOWN and not row["is_down"]
     ]
     if not known:
         return rows
@@ -147,9 +147,9 @@ def _about_data(
     for run in runs:
         of_account = [*_about_account(run, unobserved[run["account_id"]], max_age)]
         yield from of_account
-        is_old = any(problem["problem_type"] in _STALE_DATA for problem in of_account)
+        is_overdue = any(problem["problem_type"] in _OVERDUE_DATA for problem in of_account)
         if run["failed_attempts"]:
-            yield from _about_failures(connection, run, is_old=is_old)
+            yield from _about_failures(connection, run, is_overdue=is_overdue)
 
 
 def _about_account(run: Row, unobserved: int, max_age: timedelta | None) -> Iterator[Row]:
@@ -170,7 +170,7 @@ def _about_account(run: Row, unobserved: int, max_age: timedelta | None) -> Iter
         are = "connector is" if unobserved == 1 else "connectors are"
         whom = f", and {unobserved:,} {are} unobserved" if unobserved else ""
         old = f"the last complete run of account {account} is {age} old{whom}"
-        yield _data_problem("old_data", account, at, old)
+        yield _data_problem("overdue_data", account, at, old)
     if run["withheld"]:
         missing = f"{run['withheld']:,} connectors of account {account} are missing"
         advice = "too many to treat as removed: see `inventory sync --accept-removals`"
@@ -178,12 +178,12 @@ def _about_account(run: Row, unobserved: int, max_age: timedelta | None) -> Iter
         yield _data_problem("withheld", account, run["withheld_since"], reason, cause)
 
 
-def _about_failures(connection: Connection, run: Row, *, is_old: bool) -> Iterator[Row]:
+def _about_failures(connection: Connection, run: Row, *, is_overdue: bool) -> Iterator[Row]:
     """Report errors that need a person at once, temporary ones only once they persist."""
     kinds = failures(connection, run)
     lasting = [kind for kind in kinds if not is_retryable(kind["error_code"])]
     account, attempts = run["account_id"], run["failed_attempts"]
-    if not (lasting or is_old or account is None or attempts >= _FAILED_OFTEN):
+    if not (lasting or is_overdue or account is None or attempts >= _FAILED_OFTEN):
         return
     of = f"account {account}" if account is not None else "an API key whose account is unknown"
     have = "run has" if attempts == 1 else "runs have"

@@ -22,7 +22,7 @@ def list_incidents(
 ) -> Rows:
     """Return one row per outage, oldest first: of these connectors, or of all.
 
-    `since` leaves out the outages that ended before it.
+    With `since`, only outages that ended after it or are open.
     """
     if open_only:
         since = now(connection)

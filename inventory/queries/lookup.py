@@ -13,7 +13,7 @@ from inventory.models import CONNECTORS
 _COMPARED = 10_000  # names that a misspelled one is compared with; more would take over a second
 
 
-class UnknownConnector(ConfigurationError):
+class UnknownConnectorError(ConfigurationError):
     """No connector has this name, or more than one."""
 
     code = "unknown_connector"
@@ -31,7 +31,7 @@ def connector_id(connection: Connection, name: str) -> str:
     """Return the id of the connector with this id or name, or with this name in another case.
 
     If several have the name, one that exists wins; of those that were deleted and created again,
-    the last one. Raises UnknownConnector, with suggestions, if none or several match.
+    the last one. Raises UnknownConnectorError, with suggestions, if none or several match.
     """
     current = CONNECTORS.current.c
     found = connection.scalar(select(current.connector_id).where(current.connector_id == name))
@@ -45,7 +45,7 @@ def connector_id(connection: Connection, name: str) -> str:
     for matches in rules:
         if candidates := [each for each in known if matches(each)]:
             return _only(name, [each for each in candidates if each.exists] or candidates)
-    raise UnknownConnector(f"There is no connector named {name}.{_suggestion(name, known)}")
+    raise UnknownConnectorError(f"There is no connector named {name}.{_suggestion(name, known)}")
 
 
 def _known(connection: Connection) -> list[_Known]:
@@ -71,7 +71,9 @@ def _only(name: str, candidates: Sequence[_Known]) -> str:
         return max(candidates, key=lambda each: each.first_seen_at).connector_id
     if len(candidates) > 1:
         ids = ", ".join(sorted(each.connector_id for each in candidates))
-        raise UnknownConnector(f"{len(candidates)} connectors are named {name}; use an id: {ids}.")
+        raise UnknownConnectorError(
+            f"{len(candidates)} connectors are named {name}; use an id: {ids}."
+        )
     return candidates[0].connector_id
 
 
@@ -82,4 +84,6 @@ def _suggestion(name: str, known: Sequence[_Known]) -> str:
     near = get_close_matches(folded, spelled, n=3) or [
         word for word in sorted(spelled, key=len) if folded and folded in word
     ]
-    return f" Did you mean {' or '.join(spelled[word] for word in near[:3])}?" if near else ""
+    if not near:
+        return " `inventory status` lists all."
+    return f" Did you mean {' or '.join(spelled[word] for word in near[:3])}?"

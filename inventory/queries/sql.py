@@ -30,14 +30,14 @@ class Result(NamedTuple):
     rows: Iterable[Row]
 
 
-class QueryRefused(ConfigurationError):
-    """The SQL is rejected, by us or by the database."""
+class QueryRejectedError(ConfigurationError):
+    """The SQL is rejected here, or the database cannot run it."""
 
-    code = "query_refused"
+    code = "query_rejected"
 
 
 def run_query(engine: Engine, sql: str) -> Result:
-    """Run one query and return all rows. Raises QueryRefused if it is rejected."""
+    """Run one query and return all rows. Raises QueryRejectedError if it is rejected."""
     with stream(engine, sql) as result:
         return Result(result.columns, list(result.rows))
 
@@ -46,7 +46,7 @@ def run_query(engine: Engine, sql: str) -> Result:
 def stream(engine: Engine, sql: str) -> Iterator[Result]:
     """Run one query and yield its result. Its rows are fetched as they are read, once.
 
-    Raises QueryRefused if the query is rejected, before the first row or while rows are read.
+    Raises QueryRejectedError if the query is rejected, before the first row or while rows are read.
     """
     with closing(_raw_rows(engine, sql)) as raw_rows:
         columns = list(_unique(next(raw_rows)))
@@ -95,8 +95,21 @@ def _unique(names: Sequence[str]) -> Iterator[str]:
         yield free
 
 
-def _refused(reason: str, hint: str = "Only one statement that reads is allowed.") -> QueryRefused:
-    return QueryRefused(f"The query is refused: {reason.rstrip('.?!:')}. {hint}")
+_ONLY_READS = "Only one statement that reads is allowed."
+
+
+def _rejected(reason: str, hint: str | None = _ONLY_READS) -> QueryRejectedError:
+    """Return the error for a query that is not run because of what it is."""
+    return QueryRejectedError(_sentences(f"The query was rejected: {reason}", hint))
+
+
+def _failed(reason: str, hint: str | None = None) -> QueryRejectedError:
+    """Return the error for a query that the database could not run."""
+    return QueryRejectedError(_sentences(f"The query failed: {reason}", hint))
+
+
+def _sentences(first: str, hint: str | None) -> str:
+    return f"{first.rstrip('.?!:')}.{f' {hint}' if hint else ''}"
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------
@@ -111,6 +124,9 @@ _FETCH_SIZE = 500  # rows held in memory; each fetch costs a round trip
 _NOT_THE_QUERY = ("08", "25P", "40", "53", "55P03", "57", "58", "XX001", "XX002")
 _UNBOUND = "08P01"  # a parameter such as $1, which is an error of the query
 _INSUFFICIENT_PRIVILEGE = "42501"
+# A syntax error, which is also what a cursor makes of a statement that writes, or of two; and what
+# a read-only transaction does not permit.
+_MAY_WRITE = ("42601", "25006")
 
 
 def _on_postgresql(connection: Connection, sql: str) -> Iterator[Sequence[Any]]:
@@ -124,10 +140,11 @@ def _on_postgresql(connection: Connection, sql: str) -> Iterator[Sequence[Any]]:
         state = error.sqlstate or ""
         if state.startswith(_NOT_THE_QUERY) and state != _UNBOUND:
             raise
-        asked_as = f" (asked as {reader})" if reader and state == _INSUFFICIENT_PRIVILEGE else ""
-        raise _refused(_message(error) + asked_as) from error
+        run_as = f" (run as role {reader})" if reader and state == _INSUFFICIENT_PRIVILEGE else ""
+        hint = _ONLY_READS if state in _MAY_WRITE else None
+        raise _failed(_message(error) + run_as, hint) from error
     except (ValueError, RecursionError) as error:  # not UTF-8, or JSON too large or too deep
-        raise _refused(str(error)) from error
+        raise _failed(str(error)) from error
 
 
 def _admitted(connection: Connection, sql: str) -> str | None:
@@ -135,16 +152,16 @@ def _admitted(connection: Connection, sql: str) -> str | None:
     try:
         sql.encode()
     except UnicodeError as error:
-        raise _refused(str(error)) from error
+        raise _rejected(str(error), None) from error
     if "\0" in sql:
-        raise _refused("it contains a NUL character")
+        raise _rejected("it contains a NUL character", None)
     if _WITHOUT_CURSOR.match(sql) and _PREPARED.search(sql):
-        raise _refused("it explains a prepared statement", "Explain the query itself.")
+        raise _rejected("it explains a prepared statement", "Explain the query itself.")
     names = [*views.VIEWS, *readable_tables(), revision.VERSION_TABLE]
     access = grants.read_access(connection, revision.VERSION_TABLE, names)
     why = sql_guard.objection(connection, sql, is_read_only=access.is_read_only)
     if why:
-        raise _refused(why)
+        raise _rejected(why, _ONLY_READS if why.startswith("it calls") else None)
     if access.role:
         grants.assume_role(connection, access.role)
     return access.role
@@ -169,7 +186,7 @@ def _fetched(driver: Any, sql: str) -> Iterator[Sequence[Any]]:
         cursor.itersize = _FETCH_SIZE
         cursor.execute(sql)
         if not cursor.description:
-            raise _refused("it returns no rows")
+            raise _rejected("it returns no rows")
         yield [column.name for column in cursor.description]
         for row in cursor:
             sql_values.require_writable(row)
@@ -206,7 +223,7 @@ def _on_sqlite(connection: Connection, sql: str) -> Iterator[Sequence[Any]]:
         with sql_guard.only_reading(driver):
             cursor = driver.execute(sql)
             if cursor.description is None:
-                raise _refused("it returns no rows")
+                raise _rejected("it returns no rows")
             yield [column[0] for column in cursor.description]
             for row in cursor:
                 yield [*map(sql_values.parse_timestamp, row)]
@@ -216,6 +233,10 @@ def _on_sqlite(connection: Connection, sql: str) -> Iterator[Sequence[Any]]:
             raise KeyboardInterrupt from error
         if kind in _OF_THE_DATABASE:
             raise
-        raise _refused(str(error)) from error
+        reason = str(error)
+        if reason.startswith("not authorized") or kind == sqlite3.SQLITE_AUTH:  # by the guard
+            is_secret = reason.startswith("access to ")
+            raise _rejected(reason, None if is_secret else _ONLY_READS) from error
+        raise _failed(reason) from error
     finally:
         driver.text_factory = str

@@ -1,1 +1,4 @@
-"""One run: lock, walk, look up, stage, merge, judge, record. Never speaks HTTP, never prints."""
+"""One run: lock, walk, look up, stage, merge, judge, record.
+
+Sends no requests itself, never prints.
+"""

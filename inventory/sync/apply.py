@@ -35,15 +35,15 @@ def apply_snapshot(
     """
     columns = _columns_of(snapshot)
     rules_before = run_log.health_rules(connection, context)
-    rules_changed = context.previous_at is not None and rules_before != health.EDITION
-    # While the clock was ahead, connectors were judged late that were not.
-    everybody = rules_changed or context.clock is not None
+    rules_changed = context.previous_at is not None and rules_before != health.RULES_DIGEST
+    # While the clock was ahead, connectors were judged overdue that were not.
+    judge_all = rules_changed or context.clock is not None
     # Connectors that were not seen must be judged by the new rules once a run sees them.
-    keep_edition = rules_changed and snapshot.unseen
-    columns["health_rules"] = rules_before if keep_edition else health.EDITION
+    keep_rules = rules_changed and snapshot.unseen
+    columns["health_rules"] = rules_before if keep_rules else health.RULES_DIGEST
     scope = Scope(
         late=_is_time_up(connection, context),
-        everybody=everybody,
+        judge_all=judge_all,
         destinations=destinations_changed,
     )
     if snapshot.changes_nothing and not any(scope):
@@ -63,12 +63,12 @@ def _write(
     from inventory.sync import changes, judge, merge, staging
 
     staged = staging.stage(connection, snapshot.spool, snapshot.removals, snapshot.unseen)
-    if of_other_rules := snapshot.normalizer.read_by_other_rules:
+    if outdated := snapshot.normalizer.outdated_connectors:
         from inventory.sync import mask_digests
 
-        mask_digests.add_digests(connection, staged, of_other_rules)
+        mask_digests.add_digests(connection, staged, outdated)
     if "connectors" in staged.tables:  # otherwise all are known, so they are of this account
-        _refuse_connectors_of_others(connection, context.account_id)
+        _reject_connectors_of_other_accounts(connection, context.account_id)
     written = merge.merge(connection, context, staged)
     closed = judge.judge(connection, context, scope)
     written.add(CONNECTOR_STATUS, merge.Rows(closed=closed, updated=closed))
@@ -97,7 +97,7 @@ def _columns_of(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _is_time_up(connection: Connection, context: MergeContext) -> bool:
-    """Return whether any connector of the account has become late since it was last judged."""
+    """Return whether any connector of the account has become overdue since it was last judged."""
     status, connector = CONNECTOR_STATUS.current.c, CONNECTORS.current.c
     states = select(status.health, status.due_at, status.rescheduled_for, CLOCK.label("now"))
     with_schedules = (
@@ -121,7 +121,7 @@ def _first_of(rows: Select[Any], condition: str) -> Select[int]:
     return select(literal(1)).select_from(rows.subquery("t")).where(text(condition)).limit(1)
 
 
-def _refuse_connectors_of_others(connection: Connection, account_id: str) -> None:
+def _reject_connectors_of_other_accounts(connection: Connection, account_id: str) -> None:
     """Raise ConfigurationError if staged connectors belong to another account.
 
     With two names for one account, each run would take the connectors of the other, and no removal

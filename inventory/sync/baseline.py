@@ -10,7 +10,7 @@ from inventory.db.engine import read_only
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, DESTINATIONS
 from inventory.normalize import time_zones
 from inventory.normalize.keyed_digests import DigestKey
-from inventory.normalize.stored_values import Lookup
+from inventory.normalize.stored_values import ReadStored
 from inventory.normalize.time_zones import TimeZones
 from inventory.settings import EnrichmentSettings
 from inventory.sync import stored_rows
@@ -21,7 +21,7 @@ class Baseline(NamedTuple):
     """The account's connectors that exist according to the database.
 
     `digests` identify what the API last said about each one. `load_groups` reads the group of
-    each: only a run that misses some needs it. `lookup` reads stored rows of a few connectors.
+    each: only a run that misses some needs it. `read_stored` reads rows of a few connectors.
     Masks are made with `digest_key`. `details` are of what was read beyond the list.
     `time_zones` are those of destinations, by group.
     """
@@ -29,7 +29,7 @@ class Baseline(NamedTuple):
     digests: Mapping[str, bytes]
     load_groups: Callable[[], Mapping[str, str | None]]
     digest_key: DigestKey
-    lookup: Lookup
+    read_stored: ReadStored
     details: StoredDetails
     time_zones: Mapping[str, TimeZones]
 
@@ -56,7 +56,7 @@ def load_baseline(
         dict(digests.all()),
         load_groups,
         key,
-        stored_rows.lookup(engine),
+        stored_rows.read_stored(engine),
         details,
         _time_zones(connection, account_id),
     )

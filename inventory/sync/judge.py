@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
-    Executable,
     Insert,
     Select,
     Subquery,
@@ -47,6 +46,7 @@ from inventory.sync.merge_context import (
     OBSERVED_AT,
     PREVIOUS_AT,
     MergeContext,
+    execute,
 )
 from inventory.sync.staging import JUDGED, STAGED, STAGED_MISSING
 from inventory.sync.version_statements import close
@@ -56,13 +56,7 @@ _STATUS = CONNECTOR_STATUS.current
 
 def judge(connection: Connection, context: MergeContext, scope: Scope) -> int:
     """Judge after the merge; return how many status versions that closed."""
-
-    def execute(statement: Executable) -> int:
-        options = {"preserve_rowcount": True}
-        result = connection.execute(statement, context.parameters, execution_options=options)
-        return result.rowcount
-
-    if not execute(_judge(scope)):
+    if not execute(connection, context, _judge(scope)):
         return 0
     ended = close(
         CONNECTOR_STATUS,
@@ -70,14 +64,14 @@ def judge(connection: Connection, context: MergeContext, scope: Scope) -> int:
             _STATUS.c.valid_from < OBSERVED_AT  # this run has not just begun it
         ),
     )
-    closed = execute(ended)
-    execute(_write_judged())
+    closed = execute(connection, context, ended)
+    execute(connection, context, _write_judged())
     return closed
 
 
 def _judge(scope: Scope) -> Insert:
     inputs = _inputs()
-    judged = select(inputs, literal_column(health.WORD, Text()).label("new_health")).where(
+    judged = select(inputs, literal_column(health.HEALTH_SQL, Text()).label("new_health")).where(
         inputs.c.connector_id.in_(_candidates(scope))
     )
     # Otherwise PostgreSQL would evaluate the rules once per reference.
@@ -107,7 +101,7 @@ def _candidates(scope: Scope) -> Select[Any] | CompoundSelect[Any]:
         inputs.removed_at.is_(None),
         inputs.connector_id.not_in(missing),
     )
-    if scope.everybody:
+    if scope.judge_all:
         return union(changed, seen)
     conditions: list[ColumnElement[bool]] = []
     if scope.late:

@@ -6,11 +6,11 @@ from typing import NamedTuple
 class Scope(NamedTuple):
     """The connectors to judge although nothing in their items changed.
 
-    `late`: those whose deadline has passed since they were last judged. `everybody`: all that the
+    `late`: those whose deadline has passed since they were last judged. `judge_all`: all that the
     run saw, as after a change of the rules. `destinations`: those of each destination of which this
     run began or ended a version.
     """
 
     late: bool
-    everybody: bool
+    judge_all: bool
     destinations: bool

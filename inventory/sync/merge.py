@@ -13,16 +13,16 @@ staged rows is searched for removals only. All changes have one timestamp, in th
 transaction. Health is judged afterwards: see `judge`.
 """
 
-from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection
 
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, VERSIONED, HistoryTable
 from inventory.normalize.sections import LISTS
 from inventory.sync import outcomes, version_statements
 from inventory.sync.canonicalize import canonicalize_staged
-from inventory.sync.merge_context import MergeContext
+from inventory.sync.merge_context import MergeContext, execute
 from inventory.sync.staging import Staged
 
 
@@ -49,55 +49,48 @@ class Written(NamedTuple):
 
 def merge(connection: Connection, context: MergeContext, staged: Staged) -> Written:
     """Merge the staged rows, in the caller's transaction."""
-
-    def execute(statement: Executable) -> int:
-        """Return how many rows the statement wrote."""
-        options = {"preserve_rowcount": True}
-        result = connection.execute(statement, context.parameters, execution_options=options)
-        return result.rowcount
-
     for outcome in outcomes.OUTCOME_COLUMNS:
-        execute(outcomes.outcomes_of_known(outcome))
+        execute(connection, context, outcomes.outcomes_of_known(outcome))
     for versioned in VERSIONED:
         if versioned.current.name in staged.tables:
             canonicalize_staged(connection, versioned)
     written = Written(
         {
-            versioned.current.name: _merge_table(versioned, staged, execute)
+            versioned.current.name: _merge_table(connection, context, versioned, staged)
             for versioned in VERSIONED
             if staged.removals or versioned.current.name in staged.tables
         }
     )
     if written.of(CONNECTOR_STATUS).inserted:
         for outcome in outcomes.OUTCOME_COLUMNS:
-            execute(outcomes.outcomes_of_new(outcome))
+            execute(connection, context, outcomes.outcomes_of_new(outcome))
     return written
 
 
 def _merge_table(
-    versioned: HistoryTable, staged: Staged, execute: Callable[[Executable], int]
+    connection: Connection, context: MergeContext, versioned: HistoryTable, staged: Staged
 ) -> Rows:
-    statements = version_statements
+    write = partial(execute, connection, context)
     closed = gone = updated = inserted = 0
     is_staged = versioned.current.name in staged.tables
     if is_staged:
-        closed = execute(statements.close_changed(versioned))
+        closed = write(version_statements.close_changed(versioned))
     if is_staged and versioned.current.name in LISTS:
-        gone = execute(statements.close_absent(versioned))
+        gone = write(version_statements.close_absent(versioned))
     if staged.removals:
-        gone += execute(statements.close_removed(versioned))
+        gone += write(version_statements.close_removed(versioned))
     if closed or (is_staged and versioned is CONNECTORS):  # some may return unchanged
-        updated = execute(statements.update_changed(versioned))
+        updated = write(version_statements.update_changed(versioned))
     if gone and versioned is CONNECTORS:
-        execute(statements.mark_removed())
+        write(version_statements.mark_removed())
     elif gone:
-        execute(statements.delete_closed(versioned))
+        write(version_statements.delete_closed(versioned))
     if is_staged and versioned is CONNECTORS and staged.details:
-        execute(statements.fill_in_learned())
+        write(version_statements.fill_in_learned())
     if is_staged and versioned.untracked:
-        execute(statements.update_untracked(versioned))
+        write(version_statements.update_untracked(versioned))
     if is_staged:
-        inserted = execute(statements.insert_new(versioned))
+        inserted = write(version_statements.insert_new(versioned))
     if is_staged and versioned is CONNECTORS and staged.details:
-        execute(statements.mark_details())
+        write(version_statements.mark_details())
     return Rows(closed + gone, updated, inserted)

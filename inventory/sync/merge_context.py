@@ -1,10 +1,10 @@
-"""The run that a merge belongs to, and the bound parameters that its statements use for it."""
+"""The run that a merge belongs to, and the execution of its statements with parameters of it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Connection, Executable, bindparam
 
 from inventory.models.types import BIGINT, TEXT, TIMESTAMP
 
@@ -38,3 +38,9 @@ class MergeContext:
             "account": self.account_id,
             "run": self.run_id,
         }
+
+
+def execute(connection: Connection, context: MergeContext, statement: Executable) -> int:
+    """Execute a statement with the parameters of the merge; return how many rows it wrote."""
+    options = {"preserve_rowcount": True}
+    return connection.execute(statement, context.parameters, execution_options=options).rowcount

@@ -1,6 +1,6 @@
 """The steps that a run and a dry run share, in this order, a module each.
 
-`baseline`; `snapshot`, which fills the `spool` and asks `removals` and `lookups` about what is
+`baseline`; `snapshot`, which fills the `spool` and calls `removals` and `lookups` for what is
 missing; `apply`: `staging`, `merge`, `judge`, `changes`; at last the row of the `run_log`.
 """
 

@@ -39,9 +39,9 @@ def _renew_views(engine: Engine) -> None:
     """
     from inventory.db import upgrade
 
-    impatient = Deadline(_VIEWS_SECONDS, lock_timeout=2.0)
+    short_deadline = Deadline(_VIEWS_SECONDS, lock_timeout=2.0)
     try:
-        with impatient.enforced():
-            upgrade.renew_views(engine.execution_options(deadline=impatient))
+        with short_deadline.enforced():
+            upgrade.renew_views(engine.execution_options(deadline=short_deadline))
     except (ConfigurationError, DatabaseUnavailableError) as error:
         log.warning("The views are still those of another release of this tool: %s", error)

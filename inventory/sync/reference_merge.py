@@ -35,7 +35,7 @@ from inventory.models import (
 from inventory.normalize.reference_lists import ReferenceRows
 from inventory.settings import RemovalSettings
 from inventory.sync import version_statements
-from inventory.sync.merge_context import ACCOUNT, OBSERVED_AT, MergeContext
+from inventory.sync.merge_context import ACCOUNT, OBSERVED_AT, MergeContext, execute
 from inventory.sync.references import DAILY, References, in_words
 from inventory.sync.staging import STAGED, create
 
@@ -84,14 +84,10 @@ class _Merge:
 
     def __init__(self, connection: Connection, context: MergeContext) -> None:
         self._connection = connection
-        self._parameters = context.parameters
+        self._context = context
 
     def _execute(self, statement: Executable) -> int:
-        """Return how many rows the statement wrote."""
-        options = {"preserve_rowcount": True}
-        return self._connection.execute(
-            statement, self._parameters, execution_options=options
-        ).rowcount
+        return execute(self._connection, self._context, statement)
 
     def stage(self, name: str, rows: ReferenceRows) -> None:
         create(self._connection, STAGED[name])
@@ -109,7 +105,7 @@ class _Merge:
             select(func.count(), func.count().filter(missing))
             .select_from(table)
             .where(table.c.account_id == ACCOUNT, table.c.removed_at.is_(None)),
-            self._parameters,
+            self._context.parameters,
         ).one()
         if not lost or (rows.rows and 2 * lost <= known):
             return False

@@ -20,7 +20,7 @@ from inventory.errors import (
     DatabaseUnavailableError,
     HostError,
     InventoryError,
-    RunInterrupted,
+    RunInterruptedError,
     RunSupersededError,
     from_unforeseen,
 )
@@ -91,17 +91,17 @@ class SyncRun:
             self._withdraw()  # it has not begun, so there is nothing to record
             raise
         except DatabaseUnavailableError as error:
-            return self._failed(_with_deadline(error, self._deadline), error)
+            return self._record_failure(_with_deadline(error, self._deadline), error)
         except InventoryError as error:
-            return self._failed(error)
+            return self._record_failure(error)
         except KeyboardInterrupt as interrupt:
             message = "Interrupted before the merge was done."
-            return self._failed(RunInterrupted(message), interrupt)
+            return self._record_failure(RunInterruptedError(message), interrupt)
         except OSError as error:
-            return self._failed(_host_error(error), error)
+            return self._record_failure(_host_error(error), error)
         except Exception as bug:
             # Its text may hold anything, so the log gets only its type.
-            return self._failed(from_unforeseen(bug), bug)
+            return self._record_failure(from_unforeseen(bug), bug)
 
     def _lock_and_merge(self) -> RunRow:
         with read_only(self._engine) as connection:
@@ -156,7 +156,7 @@ class SyncRun:
         except InventoryError as error:  # the next run of the key marks it as crashed
             log.error("The run that gave way could not be deleted from the log: %s", error)
 
-    def _failed(self, error: InventoryError, cause: BaseException | None = None) -> RunRow:
+    def _record_failure(self, error: InventoryError, cause: BaseException | None = None) -> RunRow:
         """Mark the run as failed and raise; return its row if it was merged nevertheless."""
         columns = asdict(self._api.stats) | {
             "account_id": self._account_id,

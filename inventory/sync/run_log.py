@@ -44,7 +44,7 @@ def last_merged_at(connection: Connection, account_id: str) -> datetime | None:
 
 
 def health_rules(connection: Connection, context: MergeContext) -> str | None:
-    """Return the edition of the health rules of the previous complete run; None if none ran."""
+    """Return the digest of the health rules of the previous complete run; None if none ran."""
     previous = (_run.account_id == context.account_id, _run.observed_at == context.previous_at)
     rules: str | None = connection.scalar(select(_run.health_rules).where(*previous))
     return rules

@@ -103,7 +103,7 @@ def _walk(
         known=baseline.digests,
         on_anomaly=AnomalyLogger(),
         digest_key=baseline.digest_key,
-        lookup=baseline.lookup,
+        read_stored=baseline.read_stored,
         details_fields=baseline.details.fields,
         wanted=candidates.wanted,
         on_listed=candidates.offer,

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from inventory.normalize import connect_cards
-from inventory.normalize.normalizer import NormalizedPage
+from inventory.normalize.normalizer import NormalizedBatch
 from inventory.normalize.rows import COLUMNS, SECTIONS, TEXT_COLUMNS, Row
 
 _IN_MEMORY = 1 << 20  # bytes, about 500 new connectors
 _TITLE, _ORDINAL = map(COLUMNS["setup_tests"].index, ("title", "ordinal"))
-# Positions of cells with texts of the API or JSON.
+# Positions of cells with texts of the API or JSON: rows are tuples, see `TO_ROW`.
 _TEXT_POSITIONS = {
     table: tuple(at for at, name in enumerate(names) if name in TEXT_COLUMNS)
     for table, names in COLUMNS.items()
@@ -29,31 +29,31 @@ _decode = msgspec.msgpack.Decoder(list[tuple[Any, ...]]).decode
 
 
 class _Chunk(NamedTuple):
-    """The place in the file of one page's rows for one table."""
+    """The place in the file of one batch's rows for one table."""
 
-    page: int
+    batch: int
     start: int
     size: int
 
 
 class Spool:
-    """The rows of one walk, page by page. If a connector comes again, its later rows count."""
+    """The rows of one walk, batch by batch. If a connector comes again, its later rows count."""
 
     def __init__(self) -> None:
         self.duplicates = 0
         self.has_details = False
         self._file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # see close()
         self._chunks: dict[str, list[_Chunk]] = {table: [] for table in SECTIONS}
-        self._page_of: dict[str, int] = {}
+        self._batch_of: dict[str, int] = {}
         self._replaced: defaultdict[int, set[str]] = defaultdict(set)
         self._changed_tables: set[str] = set()
         self._card_tails: set[int] = set()
-        self._pages = 0
+        self._batches = 0
 
     @property
     def connector_ids(self) -> Set[str]:
         """Every connector that was added."""
-        return self._page_of.keys()
+        return self._batch_of.keys()
 
     @property
     def tables(self) -> Set[str]:
@@ -61,32 +61,32 @@ class Spool:
         return self._changed_tables | {table for table, chunks in self._chunks.items() if chunks}
 
     def __len__(self) -> int:
-        return len(self._page_of)
+        return len(self._batch_of)
 
-    def add_details(self, batch: NormalizedPage) -> None:
+    def add_details(self, batch: NormalizedBatch) -> None:
         """Replace the rows of listed connectors by those completed with their details."""
         duplicates = self.duplicates
         self.add(batch)
         self.duplicates = duplicates
         self.has_details = True
 
-    def add(self, batch: NormalizedPage) -> None:
-        """Add the rows of a page. A connector that was added before counts as a duplicate."""
+    def add(self, batch: NormalizedBatch) -> None:
+        """Add the rows of a batch. A connector that was added before counts as a duplicate."""
         for connector_id in batch.connector_ids:
-            earlier = self._page_of.get(connector_id)
+            earlier = self._batch_of.get(connector_id)
             if earlier is not None:
                 self.duplicates += 1
-                if earlier != self._pages:  # the normalizer replaces duplicates within a page
+                if earlier != self._batches:  # the normalizer replaces duplicates within a batch
                     self._replaced[earlier].add(connector_id)
-            self._page_of[connector_id] = self._pages
+            self._batch_of[connector_id] = self._batches
         self._changed_tables |= batch.changed_lists
         self._card_tails |= batch.card_tails
         for table, rows in batch.rows.items():
             if rows:
                 start, chunk = self._file.tell(), _encode(rows)
                 self._file.write(chunk)
-                self._chunks[table].append(_Chunk(self._pages, start, len(chunk)))
-        self._pages += 1
+                self._chunks[table].append(_Chunk(self._batches, start, len(chunk)))
+        self._batches += 1
 
     def rows(self, table: str) -> Iterator[Row]:
         """Yield the rows of a table, without replaced ones.
@@ -98,7 +98,7 @@ class Spool:
             rows = _decode(self._file.read(chunk.size))
             if connect_cards.are_quoted(self._card_tails, _texts_in(table, rows)):
                 rows = self._without_cards(table, rows)
-            replaced = self._replaced.get(chunk.page)
+            replaced = self._replaced.get(chunk.batch)
             yield from (row for row in rows if row[0] not in replaced) if replaced else rows
 
     def _without_cards(self, table: str, rows: list[Row]) -> list[Row]:

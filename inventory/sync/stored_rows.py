@@ -9,11 +9,11 @@ from sqlalchemy import Engine, Text, cast, select
 from inventory.db.engine import read_only
 from inventory.models import METADATA
 from inventory.models.types import Json
-from inventory.normalize.stored_values import Lookup
+from inventory.normalize.stored_values import ReadStored
 
 
-def lookup(engine: Engine) -> Lookup:
-    """Return a function that looks rows up, each time in a transaction of its own."""
+def read_stored(engine: Engine) -> ReadStored:
+    """Return a function that reads rows, each time in a transaction of its own."""
 
     def rows(table: str, connector_ids: Collection[str]) -> Iterable[Mapping[str, Any]]:
         columns = [

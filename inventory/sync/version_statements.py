@@ -33,15 +33,13 @@ from sqlalchemy import (
 
 from inventory.models import CASE_INSENSITIVE, CONNECTORS, HistoryTable
 from inventory.models.types import lower_case
+from inventory.normalize.fields import OPTIONAL_FIELDS
 from inventory.sync.merge_context import ACCOUNT, OBSERVED_AT, PREVIOUS_AT
 from inventory.sync.staging import STAGED, STAGED_REMOVALS
 
 # Columns that the API may omit, each with the staged flag that says whether it was present.
-_PRESENCE_FLAGS = {
-    "config": "has_config",
-    "config_volatile": "has_config",
-    "connect_card_config": "has_connect_card_config",
-    "source_sync_details": "has_source_sync_details",
+_PRESENCE_FLAGS = {field.column: f"has_{field.column}" for field in OPTIONAL_FIELDS} | {
+    "config_volatile": "has_config"
 }
 
 

@@ -1,4 +1,4 @@
-"""What the views need: when a sync was due, what was overdue, and ways in for their questions."""
+"""Adds what the views need: when a sync was due and since when it was overdue, and indexes."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,7 @@
-"""Room on the pages of connector_status: what moves with every sync is then written in place."""
+"""Leaves free space on the pages of connector_status.
+
+Columns that change with every sync are then updated in place (HOT), without touching the indexes.
+"""
 
 from alembic import op
 

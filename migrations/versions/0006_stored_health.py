@@ -1,9 +1,9 @@
-"""Health as a stored fact: columns for it, filled for the history that there is.
+"""Stores health: adds columns for it, and fills them for the existing history.
 
-Of the past, a version tells its states, and whether the connector was paused when it began; the
-open one is split where somebody has paused or unpaused it since. Nobody noted then when it was due,
-nor counted its tasks: so no old version is stale, stalled, or waits for somebody. The next run
-judges everybody by all the rules.
+The health of a past version follows from its states and from whether the connector was paused when
+it began. An open version is split at the last time that the connector was paused or unpaused within
+it. Earlier revisions stored neither when a sync was due nor how many tasks were open, so no old
+version is stale, stalled or action_required. The next run judges every connector by all rules.
 """
 
 import logging
@@ -68,8 +68,8 @@ SUPERSEDED = {
     ),
 }
 
-# Where somebody has paused or unpaused a connector in its open version of states, that one is
-# split: what is so now is to be told from when it began.
+# Split the open version of states where the connector was paused or unpaused within it: its health
+# now began then, not with the version.
 SPLIT = """
 create temporary table last_turn as
 select s.connector_id, max(v.valid_from) as turned_at
@@ -111,7 +111,7 @@ from last_turn t
 where t.connector_id = connector_status.connector_id
 """
 
-# Each version of states with its word, and when the stretches began that it lies in.
+# The health of each version of states, and when that health and that outage began.
 JUDGE = """
 create temporary table judged_history as
 with connector as (
@@ -249,8 +249,8 @@ def fill() -> None:
     if not connection.scalar(sa.text("select exists (select 1 from connectors)")):
         return
     logging.getLogger("inventory.migrations").warning(
-        "The health of the past is judged by its states and pauses: what was late by its schedule "
-        "before this upgrade is not told as stale."
+        "Health before this upgrade is derived from states and pauses only; connectors that were "
+        "overdue by their schedule are not shown as stale."
     )
     for statement in (SPLIT, SPLIT_OFF, BEGIN_ANEW, "drop table last_turn", JUDGE):
         op.execute(statement)

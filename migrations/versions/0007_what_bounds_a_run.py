@@ -1,4 +1,4 @@
-"""The run log tells by when a run must have ended, and whether the clock was behind it."""
+"""Adds to the run log when a run must have ended, and by how much the clock was behind."""
 
 import sqlalchemy as sa
 from alembic import op

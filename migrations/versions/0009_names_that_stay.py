@@ -104,7 +104,7 @@ COMMENTS = {
         "api_key_digest": "Keyed digest of the API key that it used: equal digests mean the same key",
     },
     "sync_outcomes": {
-        "": "One row per end of a sync that a run saw: between two runs, only the last success and the last failure are seen",
+        "": "One row per sync outcome that a run saw: between two runs, only the last success and the last failure are seen",
     },
     "digest_key": {
         "": "The one secret of this database: no read-only role is granted it, no view shows it",

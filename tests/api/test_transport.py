@@ -27,8 +27,8 @@ from support.builders import (
 )
 from support.effort import few_of
 
+from inventory.api.background import BackgroundCalls
 from inventory.api.client import Client
-from inventory.api.prefetch import Prefetcher
 from inventory.api.watchdog import Watch
 from inventory.demo.fake_api import FakeApi
 from inventory.errors import ApiUnavailableError, ConfigurationError
@@ -235,7 +235,7 @@ def test_response_without_content_is_abandoned_after_the_read_timeout(
     with endless.server(endless.ALL[name], endless.PLACES["page 1"], wraps[scheme]) as server:
         limits = {"read_timeout": 0.5, "attempts": 2, "max_response_mb": UNBOUNDED}
         said = failure_of(partial(ask, "page 1", server.port, scheme, **limits))
-        assert "in time), at the last of 2 attempts" in said
+        assert "in time), after 2 attempts" in said
         assert server.reached.acquire(timeout=0)
         assert server.reached.acquire(timeout=0)
 
@@ -369,21 +369,21 @@ def test_prefetched_page_is_abandoned_too(name: str) -> None:
 
 def test_exchanges_share_a_thread() -> None:
     threads: set[int | None] = set()
-    prefetcher = Prefetcher()
+    calls = BackgroundCalls()
     for _ in range(20):
-        threads.add(prefetcher.begin(threading.get_ident).result(lambda: PATIENCE))
-    prefetcher.dismiss()
+        threads.add(calls.begin(threading.get_ident).result(lambda: PATIENCE))
+    calls.dismiss()
     assert len(threads) == 1
 
 
 def test_time_limit_is_read_again_during_a_wait() -> None:
     limits = iter([1e9, 0.0])
     end = threading.Event()
-    prefetcher = Prefetcher()
+    calls = BackgroundCalls()
     with pytest.raises(StopIteration):
-        prefetcher.begin(end.wait).result(lambda: next(limits))
+        calls.begin(end.wait).result(lambda: next(limits))
     end.set()
-    prefetcher.dismiss()
+    calls.dismiss()
 
 
 def test_connection_is_reused_and_nothing_else_is_kept(api: FakeApi, account: Account) -> None:

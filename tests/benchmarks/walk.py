@@ -18,13 +18,13 @@ def pages(kind: Any) -> Iterator[list[Any]]:
     session.trust_env = False
     session.auth = (os.environ["FIVETRAN_API_KEY"], os.environ["FIVETRAN_API_SECRET"])
     session.headers["Accept-Encoding"] = "gzip"
-    asked = {"limit": str(PER_PAGE)}
+    params = {"limit": str(PER_PAGE)}
     while True:
         url = f"{os.environ['FIVETRAN_API_URL']}/v1/connectors"
-        with session.get(url, params=asked, stream=True) as response:
+        with session.get(url, params=params, stream=True) as response:
             response.raise_for_status()
             page = decoder.decode(response.raw.read(decode_content=True)).data
         yield page.items
         if page.next_cursor is None:
             return
-        asked["cursor"] = page.next_cursor
+        params["cursor"] = page.next_cursor

@@ -78,7 +78,7 @@ def observe(
 # --- failed runs ----------------------------------------------------------------------------
 
 
-# Responses that fail one run each, and whether that is a problem while the data is not stale.
+# Responses that fail one run each, and whether that is a problem while the data is not overdue.
 FAILURES = [
     ([AWAY, AWAY], False),
     ([AWAY, AWAY, AWAY], True),
@@ -106,13 +106,13 @@ def test_failed_runs_are_a_problem_at_once_if_the_next_run_will_fail_too(
         assert run().exit_code == 0
 
 
-def test_one_failed_run_is_a_problem_if_the_data_is_stale(
+def test_one_failed_run_is_a_problem_if_the_data_is_overdue(
     observe: Any, engine: Engine, api: FakeApi
 ) -> None:
     fail(engine, api, AWAY)
     stop_clock(engine, datetime.now(UTC) + timedelta(days=30))
     found = [line.partition(":")[0] for line in run().stdout.splitlines()]
-    assert found == ["old_data", "failing_runs"]
+    assert found == ["overdue_data", "failing_runs"]
 
 
 def test_failed_runs_of_a_key_of_unknown_account_are_a_problem(
@@ -191,10 +191,10 @@ def test_state_reports_no_problem_of_an_unobserved_connector_as_over(
     assert problem_types(run("--state", tmp_path / "state")) == ["new broken"]
     now = datetime.now(UTC)
     stop_clock(engine, now + timedelta(days=30))
-    assert problem_types(run("--state", tmp_path / "state")) == ["new old_data"]
+    assert problem_types(run("--state", tmp_path / "state")) == ["new overdue_data"]
     stop_clock(engine, now + timedelta(minutes=1))
     observe(one=DOWN, two={})
-    assert problem_types(run("--state", tmp_path / "state")) == ["over old_data"]
+    assert problem_types(run("--state", tmp_path / "state")) == ["over overdue_data"]
     observe(one={}, two={})
     assert problem_types(run("--state", tmp_path / "state")) == ["over broken"]
 

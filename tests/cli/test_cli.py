@@ -269,9 +269,9 @@ def test_every_line_on_stderr_is_json_with_log_format_json(
     assert str(skipped["message"]).startswith("Skipped: ")
     _, [note] = run_in_json("status")
     assert (note["level"], str(note["message"])[:5]) == ("info", "As of")
-    code, [refused] = run_in_json("query", "selec", "--debug")
-    assert (code, refused["exit_code"], refused["error_code"]) == (2, 2, "query_refused")
-    assert "Traceback" in str(refused["traceback"])
+    code, [rejected] = run_in_json("query", "selec", "--debug")
+    assert (code, rejected["exit_code"], rejected["error_code"]) == (2, 2, "query_rejected")
+    assert "Traceback" in str(rejected["traceback"])
     for words in (("nonsense",), ("status", "--nonsense"), ("query", "x", "--file", "y"), ("at",)):
         code, [refused] = run_in_json(*words)
         assert (code, refused["exit_code"], refused["level"]) == (2, 2, "error")

@@ -28,7 +28,7 @@ from inventory.db import upgrade
 from inventory.db.engine import read_only, transaction
 from inventory.demo.fake_api import FakeApi
 from inventory.errors import ConfigurationError
-from inventory.queries.sql import QueryRefused, run_query
+from inventory.queries.sql import QueryRejectedError, run_query
 from inventory.sync.run import sync
 
 
@@ -282,10 +282,10 @@ def asks_as(engine: Engine) -> str:
     return str(row["name"])
 
 
-def refusal(engine: Engine, sql: str) -> str:
-    with pytest.raises(QueryRefused) as refused:
+def rejection(engine: Engine, sql: str) -> str:
+    with pytest.raises(QueryRejectedError) as rejected:
         run_query(engine, sql)
-    return str(refused.value)
+    return str(rejected.value)
 
 
 def test_query_of_the_superuser_runs_as_a_reader(owner: Engine, role: str) -> None:
@@ -298,8 +298,8 @@ def test_query_of_the_superuser_runs_as_a_reader(owner: Engine, role: str) -> No
     assert run_query(owner, "select * from shown").rows == []
     assert run_query(owner, "select * from connectors_at(now())").rows == []
     assert run_query(owner, "explain analyze select * from connector_health").rows
-    said = refusal(owner, "select * from more")
-    assert f"permission denied for table more (asked as {role})" in said
+    said = rejection(owner, "select * from more")
+    assert f"permission denied for table more (run as role {role})" in said
     assert asks_as(owner) == role
 
 
@@ -329,7 +329,7 @@ def test_query_cannot_leave_the_reader(owner: Engine, role: str) -> None:
         "explain analyze select set_config('role', 'none', true)",
         "update pg_settings set setting = 'none' where name = 'role'",
     ):
-        refusal(owner, sql)
+        rejection(owner, sql)
     assert asks_as(owner) == role
 
 
@@ -343,7 +343,7 @@ def test_query_of_an_owner_runs_as_a_reader_that_it_belongs_to(
     assert asks_as(made) == other  # it may not switch to that role
     execute(owner, f"grant {quoted(role)} to {quoted(other)}")
     assert asks_as(made) == role
-    assert "permission denied" in refusal(made, "select * from public.tasks")
+    assert "permission denied" in rejection(made, "select * from public.tasks")
 
 
 def test_query_as_a_reader_finds_what_its_user_finds(owner: Engine, role: str, other: str) -> None:
@@ -400,7 +400,7 @@ def test_session_of_a_reader_calls_what_its_privileges_allow(owner: Engine, role
     )
     upgrade.grant_reader(owner, role)
     reader = as_role(owner, role)
-    assert "is volatile" in refusal(owner, "select mine()")
+    assert "is volatile" in rejection(owner, "select mine()")
     assert run_query(reader, "select mine() as n").rows == [{"n": 1}]
     for each in (owner, reader):
         assert run_query(each, "select * from shown").rows == [{"n": 1}]
@@ -411,7 +411,7 @@ def test_session_of_a_reader_calls_what_its_privileges_allow(owner: Engine, role
         "select pg_logical_emit_message(false, 'a', 'b')",
         "select dblink_connect('host=localhost user=a password=b')",
     ):
-        assert "may write or reach out" in refusal(reader, sql)
+        assert "may write or reach out" in rejection(reader, sql)
 
 
 # --- what cannot be done --------------------------------------------------------------------

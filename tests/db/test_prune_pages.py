@@ -43,7 +43,7 @@ from support.scenario import scenes, utc
 from inventory.db.engine import read_only
 from inventory.db.prune import Pruned, prune
 from inventory.demo.fake_api import FakeApi
-from inventory.errors import RunInterrupted
+from inventory.errors import RunInterruptedError
 from inventory.sync.run import sync
 
 # --- a page at a time -----------------------------------------------------------------------
@@ -94,7 +94,7 @@ def test_interrupted_prune_keeps_its_deletions_and_can_continue(copy: Copy) -> N
 
         with (
             after_each_delete(engine, interrupt),
-            pytest.raises(RunInterrupted) as interrupted,
+            pytest.raises(RunInterruptedError) as interrupted,
         ):
             prune(engine, LEAST, page=9)
         went = sum(gone(before, history(engine)).values())

@@ -73,7 +73,7 @@ def test_tables_are_the_same_as_with_a_right_clock(misdated: Engine, twin: Engin
             assert run.pop("deadline_at") is None or run["account_id"] == ONE
     assert after == as_right
     assert named(misdated) == []
-    assert redate.redate(misdated) == redate.Done()
+    assert redate.redate(misdated) == redate.RedateResult()
     assert everything(misdated, but=("inventory_runs",)) == everything(
         twin, but=("inventory_runs",)
     )
@@ -173,7 +173,7 @@ def test_clock_that_was_late_for_one_run_moves_no_other_run(
     live(engine, api, account, (S, S + HOUR, epoch, S + 2 * HOUR))
     stop_clock(engine, S + 3 * HOUR)
     before = everything(engine)
-    assert redate.redate(engine) == redate.Done()
+    assert redate.redate(engine) == redate.RedateResult()
     assert everything(engine) == before
     assert rows(engine, "inventory_runs", "run_id", "observed_at")[2] == (3, S + HOUR + TICK)
     assert named(engine) == []
@@ -221,7 +221,7 @@ def test_dry_run_prints_the_same_and_writes_nothing(
     )
 
 
-class Enough(Exception):
+class StoppedError(Exception):
     """Ends a re-dating before its end."""
 
 
@@ -245,14 +245,14 @@ def ended_before(engine: Engine, number: int, end: Callable[[], None]) -> Iterat
 
 def test_failed_redating_changes_nothing(misdated: Engine) -> None:
     def end() -> None:
-        raise Enough
+        raise StoppedError
 
     before = everything(misdated)
     with ended_before(misdated, -1, end) as written:
         redate.redate(misdated, dry_run=True)
     assert len(written) == 1 + 5 * 4 + 2
     for number in range(len(written)):
-        with pytest.raises(Enough), ended_before(misdated, number, end):
+        with pytest.raises(StoppedError), ended_before(misdated, number, end):
             redate.redate(misdated)
         assert everything(misdated) == before, number
     assert len(redate.redate(misdated).runs) == 3
@@ -318,7 +318,7 @@ def test_redating_waits_for_a_merge(postgres_url: str) -> None:
         locks.block_other_merges(connection)
         with pytest.raises(DatabaseUnavailableError):
             redate.redate(engine)
-    assert redate.redate(engine) == redate.Done()
+    assert redate.redate(engine) == redate.RedateResult()
 
 
 def test_run_that_read_the_api_meanwhile_merges_nothing(misdated: Engine) -> None:

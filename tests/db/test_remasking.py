@@ -31,10 +31,10 @@ from inventory.sync.run import sync
 
 
 def changes_seen(engine: Engine) -> list[tuple[Any, ...]]:
-    asked = "select connector_id, field, old_value, new_value from state_changes"
-    asked += " where kind = 'changed' and table_name = 'connectors' order by 1, 2"
+    sql = "select connector_id, field, old_value, new_value from state_changes"
+    sql += " where kind = 'changed' and table_name = 'connectors' order by 1, 2"
     with read_only(engine) as connection:
-        return [tuple(row) for row in connection.execute(text(asked))]
+        return [tuple(row) for row in connection.execute(text(sql))]
 
 
 def configs(engine: Engine, table: str = "connectors") -> list[dict[str, Any]]:
@@ -207,7 +207,7 @@ def test_first_run_after_an_upgrade_raises_nothing_anew(
     engine: Engine, api: FakeApi, account: Account
 ) -> None:
     secret = {"password": "abc", "n": 1}
-    # What is told, and what an earlier release has stored of it.
+    # What the API sends, and what an earlier release has stored of it.
     messages = {"https://u:s3cr3t@h": "https://u:s3cr3t@h", '{"pin":"1"}': '{"pin":"******"}'}
     details = [
         ({"project_key": "p1"}, {"project_key": "******"}),

@@ -23,7 +23,7 @@ from inventory.demo.fake_api import FakeApi
 from inventory.errors import (
     SchemaVersionError,
 )
-from inventory.health import EDITION
+from inventory.health import RULES_DIGEST
 from inventory.sync.run import sync
 
 OLD_NAMES = {
@@ -80,7 +80,7 @@ def test_upgrade_from_the_first_revision_keeps_every_row(
     assert problems(engine) == []
     # The states alone decide: the connectors failed, and no task takes precedence.
     run = sync(engine, api_settings(api))
-    assert (run["changed"], run["health_rules"]) == (0, EDITION)
+    assert (run["changed"], run["health_rules"]) == (0, RULES_DIGEST)
 
 
 # Versions of states from before health was stored, each from one day of November to the next, and
@@ -133,8 +133,8 @@ def test_past_health_follows_from_states_and_pauses(
     execute(engine, *old_rows())
     upgrade.upgrade(engine)
     assert [each.message for each in caplog.records if each.levelname == "WARNING"] == [
-        "The health of the past is judged by its states and pauses: what was late by its schedule "
-        "before this upgrade is not told as stale."
+        "Health before this upgrade is derived from states and pauses only; connectors that were "
+        "overdue by their schedule are not shown as stale."
     ]
     assert lived(engine) == {
         (name, str(first)): want

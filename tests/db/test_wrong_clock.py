@@ -84,7 +84,7 @@ def test_clock_that_is_set_back_during_a_run_is_recorded(engine: Engine) -> None
 # --- data of the future are not fresh -------------------------------------------------------
 
 
-def asked(engine: Engine, now: datetime, **options: Any) -> list[dict[str, Any]]:
+def problems_at(engine: Engine, now: datetime, **options: Any) -> list[dict[str, Any]]:
     stop_clock(engine, now)
     chosen = {"lasting": timedelta(), "health": (), "max_age": None} | options
     with session.open_session(engine) as connection:
@@ -128,7 +128,7 @@ def test_age_is_unknown_if_the_start_is_in_the_future_too(
         for word in ("healthy", "broken")
     }
     assert " (of unknown age), with runs dated in the future: a clock was wrong, see " in said
-    [finding] = asked(engine, now, max_age=100 * DAY)
+    [finding] = problems_at(engine, now, max_age=100 * DAY)
     assert (finding["problem_type"], finding["since"]) == ("wrong_clock", WRONG)
     assert finding["reason"] == (
         f"the last complete run of account {ONE} is dated in the future, 2100-03-03 04:00:00 UTC, "
@@ -139,14 +139,14 @@ def test_age_is_unknown_if_the_start_is_in_the_future_too(
 
 def test_check_names_the_clock_and_the_age(misdated: Engine) -> None:
     """It once reported no problem 40 hours after the last run, and a negative age."""
-    found = asked(misdated, S + 43 * HOUR, max_age=HOUR)
+    found = problems_at(misdated, S + 43 * HOUR, max_age=HOUR)
     assert [(each["problem_type"], each["account_id"]) for each in found] == [
         ("wrong_clock", ONE),
-        ("old_data", ONE),
+        ("overdue_data", ONE),
     ]
     assert "and it began 1 d 16 h ago: the database's clock was wrong" in found[0]["reason"]
     assert "is 1 d 16 h old" in found[1]["reason"]
-    assert [each["problem_type"] for each in asked(misdated, S + 4 * HOUR)] == ["wrong_clock"]
+    assert [each["problem_type"] for each in problems_at(misdated, S + 4 * HOUR)] == ["wrong_clock"]
 
 
 def test_commands_exit_with_3_and_show_no_negative_age(
@@ -156,7 +156,7 @@ def test_commands_exit_with_3_and_show_no_negative_age(
     assert (result.exit_code, result.stdout.count("\n")) == (3, 2)
     assert result.stdout.startswith("wrong_clock: the last complete run of account")
     status = CliRunner().invoke(main, ["status"])
-    assert "(1 d 16 h ago, which is late), with runs dated in the future" in status.stderr
+    assert "(1 d 16 h ago, overdue), with runs dated in the future" in status.stderr
     assert not re.search(r" -1\b", result.output + status.output)
 
 
@@ -165,7 +165,7 @@ def test_connector_that_is_down_since_the_future_is_found(
 ) -> None:
     live(engine, api, account, CLOCKS[:3])
     for lasting in (timedelta(), HOUR):
-        found = asked(engine, S + 2 * HOUR + MINUTE, lasting=lasting)
+        found = problems_at(engine, S + 2 * HOUR + MINUTE, lasting=lasting)
         assert [(each["problem_type"], each["connector_id"]) for each in found] == [
             ("wrong_clock", None),
             ("broken", "b"),

@@ -140,10 +140,10 @@ def test_demo_shows_nothing_else_as_down_nine_hours_later(
     assert query("select distinct health from connector_health where removed_at is null") == [
         ("unobserved",)
     ]
-    late = CliRunner().invoke(main, ["check", "--format", "json"])
-    assert (late.exit_code, [each["problem_type"] for each in json.loads(late.stdout)]) == (
+    overdue = CliRunner().invoke(main, ["check", "--format", "json"])
+    assert (overdue.exit_code, [each["problem_type"] for each in json.loads(overdue.stdout)]) == (
         3,
-        ["old_data"],
+        ["overdue_data"],
     )
 
 
@@ -177,7 +177,9 @@ def test_demo_replaces_its_own_file_and_no_other() -> None:
     Path("inventory-demo.db").touch()  # of a demo that was killed at its start
     Path("inventory-demo.db.backup").write_bytes(b"mine")
     for _ in range(2):
+        Path("inventory-demo.db-0a1b2c3d.lock").touch()  # of another key
         assert demo().exit_code == 0
+        assert not Path("inventory-demo.db-0a1b2c3d.lock").exists()
     assert Path("inventory-demo.db.backup").read_bytes() == b"mine"
 
 

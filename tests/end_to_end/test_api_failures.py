@@ -30,7 +30,7 @@ from inventory.demo.fake_api import FakeApi, FakeResponse, Request
 from inventory.errors import (
     AlreadyRunningError,
     InventoryError,
-    RunInterrupted,
+    RunInterruptedError,
     RunSupersededError,
     UnexpectedResponseError,
 )
@@ -297,7 +297,7 @@ def test_interrupt_at_any_answer_in_the_merge_ends_and_marks_the_run(
     for place in range(1, 6):
         before = everything(engine, but=("inventory_runs",))
         account.connectors[0]["paused"] = not account.connectors[0]["paused"]
-        with pytest.raises(RunInterrupted):
+        with pytest.raises(RunInterruptedError):
             sync(engine, api_settings(api), on_page=lambda *_, place=place: left.append(place))
         assert everything(engine, but=("inventory_runs",)) == before
     statuses = [status for _, status in rows(engine, "inventory_runs", "run_id", "status")]

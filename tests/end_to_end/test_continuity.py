@@ -60,14 +60,14 @@ def well(name: str = "one", **changes: Any) -> Item:
     return item(name, **ends | changes)
 
 
-def asked(engine: Engine, query: str) -> list[tuple[Any, ...]]:
+def fetch(engine: Engine, query: str) -> list[tuple[Any, ...]]:
     with read_only(engine) as connection:
         return [tuple(row) for row in connection.execute(text(query))]
 
 
 def changes(engine: Engine) -> list[tuple[Any, ...]]:
     query = "select field, old_value, new_value from state_changes where kind = 'changed'"
-    return sorted(asked(engine, query))
+    return sorted(fetch(engine, query))
 
 
 def words(engine: Engine) -> dict[str, str]:
@@ -90,9 +90,9 @@ def test_time_that_cannot_be_read_is_no_outage(engine: Engine, observe: Observe)
     for names in (("succeeded_at",), ("succeeded_at", "failed_at"), ("failed_at",)):
         assert observe(*shown(*names))["anomalies"] == len(names) * len(UNREADABLE)
         assert rows(engine, "connector_status", "connector_id", *TIMES) == before
-        told = asked(engine, "select observed_health, reason from connector_health")
-        assert {health for health, _ in told} == {"healthy"}
-        assert not any("never" in reason for _, reason in told)
+        states = fetch(engine, "select observed_health, reason from connector_health")
+        assert {health for health, _ in states} == {"healthy"}
+        assert not any("never" in reason for _, reason in states)
 
 
 def test_null_in_the_place_of_a_time_is_a_null(engine: Engine, observe: Observe) -> None:
@@ -127,9 +127,9 @@ def test_success_is_unread_while_it_is_whatever_stands_in_its_place(
         stored = rows(engine, "connector_status", "connector_id", "extra")
         assert {name: it or {} for name, it in stored} == extra
         assert {*words(engine).values()} == {"healthy" if is_unread else "never_synced"}
-        told = asked(engine, "select distinct reason from connector_health")
-        assert all(("cannot be read" in reason) == is_unread for (reason,) in told)
-        found = asked(engine, "select count(*) from findings where finding = 'never_synced'")
+        reasons = fetch(engine, "select distinct reason from connector_health")
+        assert all(("cannot be read" in reason) == is_unread for (reason,) in reasons)
+        found = fetch(engine, "select count(*) from findings where finding = 'never_synced'")
         assert found == [(0 if is_unread else len(shown),)]
 
 
@@ -149,8 +149,8 @@ def test_success_that_could_never_be_read_is_not_said_to_be_none(
     observe(well("a", succeeded_at="soon"), well("b", succeeded_at="soon", **syncing))
     observe(well("a", succeeded_at="now"), well("b", succeeded_at="now", **syncing))
     assert words(engine) == {"a": "healthy", "b": "healthy"}
-    told = asked(engine, "select reason from connector_health")
-    assert told == [("the time of its last success cannot be read",)] * 2
+    reasons = fetch(engine, "select reason from connector_health")
+    assert reasons == [("the time of its last success cannot be read",)] * 2
 
 
 def test_success_that_cannot_be_read_ends_no_outage(engine: Engine, observe: Observe) -> None:
@@ -165,7 +165,7 @@ def test_success_that_cannot_be_read_ends_no_outage(engine: Engine, observe: Obs
     for sent in (UNREADABLE, UNREADABLE[::-1]):
         observe(*shown(*sent))
         assert rows(engine, "connector_status", "connector_id", *TIMES, "down_since") == before
-    assert asked(engine, "select count(*) from incidents where closed_by is not null") == [(0,)]
+    assert fetch(engine, "select count(*) from incidents where closed_by is not null") == [(0,)]
     observe(*shown(*[at(T0 + HOUR)] * len(UNREADABLE)))
     assert {*words(engine).values()} == {"healthy"}
 
@@ -176,7 +176,7 @@ def test_failure_after_the_last_success_that_could_be_read_is_one(
     observe(well())
     observe(well(succeeded_at="soon", failed_at=at(T0 + HOUR)))
     assert words(engine) == {"one": "failing"}
-    [(reason,)] = asked(engine, "select reason from connector_health")
+    [(reason,)] = fetch(engine, "select reason from connector_health")
     assert f"last success {T0:%Y-%m-%d %H:%M} UTC" in reason
 
 
@@ -232,7 +232,7 @@ def test_value_that_cannot_be_read_leaves_its_column_as_it_was(
         return [
             row
             for name in ("connectors", "connector_status")
-            for row in asked(
+            for row in fetch(
                 engine,
                 f"select {', '.join(COLUMNS[name])} from {name}",
             )
@@ -419,7 +419,7 @@ def test_first_run_of_a_release_that_reads_otherwise_opens_no_version(
             config = '{"host"\\:"h","port"\\:"5432","user"\\:null}'""")
         )
     before = everything(engine, but=("inventory_runs", "connector_status"))
-    monkeypatch.setattr(digests, "NORMALIZER", 99)
+    monkeypatch.setattr(digests, "RULES_ID", 99)
     assert observe(shown)["changed"] == 0
     assert everything(engine, but=("inventory_runs", "connector_status")) == before
 
@@ -454,7 +454,7 @@ def test_states_are_judged_without_case_and_change_by_more_than_case(
     expected |= {"stale": "stale", "stalled": "stalled", "route": "healthy"}
     observe(*shown(1))
     assert words(engine) == expected
-    assert asked(engine, "select sum(failing_setup_tests) from connector_health") == [(1,)]
+    assert fetch(engine, "select sum(failing_setup_tests) from connector_health") == [(1,)]
     before = rows(engine, "connector_status", "connector_id", "health", *STATES)
     assert observe(*shown(0))["changed"] == 0
     assert rows(engine, "connector_status", "connector_id", "health", *STATES) == before
@@ -478,6 +478,6 @@ def test_view_knows_a_passed_time_of_one_with_a_manual_schedule_in_capitals(
     clock.now = now - HOUR - timedelta(minutes=1)  # an hour before the run
     put_off = {"sync_state": "RESCHEDULED", "rescheduled_for": at(now - timedelta(seconds=20))}
     observe(well(schedule_type="MANUAL", status=put_off))
-    [(word, reason)] = asked(engine, "select health, reason from connector_health")
+    [(word, reason)] = fetch(engine, "select health, reason from connector_health")
     assert (word, reason[:20]) == ("unobserved", "not observed since 2")
     assert ": due by " in reason

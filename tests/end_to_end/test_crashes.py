@@ -195,13 +195,13 @@ def at_each_point(act: Callable[[int, str], None]) -> Iterator[None]:
         act(next(number), "after commit")
 
     def amid_rows(connection: Any, table: Table, rows: Iterable[Any]) -> None:
-        def told() -> Iterator[Any]:
+        def with_act() -> Iterator[Any]:
             for place, row in enumerate(rows):
                 yield row
                 if place == 0:
                     act(next(number), f"rows of {table.name}")
 
-        copy_rows(connection, table, told())
+        copy_rows(connection, table, with_act())
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DefaultDialect, "do_commit", around_commit)

@@ -47,7 +47,7 @@ def held(engine: Engine, api: FakeApi, account: Account) -> Engine:
 
 
 @contextmanager
-def somebody(engine: Engine, *statements: str) -> Iterator[Connection]:
+def other_session(engine: Engine, *statements: str) -> Iterator[Connection]:
     """Another program's transaction, which has begun with these statements and goes on."""
     url = make_url(engine.url.render_as_string(hide_password=False))
     if not is_sqlite(engine):
@@ -98,7 +98,7 @@ def test_table_that_is_locked_is_not_waited_for_beyond_the_bound(
     held: Engine, api: FakeApi, mode: str, bound: tuple[str, str]
 ) -> None:
     before = everything(held, but=("inventory_runs",))
-    with somebody(held, f"lock table connector_status in {mode} mode"):
+    with other_session(held, f"lock table connector_status in {mode} mode"):
         done = command(api, held, *bound)
     assert done.returncode == 1, done.stderr
     assert "held by reporting (pid" in done.stderr
@@ -116,7 +116,7 @@ def test_row_and_merge_of_others_are_not_waited_for_beyond_the_bound(
     row = "select * from connectors where connector_id = 'two' for update"
     merge = MERGING.format(locks._lock_name("public\0merge"))
     for statements in ([row], [merge, "lock table connectors in row exclusive mode"]):
-        with somebody(held, *statements):
+        with other_session(held, *statements):
             done = command(api, held, "--deadline", "2")
         assert done.returncode == 1, done.stderr
         assert "held by reporting (pid" in done.stderr
@@ -127,7 +127,7 @@ def test_row_and_merge_of_others_are_not_waited_for_beyond_the_bound(
 def test_views_that_somebody_reads_are_renewed_by_a_later_run(held: Engine, api: FakeApi) -> None:
     with transaction(held) as connection:
         connection.exec_driver_sql("update inventory_version set release = '0', views_digest = ''")
-    with somebody(held, "select count(*) from connector_health"):
+    with other_session(held, "select count(*) from connector_health"):
         done = command(api, held, "--quiet")
         assert done.returncode == 0, done.stderr
         assert "views are still those of another release" in done.stderr
@@ -142,7 +142,7 @@ def test_views_that_somebody_reads_are_renewed_by_a_later_run(held: Engine, api:
 def test_file_that_is_locked_is_not_waited_for_beyond_the_bound(
     held: Engine, api: FakeApi, bound: str
 ) -> None:
-    with somebody(held, "begin immediate"):
+    with other_session(held, "begin immediate"):
         done = command(api, held, *bound.split())
     assert done.returncode == 1, done.stderr
     assert "locked" in done.stderr
@@ -155,7 +155,9 @@ def test_reader_of_a_file_that_somebody_keeps_to_himself_does_not_wait_longer(
     held: Engine, api: FakeApi
 ) -> None:
     mine = "pragma locking_mode = exclusive"
-    with somebody(held, mine, "begin immediate", "update inventory_runs set pages = 2", "commit"):
+    with other_session(
+        held, mine, "begin immediate", "update inventory_runs set pages = 2", "commit"
+    ):
         done = command(api, held, "--deadline", "1", patience=25)
     assert done.returncode == 1, done.stderr
     assert "locked" in done.stderr
@@ -173,7 +175,7 @@ def test_other_work_does_not_wait_for_ever_either(
     begin = "begin immediate"
     if not is_sqlite(held):
         begin = "lock table inventory_runs, connectors_past, connector_health in share mode"
-    with somebody(held, begin):
+    with other_session(held, begin):
         done = command(api, held, "--lock-timeout", "0.5", of=words)
     assert done.returncode == 1, done.stderr
     assert ("locked" if is_sqlite(held) else "held by reporting (pid") in done.stderr

@@ -110,7 +110,7 @@ def attacks(
 
 Rows = list[dict[str, Any]]
 Known = dict[str, Rows]
-Told = dict[str, list[str]]
+Comparable = dict[str, list[str]]
 
 LOG = "inventory_runs"
 LOGS = (LOG, "sync_runs")  # also under its name of before
@@ -239,7 +239,7 @@ class Since(NamedTuple):
     begun: datetime
     last_run: int
 
-    def told(self, held: Known, *, log: bool) -> Told:
+    def comparable(self, held: Known, *, log: bool) -> Comparable:
         """All rows that there are as texts, the same whenever and at which attempt they came."""
         wanted = {name: rows for name, rows in held.items() if rows and (log or name not in LOGS)}
         return {name: sorted(map(self._row, rows)) for name, rows in wanted.items()}
@@ -350,7 +350,7 @@ class Trial:
         assert_undisturbed(ended)
         self.calls = ended.calls
         after = self._store.held()
-        self._before, self._after = self._told(before), self._told(after)
+        self._before, self._after = self._comparable(before), self._comparable(after)
         # A first run makes the tables by themselves.
         made = {name: self._after[name] for name in MADE_WITH_THE_TABLES}
         self._halfway = [self._before] if before[""] else [self._before, made]
@@ -363,8 +363,8 @@ class Trial:
             *self._words, home=home, environment=environment, attack=attack, **changes
         )
 
-    def _told(self, held: Known) -> Told:
-        return self._since.told(held, log=not self._is_sync)
+    def _comparable(self, held: Known) -> Comparable:
+        return self._since.comparable(held, log=not self._is_sync)
 
     def suffers(self, attack: Attack) -> bool:
         """Run it under attack; see what it has done, and that it is good the next time.
@@ -397,30 +397,30 @@ class Trial:
         for attack in of:
             say(f"{' '.join(self._words)}: {attack}")
             came.append(self.suffers(attack))
-            if len(came) % 16 == 0:  # what is told equals what is verified already
+            if len(came) % 16 == 0:  # what is compared equals what is verified already
                 self._is_verified()
         self._is_verified()
         assert sum(came) > 0.8 * len(came) > 0
 
     def _is_done(self, held: Known) -> bool:
-        told = self._told(held)
+        comparable = self._comparable(held)
         if self._is_sync:
             return self._is_merged(held)
         if self._words[0] == "prune":
-            self._finds_no_more_deleted(told)
+            self._finds_no_more_deleted(comparable)
         elif self._words[0] == "db":
-            assert told in (self._before, self._after)
-        return told == self._after
+            assert comparable in (self._before, self._after)
+        return comparable == self._after
 
     def _is_merged(self, held: Known) -> bool:
-        log, told = in_order(held), self._told(held)
+        log, comparable = in_order(held), self._comparable(held)
         new = log[len(self._log) :]
         assert log[: len(self._log)] == self._log
         assert [run["status"] for run in new] in ([], ["running"], ["failed"], ["succeeded"])
         if not new or new[0]["status"] != "succeeded":
-            assert told in self._halfway
+            assert comparable in self._halfway
             return False
-        assert told == self._after_but_for(self._unanswered(held, new[0]["unconfirmed"]))
+        assert comparable == self._after_but_for(self._unanswered(held, new[0]["unconfirmed"]))
         return True
 
     def _unanswered(self, held: Known, number: int) -> set[str]:
@@ -430,7 +430,7 @@ class Trial:
         assert len(there - listed) == number
         return there - listed
 
-    def _after_but_for(self, unchanged: set[str]) -> Told:
+    def _after_but_for(self, unchanged: set[str]) -> Comparable:
         def of_them(row: str) -> bool:
             return json.loads(row).get("connector_id") in unchanged
 
@@ -444,11 +444,11 @@ class Trial:
             for name, rows in self._after.items()
         }
 
-    def _finds_no_more_deleted(self, told: Told) -> None:
+    def _finds_no_more_deleted(self, comparable: Comparable) -> None:
         """A prune is done page by page: what it has deleted stays deleted."""
         for name in self._before:
             left, were, are_to_be = (
-                Counter(tables.get(name, ())) for tables in (told, self._before, self._after)
+                Counter(tables.get(name, ())) for tables in (comparable, self._before, self._after)
             )
             assert are_to_be <= left <= were, name
 
@@ -456,7 +456,7 @@ class Trial:
         """The next one is good, and leaves what an undisturbed one would have left."""
         assert_undisturbed(self._run())
         healed = self._store.held()
-        assert self._told(healed) == self._after
+        assert self._comparable(healed) == self._after
         if self._is_sync:
             *earlier, last = in_order(healed)
             fates = [run["status"].replace("running", "crashed") for run in in_order(held)]

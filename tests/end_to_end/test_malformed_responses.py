@@ -120,8 +120,8 @@ def test_what_no_row_can_be_made_of_is_an_error_in_one_line_and_changes_nothing(
     account.connectors[0]["paused"] = True
     api.intercept = lambda request: None
     assert "changed 1," in run("sync").stdout
-    told = [status for _, status in sorted(rows(engine, "inventory_runs", "run_id", "status"))]
-    assert told == ["succeeded", *["failed"] * len(refused), "succeeded"]
+    statuses = [status for _, status in sorted(rows(engine, "inventory_runs", "run_id", "status"))]
+    assert statuses == ["succeeded", *["failed"] * len(refused), "succeeded"]
 
 
 def test_account_whose_id_is_none_must_be_named(engine: Engine, run: Run, api: FakeApi) -> None:
@@ -300,8 +300,8 @@ def test_ids_that_look_alike_are_connectors_of_their_own(
     assert {request.path for request in api.requests[-len(hidden) :]} == {
         f"/v1/connectors/{quote(each['id'], safe='')}" for each in hidden
     }
-    told = rows(engine, "connectors", "connector_id", "paused")
-    assert {connector_id for connector_id, paused in told if paused} == set(IDS[::2])
+    stored = rows(engine, "connectors", "connector_id", "paused")
+    assert {connector_id for connector_id, paused in stored if paused} == set(IDS[::2])
 
 
 # --- what never ends, and what unpacks to too much ------------------------------------------
@@ -477,9 +477,9 @@ def test_names_steer_no_terminal(
         refused = {("sync", "--debug"): 3, ("sync", "--account", steering, "--debug"): 2}
         assert result.exit_code == refused.get(words, 0), words
         assert all(line.isprintable() for line in result.output.split("\n")), words
-    [told] = json.loads(run("status", "--format", "json").stdout)
+    [shown] = json.loads(run("status", "--format", "json").stdout)
     kept = STEERS.replace("\x00", "\ufffd")
-    assert [told[name] for name in ("schema_name", "service", "setup_state")] == [kept] * 3
+    assert [shown[name] for name in ("schema_name", "service", "setup_state")] == [kept] * 3
 
 
 def test_head_that_is_none_is_no_traceback(
@@ -516,9 +516,9 @@ def test_spreadsheet_holds_no_formula_and_csv_and_json_the_name_itself(
     assert run("sync").exit_code == 0
     for form, guard in (("csv", ""), ("spreadsheet", "'")):
         lines = run("status", "--format", form).stdout_bytes.decode()
-        told = csv.DictReader(io.StringIO(lines, newline=""))
+        printed = csv.DictReader(io.StringIO(lines, newline=""))
         kept = [f"{guard}{name}" for name in FORMULAS] + BEHIND
-        assert sorted(row["schema_name"] for row in told) == sorted(kept)
+        assert sorted(row["schema_name"] for row in printed) == sorted(kept)
     lines = run("status", "--format", "json").stdout
     assert all(line.isprintable() for line in lines.split("\n"))
     assert sorted(row["schema_name"] for row in json.loads(lines)) == sorted(NAMES)

@@ -172,7 +172,7 @@ def test_life_is_the_same_with_the_pooler_and_without(
 
 
 def life(engine: Engine, api: FakeApi, schema: str | None) -> tuple[object, ...]:
-    """Let an empty database see two days; return all that is there, and what people are told."""
+    """Let an empty database see two days; return all that is there, and what commands print."""
     calendar, account = FakeClock(), api.account
     assert isinstance(account, Account)
     account.connectors = [item(f"c{number}") for number in range(6)]
@@ -193,12 +193,12 @@ def life(engine: Engine, api: FakeApi, schema: str | None) -> tuple[object, ...]
         "INVENTORY_DATABASE_URL": engine.url.render_as_string(hide_password=False),
         "INVENTORY_SCHEMA": schema,
     }
-    told = [
+    printed = [
         CliRunner().invoke(main, [question, "--format", "json"], env=environment)
         for question in ("status", "runs")
     ]
-    assert [answer.exit_code for answer in told] == [0, 0]
-    return everything(engine), *(answer.stdout for answer in told)
+    assert [answer.exit_code for answer in printed] == [0, 0]
+    return everything(engine), *(answer.stdout for answer in printed)
 
 
 def test_prune_through_the_pooler_deletes_and_leaves_nothing_behind(

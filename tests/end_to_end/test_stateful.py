@@ -50,7 +50,7 @@ from inventory.db import engine as database
 from inventory.db import verify
 from inventory.demo.fake_api import FakeApi, FakeResponse
 from inventory.errors import InventoryError
-from inventory.health import EDITION
+from inventory.health import RULES_DIGEST
 from inventory.models import DIGEST_KEY, METADATA, VERSIONED
 from inventory.settings import RemovalSettings
 from inventory.sync.run import sync
@@ -170,7 +170,7 @@ FATES = (
         for minutes in (-30, 0, 30, 600)
     ),
 )
-# What may be absent or null because it is not told.
+# What the API may omit or send as null.
 OBJECTS = {
     "config": (
         *({}, {"host": "h"}, {"host": "i", VOLATILE: 1}, {VOLATILE: 2}, None, ABSENT, "none"),
@@ -401,7 +401,7 @@ class Model(RuleBasedStateMachine):
         self.ledger, self.clock = ReferenceModel("one"), FakeClock()
         self.worlds = {name: World(name, self.clock) for name in ("one", "two")}
         # How often other rules have judged, and the accounts of whose connectors some are left.
-        self.editions, self.outdated = 0, set[str]()
+        self.rule_changes, self.outdated = 0, set[str]()
         with database.transaction(engine) as connection:
             for table in reversed(METADATA.sorted_tables):
                 if table is not DIGEST_KEY:
@@ -410,10 +410,10 @@ class Model(RuleBasedStateMachine):
 
     @initialize(
         coming=st.lists(creations(at_front=False), min_size=2, max_size=14),
-        told=st.lists(alterations(OBJECTS | LISTS), min_size=1, max_size=4),
+        altered=st.lists(alterations(OBJECTS | LISTS), min_size=1, max_size=4),
     )
-    def begin(self, coming: list[Change], told: list[Change]) -> None:
-        self.run("one", coming + told, [], [], 4, 1, RemovalSettings(), 0)
+    def begin(self, coming: list[Change], altered: list[Change]) -> None:
+        self.run("one", coming + altered, [], [], 4, 1, RemovalSettings(), 0)
 
     @rule(
         account=accounts,
@@ -454,8 +454,8 @@ class Model(RuleBasedStateMachine):
 
     def judge_by_other_rules(self) -> None:
         """Let it look as if an earlier version of the tool had judged by rules of its own."""
-        self.editions += 1
-        health = {"health": f"rather well {self.editions}"}
+        self.rule_changes += 1
+        health = {"health": f"rather well {self.rule_changes}"}
         with database.transaction(self.engine) as connection:
             better = "update connector_status set health = :health where not is_down"
             connection.execute(text(better), health)
@@ -497,7 +497,7 @@ class Model(RuleBasedStateMachine):
             want |= {"observed_at": now} | self.ledger.observe(items, gone, now, clock)
             if not (want["withheld"] or want["unconfirmed"]):
                 self.outdated.discard(account)
-            want["health_rules"] = "other" if account in self.outdated else EDITION
+            want["health_rules"] = "other" if account in self.outdated else RULES_DIGEST
         elif row["status"] == "failed":
             assert self.held | {"inventory_runs": []} == held | {"inventory_runs": []}
         assert {name: row[name] for name in want} == want

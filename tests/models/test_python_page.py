@@ -1,4 +1,4 @@
-"""The page about Python: its examples run, and print what it shows."""
+"""The examples in Python of its page and of the README: they print what is shown."""
 
 import contextlib
 import io
@@ -42,20 +42,27 @@ def three_connectors(
     return engine
 
 
+def printed_by(code: str) -> str:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "example.py", "exec"), {})
+    return printed.getvalue()
+
+
 @pytest.mark.parametrize(("code", "shown"), EXAMPLES, ids=["session", "pandas"])
 def test_example_prints_what_the_page_shows(
     three_connectors: Engine, code: str, shown: str
 ) -> None:
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(code, "python.md", "exec"), {})
-    assert printed.getvalue() == shown
+    assert printed_by(code) == shown
 
 
-def test_readme_shows_the_beginning_of_the_first_example() -> None:
-    [short] = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    lines = EXAMPLES[0][0].splitlines()
-    assert set(short.splitlines()) <= set(lines)
+@pytest.mark.parametrize("database", ["demo_file", "demo_postgres"])
+def test_readme_example_prints_what_its_comment_says(
+    database: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [code] = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", request.getfixturevalue(database))
+    assert printed_by(code) == "".join(re.findall(r"  # (.*\n)", code)) != ""
 
 
 def test_connection_cannot_write(three_connectors: Engine) -> None:

@@ -23,7 +23,7 @@ from support.builders import DIGEST_KEY, T0, connect
 from support.databases import new_database
 
 from inventory.api import responses
-from inventory.api.responses import Response, RetryableResponse
+from inventory.api.responses import Response, RetryableResponseError
 from inventory.cli import main
 from inventory.db.engine import read_only, rollback
 from inventory.db.views import VIEWS
@@ -33,7 +33,7 @@ from inventory.errors import InventoryError
 from inventory.models import METADATA, VERSIONED, readable_tables
 from inventory.models.types import Json, UtcDateTime
 from inventory.normalize import normalizer
-from inventory.normalize.normalizer import NormalizedPage, Normalizer
+from inventory.normalize.normalizer import NormalizedBatch, Normalizer
 from inventory.normalize.rows import COLUMNS, SECTIONS
 from inventory.normalize.struct_decoder import StructDecoder
 from inventory.sync import (
@@ -141,17 +141,17 @@ def page_of(*listed: Item) -> bytes:
     return f'{{"code":"Success","data":{{"items":{dumped(list(listed))}}}}}'.encode()
 
 
-def read(body: bytes, known: dict[str, bytes] | None = None) -> NormalizedPage:
-    page = responses.list_page(Response("/v1/connectors", 200, body, None))
+def read(body: bytes, known: dict[str, bytes] | None = None) -> NormalizedBatch:
+    page = responses.parse_page(Response("/v1/connectors", 200, body, None))
     reads = Normalizer(known=known or {}, on_anomaly=lambda *odd: None, digest_key=DIGEST_KEY)
     return reads.normalize(page.items)
 
 
-def rows_of(page: NormalizedPage) -> dict[str, list[Item]]:
+def rows_of(batch: NormalizedBatch) -> dict[str, list[Item]]:
     """The rows by column, without the digests, in no order."""
     found = {}
     for section, names in COLUMNS.items():
-        rows = [dict(zip(names, row, strict=True)) for row in page.rows[section]]
+        rows = [dict(zip(names, row, strict=True)) for row in batch.rows[section]]
         found[section] = sorted(
             ({name: cell for name, cell in row.items() if name != "digests"} for row in rows),
             key=repr,
@@ -236,14 +236,14 @@ def test_any_bytes_anywhere_are_a_known_error_or_can_be_stored_in_both_databases
 
 def assert_known_error_or_can_be_stored(body: bytes) -> None:
     for status in (200, 302, 401, 404, 503):
-        with suppress(RetryableResponse, InventoryError):
-            envelope = responses.success(Response("/v1/account/info", status, body, None))
+        with suppress(RetryableResponseError, InventoryError):
+            envelope = responses.parse_success(Response("/v1/account/info", status, body, None))
             assert responses.account_id_of(envelope).isprintable()
-    with suppress(RetryableResponse, InventoryError):
+    with suppress(RetryableResponseError, InventoryError):
         assert_can_be_stored(read(body))
 
 
-def assert_can_be_stored(batch: NormalizedPage) -> None:
+def assert_can_be_stored(batch: NormalizedBatch) -> None:
     """No cell holds what PostgreSQL rejects: NUL, lone surrogates, numbers that are too large."""
     for section, rows in rows_of(batch).items():
         for name, cell in ((name, cell) for row in rows for name, cell in row.items()):
@@ -468,7 +468,7 @@ def test_odd_items_stop_no_run_and_every_view_can_be_queried(
 Tables = dict[str, dict[tuple[Any, ...], Item]]
 
 
-def expected(batch: NormalizedPage) -> Tables:
+def expected(batch: NormalizedBatch) -> Tables:
     """The normalized rows as values, by table and key."""
     found: Tables = {}
     for versioned in VERSIONED:

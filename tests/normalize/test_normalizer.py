@@ -33,7 +33,7 @@ NO_ROWS: dict[str, list[Any]] = {section: [] for section in SECTIONS}
 
 
 class Read(NamedTuple):
-    """The rows of a page, with the digests taken out, and what was reported."""
+    """The rows of a batch, with the digests taken out, and what was reported."""
 
     rows: dict[str, list[dict[str, Any]]]
     reported: list[tuple[str, str, str]]
@@ -45,14 +45,14 @@ class Read(NamedTuple):
         return [tuple(row[name] for name in names) for row in self.rows[section]]
 
 
-def read(*page: Any, known: dict[str, bytes] | None = None) -> Read:
-    """Read a page of items, each given as an object or as its bytes."""
+def read(*batch: Any, known: dict[str, bytes] | None = None) -> Read:
+    """Read a batch of items, each given as an object or as its bytes."""
     reported: list[tuple[str, str, str]] = []
     normalizer = Normalizer(
         known=known or {}, on_anomaly=lambda *odd: reported.append(odd), digest_key=DIGEST_KEY
     )
     ids, cells, *_ = normalizer.normalize(
-        Raw(it if type(it) is bytes else encode(it)) for it in page
+        Raw(it if type(it) is bytes else encode(it)) for it in batch
     )
     rows = {s: [dict(zip(COLUMNS[s], row, strict=True)) for row in cells[s]] for s in SECTIONS}
     stored = {row["connector_id"]: row.pop("digests") for row in rows["connector_status"]}
@@ -663,7 +663,7 @@ def test_digests_of_another_item_or_size_lead_to_reading_all(stored):
 
 
 def test_other_rules_lead_to_reading_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digests, "NORMALIZER", 99)
+    monkeypatch.setattr(digests, "RULES_ID", 99)
     found = read(ODD, known=KNOWN)
     assert (found.rows, found.anomalies) == (read(ODD).rows, 4)
     assert read(ODD, known=found.digests).rows == NO_ROWS

@@ -38,20 +38,20 @@ CHANGED = {
 
 @pytest.mark.parametrize("how", CHANGED)
 def test_field_that_changes_makes_other_rules(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    assert digests._id_of_rules() == digests.NORMALIZER
+    assert digests._rules_id() == digests.RULES_ID
     monkeypatch.setattr(digests, "ALL_FIELDS", CHANGED[how])
-    assert digests._id_of_rules() != digests.NORMALIZER
+    assert digests._rules_id() != digests.RULES_ID
 
 
-def test_later_edition_makes_other_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digests, "EDITION", digests.EDITION + 1)
-    assert digests._id_of_rules() != digests.NORMALIZER
+def test_later_version_makes_other_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "RULES_VERSION", digests.RULES_VERSION + 1)
+    assert digests._rules_id() != digests.RULES_ID
 
 
-def test_digests_of_the_first_releases_are_of_other_rules() -> None:
+def test_digests_of_the_first_releases_are_outdated() -> None:
     """They begin with one byte for the rules, and were of 61 bytes."""
-    assert digests.are_of_other_rules(b"\5" + bytes(60))
-    assert not digests.are_of_other_rules(b"")  # nothing is stored yet
+    assert digests.are_outdated(b"\5" + bytes(60))
+    assert not digests.are_outdated(b"")  # nothing is stored yet
 
 
 # --- what a change of the code does ---------------------------------------------------------
@@ -94,7 +94,7 @@ NAMES = """
     path primary_keys public_key private_link_id token_url api_key_name has_password key_columns
     sort_key monkey authorization_method access_token_expires_at certificate_type
 """
-# As of this edition; a field that is new leaves the rows of these as they are.
+# As of this version; a field that is new leaves the rows of these as they are.
 CONNECTOR = """
     schema group_id service connected_by daily_sync_time schedule_type data_delay_sensitivity
     service_version sync_frequency data_delay_threshold paused pause_after_trial created_at schedule
@@ -147,11 +147,13 @@ def rows_of(item: str) -> Any:
     return [{name: cell for name, cell in row.items() if name != "digests"} for row in rows]
 
 
-def test_code_that_stores_the_same_items_otherwise_has_another_edition() -> None:
+def test_code_that_stores_the_same_items_otherwise_has_another_version() -> None:
     """If this fails, existing rows are not what this release would store.
 
-    Then raise EDITION in `inventory/normalize/digests.py`, so that a first run reads every item
-    again, and write the new pair here. If only the corpus above has changed, write the new hash.
+    Then raise RULES_VERSION in `inventory/normalize/digests.py`, so that a first run reads every
+    item again, and write the new version and hash here. If only the corpus above has changed, write
+    the new hash.
     """
     stored = json.dumps([rows_of(item) for item in corpus()], sort_keys=True)
-    assert (digests.EDITION, sha256(stored.encode()).hexdigest()[:16]) == (6, "d90a121daf3b2333")
+    assert digests.RULES_VERSION == 6
+    assert sha256(stored.encode()).hexdigest()[:16] == "d90a121daf3b2333"

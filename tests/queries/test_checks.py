@@ -53,8 +53,8 @@ def checked(*words: str) -> tuple[int, list[tuple[str, str | None]]]:
         (("--health", "paused"), []),
         (("--health", "deleted", "--health", "broken"), [("broken", "three"), ("deleted", "gone")]),
         (("--max-age", "12m", "--for", "2d"), []),
-        (("--max-age", "11m", "--for", "2d"), [("old_data", None)]),
-        (("--max-age", "11m"), [("old_data", None), ("broken", "three")]),
+        (("--max-age", "11m", "--for", "2d"), [("overdue_data", None)]),
+        (("--max-age", "11m"), [("overdue_data", None), ("broken", "three")]),
     ],
 )
 def test_check_exits_3_if_it_finds_problems(
@@ -67,7 +67,8 @@ def test_check_writes_a_line_per_problem(database: str) -> None:
     result = run("check", "--max-age", "1m", "--quiet")
     assert (result.exit_code, result.stderr) == (3, "")
     assert result.stdout.splitlines() == [
-        f"old_data: the last complete run of account account_one is 12 min old{where(database)}",
+        "overdue_data: the last complete run of account account_one is 12 min old"
+        f"{where(database)}",
         "broken: stock (three): setup broken since 2026-11-04 08:45+05:45: task reconnect"
         f"{where(database)}",
     ]
@@ -89,9 +90,9 @@ def test_check_reports_that_runs_stopped(four_days: str, database: str) -> None:
     engine = connect(four_days)
     stop_clock(engine, NOW + 3 * DAY)
     try:
-        assert checked() == (3, [("old_data", None)])
+        assert checked() == (3, [("overdue_data", None)])
         assert run("check").stdout == (
-            "old_data: the last complete run of account account_one is 3 d old, and "
+            "overdue_data: the last complete run of account account_one is 3 d old, and "
             f"6 connectors are unobserved{where(database)}\n"
         )
         # Who allows the data to be older still hears of what the last run saw down.
@@ -167,9 +168,9 @@ def test_time_since_a_daily_run_makes_nothing_down(
     looked = "unobserved: no run has checked since they were due."
     asked_after(timedelta(hours=9), AT_NOON | last, f"(9 h ago): {well}, 1 {looked}")
     assert checked() == checked("--max-age", "9h") == (3 if broken else 0, downs)
-    assert checked("--max-age", "8h") == (3, [("old_data", None), *downs])
+    assert checked("--max-age", "8h") == (3, [("overdue_data", None), *downs])
     assert run("check", "--max-age", "8h").stdout.splitlines()[0] == (
-        "old_data: the last complete run of account account_one is 9 h old, and "
+        "overdue_data: the last complete run of account account_one is 9 h old, and "
         f"1 connector is unobserved{where(url)}"
     )
     assert checked("--health", "unobserved") == (3, [("unobserved", "by_the_hour")])
@@ -183,11 +184,11 @@ def test_time_since_a_daily_run_makes_nothing_down(
 
     # Three usual intervals are over: nobody can vouch for what was broken, either.
     everyone = dict.fromkeys((*WELL, *last), "unobserved")
-    late = f"{count} connectors, 0 down, {count} unobserved: the last complete run is late."
-    asked_after(3 * DAY + timedelta(seconds=1), everyone, f"(3 d ago, which is late): {late}")
-    assert checked() == (3, [("old_data", None)])
+    late = f"{count} connectors, 0 down, {count} unobserved: the next run is overdue."
+    asked_after(3 * DAY + timedelta(seconds=1), everyone, f"(3 d ago, overdue): {late}")
+    assert checked() == (3, [("overdue_data", None)])
     assert run("check").stdout == (
-        "old_data: the last complete run of account account_one is 3 d old, and "
+        "overdue_data: the last complete run of account account_one is 3 d old, and "
         f"{count} connectors are unobserved{where(url)}\n"
     )
 

@@ -68,7 +68,8 @@ def test_database_without_a_run_gives_empty_results(
     monkeypatch.setenv("INVENTORY_DATABASE_URL", database_url)
     result = run(*words, "--format", form)
     if words[0] == "history":
-        assert (result.exit_code, result.stderr) == (2, "Error: There is no connector named x.\n")
+        said = "Error: There is no connector named x. `inventory status` lists all.\n"
+        assert (result.exit_code, result.stderr) == (2, said)
     elif words[0] == "check":
         assert (result.exit_code, result.stderr) == (3, "")
         assert "run `inventory sync`" in result.stdout

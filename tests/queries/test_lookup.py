@@ -25,8 +25,8 @@ def test_unknown_or_ambiguous_name_is_rejected_with_a_suggestion(
         "biling": "There is no connector named biling. Did you mean billing?",
         "STOK": "There is no connector named STOK. Did you mean stock?",
         "ree": "There is no connector named ree. Did you mean three?",
-        "zzzzzz": "There is no connector named zzzzzz.",
-        "\x1b[1m": r"There is no connector named \x1b[1m.",
+        "zzzzzz": "There is no connector named zzzzzz. `inventory status` lists all.",
+        "\x1b[1m": r"There is no connector named \x1b[1m. `inventory status` lists all.",
     }.items():
         result = run(command, name)
         assert (result.exit_code, result.stdout) == (2, "")

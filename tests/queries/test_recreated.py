@@ -74,9 +74,9 @@ IS = "was created again as after, which was first seen 2026-11-02 03:00:00+00:00
 def test_query_by_name_says_that_it_was_recreated(live: Live) -> None:
     live([crm("before", status=BROKEN)], [crm("after")])
     for command in ("changes", "incidents", "status"):
-        for asked, words in (("crm", WAS), ("after", WAS), ("before", IS)):
-            result = run(command, asked, "--format", "json" if asked == "crm" else "table")
-            assert result.stderr.splitlines()[-1] == f"{asked} {words}"
+        for name, words in (("crm", WAS), ("after", WAS), ("before", IS)):
+            result = run(command, name, "--format", "json" if name == "crm" else "table")
+            assert result.stderr.splitlines()[-1] == f"{name} {words}"
             assert "created again" not in result.stdout
         assert run(command, "crm", "--quiet").stderr == ""
         assert "created again" not in run(command, "other").stderr + run(command).stderr
@@ -85,8 +85,8 @@ def test_query_by_name_says_that_it_was_recreated(live: Live) -> None:
 def test_history_by_name_says_that_it_was_recreated(live: Live) -> None:
     live([crm("before")], [crm("between")], [], [crm("after")])
 
-    def events(asked: str) -> list[tuple[str, str, str]]:
-        rows = csv.DictReader(io.StringIO(run("history", asked, "--format", "csv").stdout))
+    def events(name: str) -> list[tuple[str, str, str]]:
+        rows = csv.DictReader(io.StringIO(run("history", name, "--format", "csv").stdout))
         return [(row["at"][8:10], row["kind"], row["what"]) for row in rows]
 
     first_seen = ("first seen", "created 2026-01-02 03:04 UTC")

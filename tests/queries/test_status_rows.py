@@ -84,8 +84,8 @@ def test_status_says_that_its_data_is_old(
     try:
         said = run("status").stderr
         assert said == (
-            "As of 2026-11-04 08:45:00+05:45 (9 d ago, which is late): 6 connectors, 0 down, "
-            "6 unobserved: the last complete run is late.\n"
+            "As of 2026-11-04 08:45:00+05:45 (9 d ago, overdue): 6 connectors, 0 down, "
+            "6 unobserved: the next run is overdue.\n"
         )
         assert [row["observed_health"] for row in rows_of("status", "three")] == ["broken"]
     finally:

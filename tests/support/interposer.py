@@ -65,9 +65,9 @@ class Attack(NamedTuple):
         return self.fate is Fate.SHORT or interrupted
 
     def variables(self) -> dict[str, str]:
-        told = {"KIND": self.kind, "AT": self.at, "FATE": self.fate, "ERROR": self.error}
-        told |= {"LASTS": 1} if self.lasts else {}
-        return {f"INTERPOSER_{name}": str(int(number)) for name, number in told.items()}
+        variables = {"KIND": self.kind, "AT": self.at, "FATE": self.fate, "ERROR": self.error}
+        variables |= {"LASTS": 1} if self.lasts else {}
+        return {f"INTERPOSER_{name}": str(int(number)) for name, number in variables.items()}
 
 
 class Ended(NamedTuple):

@@ -6,7 +6,7 @@ from support.builders import Item, item
 
 
 def some_item(rng: random.Random, number: int) -> Item:
-    """An item of the shapes that have been seen: sections told, not told, empty and repeated."""
+    """An item of the shapes that have been seen: sections present, absent, empty and repeated."""
     made = item(f"connector_{number:07d}")
     for _ in range(8):
         made = changed(rng, made)

@@ -1,4 +1,4 @@
-"""What the tables must hold after each run, told by dictionaries that share no code with ours.
+"""What the tables must hold after each run, kept in dictionaries that share no code with ours.
 
 An item is read here in the most direct way; a version is a tuple (facts, valid_from,
 changed_after). Alerts are known by their content, since their stored key is a digest.
@@ -212,11 +212,11 @@ def status_facts(item: Item, connector: dict[str, Any], held: dict[str, Any]) ->
     )
 
 
-def alerts(connector_id: str, told: list[Item] | None) -> dict[Any, dict[str, Any]] | None:
-    if told is None:
+def alerts(connector_id: str, elements: list[Item] | None) -> dict[Any, dict[str, Any]] | None:
+    if elements is None:
         return None
     rows, seen = {}, Counter()
-    for alert in told:
+    for alert in elements:
         facts = {name: alert.get(name) for name in ("code", "message", "details")}
         facts["extra"] = but(alert, {*facts})
         content = json.dumps(meant(facts), sort_keys=True)
@@ -225,11 +225,11 @@ def alerts(connector_id: str, told: list[Item] | None) -> dict[Any, dict[str, An
     return rows
 
 
-def tests(connector_id: str, told: list[Item] | None) -> dict[Any, dict[str, Any]] | None:
-    if told is None:
+def tests(connector_id: str, elements: list[Item] | None) -> dict[Any, dict[str, Any]] | None:
+    if elements is None:
         return None
     rows, seen = {}, Counter()
-    for test in sorted(told, key=lambda test: (test["title"], test["status"])):
+    for test in sorted(elements, key=lambda test: (test["title"], test["status"])):
         facts = {name: test.get(name) for name in ("status", "message", "details")}
         facts["extra"] = but(test, {"title", *facts})
         rows[connector_id, test["title"], seen[test["title"]]] = facts
@@ -447,13 +447,12 @@ class ReferenceModel:
         return {k: f["group_id"] for k, f in facts.items() if f["account_id"] == self.account_id}
 
     def verdict(self, said: list[Any], attempts: int, rules: Any) -> "Verdict":
-        """What the account's run must make of what it was told; what others hold is not taken."""
+        """What the account's run must make of what the API sent; what others hold is not taken."""
         held = self.held()
-        told = verdict(said, attempts, held, rules)
+        outcome = verdict(said, attempts, held, rules)
         others = {key for (key,) in self.open["connectors"]} - held.keys()
-        return (
-            told.failed("configuration") if others & {item["id"] for item in told.items} else told
-        )
+        of_others = others & {item["id"] for item in outcome.items}
+        return outcome.failed("configuration") if of_others else outcome
 
     def observe(
         self, items: list[Item], gone: dict[str, str], now: datetime, clock: datetime | None = None
@@ -556,26 +555,26 @@ class ReferenceModel:
             )
         return found
 
-    def _replace(self, table: str, connector_id: str, told: Any, now: datetime) -> None:
-        """Make these the connector's rows; None = the API did not tell, so nothing changes."""
-        if told is None:
+    def _replace(self, table: str, connector_id: str, sent: Any, now: datetime) -> None:
+        """Make these the connector's rows; None = the API did not send them, so nothing changes."""
+        if sent is None:
             return
         rows = self.open[table]
         for key in [key for key in rows if key[0] == connector_id]:
             facts, since, after = rows[key]
-            if key in told and table in ("warnings", "tasks"):  # it means the same
-                told[key] = facts
-            if key in told and table == "setup_tests":
-                same, _ = cells(told[key], ("status", "message"), facts)
-                told[key] |= same | {
-                    n: steady(told[key][n], facts[n]) for n in ("details", "extra")
+            if key in sent and table in ("warnings", "tasks"):  # it means the same
+                sent[key] = facts
+            if key in sent and table == "setup_tests":
+                same, _ = cells(sent[key], ("status", "message"), facts)
+                sent[key] |= same | {
+                    n: steady(sent[key][n], facts[n]) for n in ("details", "extra")
                 }
-            if key in told and tracked(told[key]) == tracked(facts):
-                rows[key] = (told.pop(key), since, after)
+            if key in sent and tracked(sent[key]) == tracked(facts):
+                rows[key] = (sent.pop(key), since, after)
             else:
                 self.past[table].append((key, tracked(facts), since, after, now))
                 del rows[key]
-        for key, facts in told.items():
+        for key, facts in sent.items():
             rows[key] = (facts, now, self._run_before(now))
 
 
@@ -583,7 +582,7 @@ def tracked(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if name not in MOVING}
 
 
-# --- what a run must make of what it was told -----------------------------------------------
+# --- what a run must make of what the API sent ----------------------------------------------
 
 # Pairs of request and answer, in the order in which they passed.
 Said = Iterator[tuple[Any, Any]]
@@ -617,7 +616,7 @@ def verdict(said: list[Any], attempts: int, held: dict[str, str | None], rules: 
     if is_doubted(walk.shown, missing, held, rules):
         withheld, code = len(missing), "removals_withheld"
     elif missing and not walk.duplicates:
-        alive, gone = asked(answers, missing, walk.shown, rules.max_lookups)
+        alive, gone = looked_up(answers, missing, walk.shown, rules.max_lookups)
     assert next(answers, None) is None, "it asked for more than it had to know"
     row = traffic | {
         "status": "withheld" if withheld else "succeeded",
@@ -638,10 +637,10 @@ def failure(answer: Any) -> str | None:
         return "authentication"
     if answer.status != 200:
         return "configuration"
-    told = body(answer)
-    if told is None:
+    content = body(answer)
+    if content is None:
         return UNAVAILABLE
-    return None if isinstance(told, dict) else UNUSABLE
+    return None if isinstance(content, dict) else UNUSABLE
 
 
 def body(answer: Any) -> Any:
@@ -703,7 +702,7 @@ def is_doubted(shown: Item, missing: set[str], held: dict[str, str | None], rule
     )
 
 
-def asked(
+def looked_up(
     answers: Said, missing: set[str], shown: Item, most: int
 ) -> tuple[list[Item], dict[str, str]]:
     """What single questions brought to light: items of the living, and who is gone and why."""
@@ -739,5 +738,5 @@ def proven(answers: Said, known: list[str]) -> str | None:
 
 
 def code_of(answer: Any) -> str | None:
-    told = body(answer)
-    return told.get("code") if isinstance(told, dict) else None
+    content = body(answer)
+    return content.get("code") if isinstance(content, dict) else None

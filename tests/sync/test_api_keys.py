@@ -189,17 +189,17 @@ def test_key_that_moved_to_another_account_is_reported_and_trusted(
 def test_run_killed_before_it_knew_its_account_is_marked_crashed_by_the_next(
     engine: Engine, database_url: str
 ) -> None:
-    asked = threading.Event()
+    requested = threading.Event()
 
     def hang(request: Request) -> None:
-        asked.set()
+        requested.set()
         threading.Event().wait(1)
 
     with account(ONE) as one:
         sync(engine, api_settings(one))
         one.intercept = hang
         job = process(one, database_url)
-        assert asked.wait(60)
+        assert requested.wait(60)
         job.kill()
         job.communicate()
         [problem] = verify.problems(engine)

@@ -150,8 +150,8 @@ def test_late_connector_of_another_account_is_left_to_its_own_run(
 def other_rules() -> Iterator[None]:
     """A release to which what was healthy is blocked."""
     with pytest.MonkeyPatch.context() as later:
-        later.setattr(health, "EDITION", "another")
-        later.setattr(health, "WORD", health.WORD.replace("'healthy'", "'blocked'"))
+        later.setattr(health, "RULES_DIGEST", "another")
+        later.setattr(health, "HEALTH_SQL", health.HEALTH_SQL.replace("'healthy'", "'blocked'"))
         yield
 
 
@@ -159,7 +159,7 @@ def test_first_run_with_other_rules_judges_every_connector(
     engine: Engine, api: FakeApi, account: Account, clock: FakeClock
 ) -> None:
     account.connectors = [seen(clock, "one"), seen(clock, "two", paused=True)]
-    assert run(engine, api, clock)["health_rules"] == health.EDITION
+    assert run(engine, api, clock)["health_rules"] == health.RULES_DIGEST
     clock.now += HOUR
     with other_rules():
         first = run(engine, api, clock)
@@ -184,12 +184,12 @@ def test_connectors_missed_by_the_first_run_with_other_rules_are_judged_later(
     assert health_of(engine) == "blocked"
 
 
-def test_edition_changes_with_every_rule() -> None:
+def test_digest_changes_with_every_rule() -> None:
     rules = [(rule.name, rule.is_down, rule.condition) for rule in health.RULES]
-    assert health.edition(rules) == health.EDITION
-    assert health.edition(rules[::-1]) != health.EDITION
-    assert health.edition([*rules[:-1], ("healthy", True, "true")]) != health.EDITION
-    assert health.edition([*rules[:-1], ("healthy", False, "1 = 1")]) != health.EDITION
+    assert health.digest_of(rules) == health.RULES_DIGEST
+    assert health.digest_of(rules[::-1]) != health.RULES_DIGEST
+    assert health.digest_of([*rules[:-1], ("healthy", True, "true")]) != health.RULES_DIGEST
+    assert health.digest_of([*rules[:-1], ("healthy", False, "1 = 1")]) != health.RULES_DIGEST
 
 
 def test_dry_run_shows_changes_of_health_and_writes_nothing(

@@ -28,27 +28,27 @@
 -- open_warnings        number  Warnings that are open now
 -- open_tasks           number  Tasks that are open now
 -- failing_setup_tests  number  Setup tests that failed when last run
--- paused               yes_no  Whether a user paused it
+-- paused               yes_no  Whether it is paused
 -- setup_state          text    incomplete, connected, broken, or as the API sends it
 -- sync_state           text    scheduled, syncing, paused, rescheduled, or as the API sends it
 -- update_state         text    on_schedule, delayed, or as the API sends it
 -- schema_status        text    ready, blocked_on_capture, or as the API sends it
--- is_historical_sync   yes_no  Whether it is in a historical re-sync
--- last_sync_failed     yes_no  Whether the last completed sync failed: failed_at >= succeeded_at,
---                              or failed and never succeeded
--- schedule_type        text    auto = Fivetran's schedule, manual = started by an API call
+-- is_historical_sync   yes_no  Whether it is syncing its full history
+-- last_sync_failed     yes_no  Whether the last sync to end failed: failed_at >= succeeded_at, or
+--                              it failed and no sync ever succeeded
+-- schedule_type        text    auto = the vendor's schedule, manual = by API call
 -- sync_frequency       number  Minutes between two syncs
 -- succeeded_at         time    End of the last successful sync (UTC); not tracked, see
 --                              sync_outcomes
 -- failed_at            time    End of the last failed sync (UTC), not cleared by a success; not
 --                              tracked
 -- rescheduled_for      time    When a rescheduled sync is due (UTC); not tracked
--- connected_by         text    User who created it; null = created by a program, or the user was
---                              deleted
+-- connected_by         text    User who created it; null = created by a program, or the user no
+--                              longer exists
 -- creator              text    That user's name and e-mail address; null = unknown
 -- created_at           time    When it was created (UTC)
--- first_seen_at        time    The first run that saw it (UTC)
--- removed_at           time    The run that found it removed (UTC); null = it exists
+-- first_seen_at        time    observed_at of the first run that saw it (UTC)
+-- removed_at           time    observed_at of the run that found it removed (UTC); null = it exists
 -- destination_service  text    The kind of warehouse that it loads into, e.g. snowflake; null =
 --                              unknown
 -- link_to_docs         text    The vendor's documentation of the service; null = unknown
@@ -155,8 +155,8 @@ select h.connector_id, h.account_id, h.group_id, h.group_name, h.service, h.serv
     when 'delayed' then {{ since("delayed") }} || ': ' || {{ success }} || {{ tasks }}
     when 'stale' then 'no success since ' || {{ sql.format_timestamp("h.succeeded_at") }}
       || case when h.schedule is null
-        then ': due every ' || cast(h.sync_frequency as text) || ' minutes, late since '
-        else ', late by its schedule since ' end
+        then ': due every ' || cast(h.sync_frequency as text) || ' minutes, overdue since '
+        else ', overdue by its schedule since ' end
       || {{ sql.format_timestamp("h.due_at") }} || {{ tasks }}
     when 'action_required' then {{ since("task open") }} || ': ' || h.tasks
     when 'never_synced' then 'no sync has succeeded since '
@@ -170,7 +170,7 @@ select h.connector_id, h.account_id, h.group_id, h.group_name, h.service, h.serv
         when h.outdated_because = 'deadline_passed' then 'due by ' || {{ sql.format_timestamp("h.freshness_deadline") }}
         when h.seen_at is null then 'the last complete run is dated in the future, '
           || {{ sql.format_timestamp("h.observed_at") }}
-        else 'the last complete run is late' end
+        else 'the next run is overdue' end
       || '; it was ' || h.observed_health
   end as reason,
   h.health_since,

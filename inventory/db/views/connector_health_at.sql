@@ -7,25 +7,26 @@
 -- service             text    The connector type, e.g. google_sheets
 -- schema_name         text    The connector's name (`schema` of the API); not unique
 -- health              text    The health that the last run before the timestamp stored
--- is_down             yes_no  Whether it counted as down
+-- is_down             yes_no  Whether that health counts as down
 -- severity            number  3 = down, 2 = needs action, 1 = worth a look, 0 = normal
--- health_since        time    Start of that health (UTC)
--- down_since          time    Start of the outage (UTC); null = it was not down
+-- health_since        time    When that health began (UTC): the run that first saw it, or the
+--                             deadline that passed
+-- down_since          time    When the outage began (UTC): it has been down since, without a break;
+--                             null = it is not down
 -- open_warnings       number  Warnings that were open
 -- open_tasks          number  Tasks that were open
--- paused              yes_no  Whether a user had paused it
+-- paused              yes_no  Whether it is paused
 -- setup_state         text    incomplete, connected, broken, or as the API sends it
 -- sync_state          text    scheduled, syncing, paused, rescheduled, or as the API sends it
 -- update_state        text    on_schedule, delayed, or as the API sends it
 -- schema_status       text    ready, blocked_on_capture, or as the API sends it
--- is_historical_sync  yes_no  Whether it was in a historical re-sync
--- last_sync_failed    yes_no  Whether the last completed sync failed: failed_at >= succeeded_at, or
---                             failed and never succeeded
--- schedule_type       text    auto = Fivetran's schedule, manual = started by an API call
+-- is_historical_sync  yes_no  Whether it is syncing its full history
+-- last_sync_failed    yes_no  Whether the last sync to end failed: failed_at >= succeeded_at, or it
+--                             failed and no sync ever succeeded
+-- schedule_type       text    auto = the vendor's schedule, manual = by API call
 -- sync_frequency      number  Minutes between two syncs
--- succeeded_at        time    End of the last successful sync (UTC); not tracked, see sync_outcomes
--- failed_at           time    End of the last failed sync (UTC), not cleared by a success; not
---                             tracked
+-- succeeded_at        time    End of the last successful sync that a run had seen by then (UTC)
+-- failed_at           time    End of the last failed sync that a run had seen by then (UTC)
 {%- macro open_alerts(table) -%}
   (
   select connector_id, count(*) as alerts

@@ -11,14 +11,14 @@
 -- service_version             number  Version of the connector type
 -- schema_name                 text    The connector's name (`schema` of the API); not unique
 -- connected_by                text    User who created it; null = created by a program, or the user
---                                     was deleted
+--                                     no longer exists
 -- created_at                  time    When it was created (UTC)
--- paused                      yes_no  Whether a user paused it
+-- paused                      yes_no  Whether it is paused
 -- pause_after_trial           yes_no  Whether it pauses when its free trial ends
 -- sync_frequency              number  Minutes between two syncs
--- daily_sync_time             text    HH:MM of the sync, if sync_frequency is 1440
--- schedule_type               text    auto = Fivetran's schedule, manual = started by an API call
--- schedule                    json    The newer schedule, as the API gives it
+-- daily_sync_time             text    Time of day of the sync (HH:MM), if sync_frequency is 1440
+-- schedule_type               text    auto = the vendor's schedule, manual = by API call
+-- schedule                    json    The newer kind of schedule, as the API sends it
 -- data_delay_threshold        number  Minutes of delay that raise a notification
 -- data_delay_sensitivity      text    Sensitivity of the delay notification
 -- private_link_id             text    Private link in use
@@ -27,12 +27,12 @@
 -- hybrid_deployment_agent_id  text    Hybrid deployment agent in use
 -- local_processing_agent_id   text    Older name of the hybrid deployment agent; the API dropped it
 --                                     in 2025
--- config                      json    Settings of the source, secrets masked; null = never present
---                                     in a response
--- connect_card_config         json    Settings of the connect card, never its token; null = never
---                                     present in a response
--- extra                       json    Fields of the API without a column, and values that do not
---                                     fit theirs, verbatim; secrets masked
+-- config                      json    Settings of the source, secrets masked; null = the API never
+--                                     sent them
+-- connect_card_config         json    Settings of the connect card, without its token; null = the
+--                                     API never sent them
+-- extra                       json    Fields of the API that have no column, and values that do not
+--                                     fit their column, verbatim; secrets masked
 select connector_id, valid_from as _fivetran_start,
   case when valid_to is null
     then cast('9999-12-31 23:59:59.999999+00:00' as {{ sql.timestamp() }})

@@ -6,26 +6,26 @@
 -- sync_state          text    scheduled, syncing, paused, rescheduled, or as the API sends it
 -- update_state        text    on_schedule, delayed, or as the API sends it
 -- schema_status       text    ready, blocked_on_capture, or as the API sends it
--- is_historical_sync  yes_no  Whether it was in a historical re-sync
--- last_sync_failed    yes_no  Whether the last completed sync failed: failed_at >= succeeded_at, or
---                             failed and never succeeded
--- extra               json    Fields of the API's status without a column, and values that do not
---                             fit theirs, verbatim
--- health              text    The health of the first rule that matched when a run last judged it
+-- is_historical_sync  yes_no  Whether it is syncing its full history
+-- last_sync_failed    yes_no  Whether the last sync to end failed: failed_at >= succeeded_at, or it
+--                             failed and no sync ever succeeded
+-- extra               json    Fields of the API's status that have no column, and values that do
+--                             not fit their column, verbatim
+-- health              text    The health in one word, as a run last judged it
 -- is_down             yes_no  Whether that health counts as down
--- health_since        time    Start of that health (UTC): the run that observed it, or the deadline
---                             that passed
--- down_since          time    Start of the outage (UTC); null = it was not down
+-- health_since        time    When that health began (UTC): the run that first saw it, or the
+--                             deadline that passed
+-- down_since          time    When the outage began (UTC): it has been down since, without a break;
+--                             null = it is not down
 -- rescheduled_for     time    When a rescheduled sync was due, as last seen in this version (UTC)
 -- valid_from          time    When this version began: observed_at of the run that first saw it
 --                             (UTC)
--- changed_after       time    The last complete run before that one: the change happened after it
---                             (UTC); null = there was none
+-- changed_after       time    observed_at of the complete run before that one (UTC): the change
+--                             happened after it; null = there was none
 -- valid_to            time    When this version ended: observed_at of the run that no longer saw it
---                             (UTC)
--- succeeded_at        time    End of the last successful sync (UTC); not tracked, see sync_outcomes
--- failed_at           time    End of the last failed sync (UTC), not cleared by a success; not
---                             tracked
+--                             (UTC); null = it is the current version
+-- succeeded_at        time    End of the last successful sync that a run had seen by then (UTC)
+-- failed_at           time    End of the last failed sync that a run had seen by then (UTC)
 {#- The end of the last sync that a run had observed by then. The clocks of the API and of the
     database may differ, by less than a day. #}
 {%- macro last_finished(outcome) -%}

@@ -3,7 +3,7 @@
 -- known.
 --
 -- account_id                text    The account; null = the runs whose account is unknown
--- run_id                    number  Number of the run, ascending
+-- run_id                    number  Number of the run, counting up
 -- status                    text    running, succeeded, withheld, failed or crashed
 -- observed_at               time    The one timestamp of everything it changed (UTC); null = it
 --                                   merged nothing
@@ -12,9 +12,10 @@
 -- age_minutes               number  Minutes since seen_at
 -- pages                     number  Pages read
 -- connectors_seen           number  Connectors that the API listed
--- unconfirmed               number  Missing connectors without a clear answer; left unchanged
--- withheld                  number  Missing connectors, too many to treat as removed; left
---                                   unchanged
+-- unconfirmed               number  Missing connectors whose lookup gave no clear result; left as
+--                                   they were
+-- withheld                  number  Missing connectors that were too many to be removed unasked;
+--                                   left as they were
 -- withheld_since            time    The first run since which removals are withheld (UTC); null =
 --                                   none are
 -- typical_interval_minutes  number  Median minutes between complete runs in 30 days

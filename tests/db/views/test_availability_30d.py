@@ -84,8 +84,8 @@ def test_availability_counts_only_what_was_observed(scenario: Engine) -> None:
 
 def test_time_long_after_the_last_run_is_not_observed(scenario: Engine) -> None:
     answer = rows_of(scenario, "availability_30d", AVAILABLE, now=LATER)
-    asked = {line.split(" | ")[0] for line in expected(AVAILABILITY_LATER)}
-    assert rows_about(answer, *asked) == expected(AVAILABILITY_LATER)
+    ids = {line.split(" | ")[0] for line in expected(AVAILABILITY_LATER)}
+    assert rows_about(answer, *ids) == expected(AVAILABILITY_LATER)
 
 
 def test_availability_is_null_if_nothing_was_observed(scenario: Engine) -> None:

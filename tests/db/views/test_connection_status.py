@@ -47,15 +47,15 @@ def test_connection_health_is_what_the_last_run_saw(scenario: Engine, now: str) 
     )
     answer = rows_of(scenario, "fivetran_platform__connection_status", columns, now=now)
     assert {line.split(" | ")[0] for line in answer} == PLACE.keys()
-    asked = {line.split(" | ")[0] for line in expected(PLATFORM)}
-    assert rows_about(answer, *asked) == expected(PLATFORM)
+    ids = {line.split(" | ")[0] for line in expected(PLATFORM)}
+    assert rows_about(answer, *ids) == expected(PLATFORM)
 
 
 def test_times_of_the_last_syncs(scenario: Engine) -> None:
     columns = "connection_id last_successful_sync_completed_at last_sync_completed_at"
-    asked = {line.split(" | ")[0] for line in expected(LAST_SYNCS)}
+    ids = {line.split(" | ")[0] for line in expected(LAST_SYNCS)}
     answer = rows_of(scenario, "fivetran_platform__connection_status", columns)
-    assert rows_about(answer, *asked) == expected(LAST_SYNCS)
+    assert rows_about(answer, *ids) == expected(LAST_SYNCS)
 
 
 def test_tasks_and_failing_tests_count_as_errors(scenario: Engine) -> None:

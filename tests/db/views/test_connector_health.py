@@ -35,7 +35,7 @@ stale_now             | stale           | yes | 3 | 11-20 02:30 | 11-20 02:30 | 
 """
 
 
-# Another hour later nobody can vouch for any of them, and these are late.
+# Another hour later nobody can vouch for any of them, and these are overdue.
 MINUTES_LATE_LATER = {
     "breaks": 1650,
     "stalled": 810,
@@ -146,5 +146,5 @@ def test_health_comes_with_the_facts_behind_it(scenario: Engine) -> None:
         "last_sync_failed schedule_type sync_frequency succeeded_at failed_at rescheduled_for "
         "connected_by first_seen_at removed_at"
     )
-    asked = {line.split(" | ")[0] for line in expected(STATES)}
-    assert rows_about(rows_of(scenario, "connector_health", columns), *asked) == expected(STATES)
+    ids = {line.split(" | ")[0] for line in expected(STATES)}
+    assert rows_about(rows_of(scenario, "connector_health", columns), *ids) == expected(STATES)

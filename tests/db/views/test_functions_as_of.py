@@ -16,8 +16,8 @@ from inventory.queries import as_of
 def then(scenario: Engine, function: str, moment: str, columns: str) -> list[str]:
     """The rows of one of PostgreSQL's functions as lines."""
     with at(scenario, NOW) as connection:
-        asked = text(f"select {columns.replace(' ', ', ')} from {function}(:moment)")
-        return to_lines(connection.execute(asked, {"moment": utc(moment)}))
+        query = text(f"select {columns.replace(' ', ', ')} from {function}(:moment)")
+        return to_lines(connection.execute(query, {"moment": utc(moment)}))
 
 
 @pytest.mark.parametrize("function", ["connectors_at", "connector_status_at"])

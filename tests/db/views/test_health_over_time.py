@@ -69,7 +69,7 @@ def live(engine: Engine) -> Life:
 
 def read(connection: Connection, table: FromClause) -> dict[str, Stored]:
     wanted = (table.c[name] for name in ("connector_id", *Stored._fields))
-    return {one: Stored(*told) for one, *told in connection.execute(select(*wanted))}
+    return {one: Stored(*cells) for one, *cells in connection.execute(select(*wanted))}
 
 
 def remembered(life: Life, moment: datetime) -> dict[str, Stored]:
@@ -112,7 +112,7 @@ def test_failed_run_judges_nothing(life: Life, words: str) -> None:
 
 @pytest.mark.parametrize("words", COMPLETE)
 def test_health_right_after_a_run_is_shown_as_stored(life: Life, words: str) -> None:
-    shown = {one: told for one, told in life.shown[words].items() if told.health not in REMOVED}
+    shown = {one: state for one, state in life.shown[words].items() if state.health not in REMOVED}
     stored = dict(life.stored[words])
     if words == UNJUDGED_AT:
         assert stored[UNJUDGED].health == "healthy"
@@ -134,5 +134,5 @@ def test_incidents_cover_what_was_down(life: Life, words: str) -> None:
         if outage.started_at <= now and (outage.ended_at is None or outage.ended_at > now)
     }
     assert began == {
-        one: told.down_since for one, told in life.stored[words].items() if told.is_down
+        one: state.down_since for one, state in life.stored[words].items() if state.is_down
     }

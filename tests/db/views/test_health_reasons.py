@@ -68,7 +68,7 @@ rescheduled_auto      | rescheduled since 2026-11-20 00:00 UTC
 weekdays              | {USUAL}
 stale_now             | no success since 2026-11-19 23:30 UTC: {
     ""
-}due every 60 minutes, late since 2026-11-20 02:30 UTC
+}due every 60 minutes, overdue since 2026-11-20 02:30 UTC
 stale_then_fails      | last success 2026-10-24 11:30 UTC
 stale_then_paused     | paused since 2026-11-14 06:00 UTC
 stale_then_slower     | last success 2026-11-19 02:50 UTC
@@ -104,7 +104,7 @@ def test_reason_after_a_passed_deadline(scenario: Engine) -> None:
 
 
 def test_reason_after_an_overdue_run(scenario: Engine) -> None:
-    since = "not observed since 2026-11-20 06:00 UTC: the last complete run is late"
+    since = "not observed since 2026-11-20 06:00 UTC: the next run is overdue"
     want = [line for line in expected(REASONS) if line.split(" | ")[0] in REMOVED]
     want += [
         f"{one} | {since}; it was {word}"

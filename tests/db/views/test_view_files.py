@@ -28,6 +28,7 @@ from inventory.health import DOWN, SHOWN
 from inventory.models import (
     CONNECTOR_STATUS,
     CONNECTORS,
+    INVENTORY_RUNS,
     SETUP_TESTS,
     VERSIONED,
     HistoryTable,
@@ -114,8 +115,8 @@ def test_statement_as_of_has_the_columns_of_its_header(engine: Engine, name: str
 @pytest.mark.parametrize("name", ["incidents_of", "incidents_since"])
 def test_statement_about_incidents_has_the_columns_of_the_view(engine: Engine, name: str) -> None:
     with read_only(engine) as connection:
-        asked = views.query(name, connection, columns_of="incidents")
-        assert list(asked.selected_columns.keys()) == list(VIEWS["incidents"].columns)
+        query = views.query(name, connection, columns_of="incidents")
+        assert list(query.selected_columns.keys()) == list(VIEWS["incidents"].columns)
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -203,12 +204,12 @@ def test_postgresql_functions_have_the_types_of_their_headers(postgres_url: str,
     of_statement = """
         select t.typname
         from pg_attribute a join pg_type t on t.oid = a.atttypid
-        where a.attrelid = cast('told' as regclass) and a.attnum > 0
+        where a.attrelid = cast('probe' as regclass) and a.attnum > 0
         order by a.attnum
         """
     statement = views._rendered(name, "postgresql", as_of=NOW.format("timestamptz"))
     with rollback(connect(postgres_url)) as connection:
-        connection.execute(text(f"create temporary view told as {statement}"))
+        connection.execute(text(f"create temporary view probe as {statement}"))
         for described in (of_function, of_statement):
             kinds = connection.scalars(text(described), {"name": name}).all()
             for kind, (column, named) in zip(kinds, FUNCTIONS[name].columns.items(), strict=True):
@@ -236,6 +237,31 @@ def test_statement_as_of_has_every_versioned_column(versioned: HistoryTable) -> 
 def test_history_mode_has_every_tracked_column() -> None:
     [connectors, *_] = VERSIONED
     assert {*connectors.tracked} <= VIEWS["connector_history_mode"].columns.keys()
+
+
+# Of each view with columns of a model: the model's table, and the columns whose comment differs,
+# as they are computed.
+JUDGED_NOW = {"health", "is_down", "health_since", "down_since"}  # by whether a run has looked
+COMMENTED = [
+    ("connectors_at", CONNECTORS.past, {"valid_to"}),  # null = open, which no closed version is
+    ("connector_status_at", CONNECTOR_STATUS.past, {"valid_to"}),
+    ("connector_health_at", CONNECTORS.past, set()),
+    ("connector_health_at", CONNECTOR_STATUS.past, {"health"}),  # it says as of when
+    ("connector_history_mode", CONNECTORS.past, set()),
+    ("connector_health", CONNECTORS.current, set()),
+    ("connector_health", CONNECTOR_STATUS.current, JUDGED_NOW),
+    ("latest_run", INVENTORY_RUNS, {"account_id"}),  # null = several runs
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "computed"), COMMENTED, ids=[f"{name}-{of.name}" for name, of, _ in COMMENTED]
+)
+def test_column_of_a_model_has_its_comment(name: str, table: Table, computed: set[str]) -> None:
+    columns = (VIEWS | FUNCTIONS)[name].columns
+    mirrored = columns.keys() & table.c.keys()
+    assert {each for each in mirrored if columns[each].comment != table.c[each].comment} == computed
+    assert len(mirrored) >= 8
 
 
 INSTANTS = (T0, T0 + DAY, T0 + 2 * DAY)
@@ -287,9 +313,9 @@ def test_state_changes_shows_every_tracked_column(engine: Engine, versioned: His
             change_alone(connection, versioned, name)
         changes = queries.list_changes(connection, since=T0)
     # Of what is judged, the word alone.
-    told = {*versioned.tracked, *({"health"} & {*versioned.judged})}
+    shown = {*versioned.tracked, *({"health"} & {*versioned.judged})}
     want = set()
-    for name in told:
+    for name in shown:
         kind = type_of(table, name)
         field = f"{'a: ' if versioned is SETUP_TESTS else ''}{name}{'.k[0]' * (kind == 'Json')}"
         words = VALUES[kind][1]
@@ -302,7 +328,7 @@ def test_state_changes_shows_every_tracked_column(engine: Engine, versioned: His
         for row in changes
         if row["kind"] == "changed"
     ]
-    assert {row[0] for row in found} == told
+    assert {row[0] for row in found} == shown
     assert sorted(found) == sorted(want)
 
 

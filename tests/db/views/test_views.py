@@ -107,7 +107,7 @@ def test_time_alone_makes_data_overdue_and_nothing_down(
         assert (row["observed_health"], row["observed_at"]) == (word, clock.now)
         assert row["reason"] == (
             f"not observed since {clock.now:%Y-%m-%d %H:%M} UTC: "
-            f"the last complete run is late; it was {word}"
+            f"the next run is overdue; it was {word}"
         )
     assert (outage["connector_id"], outage["path"], outage["closed_by"]) == ("late", "stale", None)
     assert (outage["started_at"], outage["ended_at"]) == (begun + HOUR, None)
@@ -144,7 +144,7 @@ def test_passed_deadline_means_unobserved_until_the_next_run(
     for clock.now in (utc("11-01 01:00"), utc("11-01 02:00"), utc("11-01 03:00")):
         sync(engine, api_settings(api), clock=clock)
 
-    def told(now: str) -> tuple[str, list[tuple[str, datetime]]]:
+    def shown_at(now: str) -> tuple[str, list[tuple[str, datetime]]]:
         with at(engine, now) as connection:
             rows = sorted(queries.status(connection), key=lambda row: row["connector_id"])
             assert queries.list_changes(connection, since=utc("11-01 01:00:01")) == []
@@ -159,7 +159,7 @@ def test_passed_deadline_means_unobserved_until_the_next_run(
 
     fails = ("d_fails", utc("11-01 01:00"))
     for now, words in WORDS.items():
-        assert told(now) == (words, [fails]), now
+        assert shown_at(now) == (words, [fails]), now
     with at(engine, "11-01 05:30") as connection:
         by_hand, well = (
             queries.status(connection, connector_id=one)[0] for one in ("c_by_hand", "a_well")
@@ -199,8 +199,8 @@ def test_run_dates_an_outage_from_the_passed_deadline(
     deadline = utc("11-01 04:30")
     assert (outage["started_after"], outage["started_at"]) == (deadline, deadline)
     assert (outage["minutes"], change["changed_after"]) == (30, utc("11-01 03:00"))
-    told = ("field", "old_value", "new_value", "changed_at")
-    assert tuple(change[name] for name in told) == (
+    columns = ("field", "old_value", "new_value", "changed_at")
+    assert tuple(change[name] for name in columns) == (
         *("health", "healthy", "stale"),
         utc("11-01 05:00"),
     )
@@ -230,7 +230,7 @@ def test_weekday_connector_is_late_on_tuesday_and_never_on_sunday(
     account.connectors = [item("by_days", **daily, schedule=schedule), item("daily", **daily)]
     clock = FakeClock()
 
-    def told(now: datetime) -> tuple[str, ...]:
+    def health_at(now: datetime) -> tuple[str, ...]:
         with at(engine, f"{now:%m-%d %H:%M:%S}") as connection:
             rows = {row["connector_id"]: row["health"] for row in queries.status(connection)}
         return rows["by_days"], rows["daily"]
@@ -242,13 +242,13 @@ def test_weekday_connector_is_late_on_tuesday_and_never_on_sunday(
         sync(engine, api_settings(api), clock=clock)
         by_days = "stale" if clock.now > tuesday else "healthy"
         by_the_day = "stale" if clock.now > sunday else "healthy"
-        assert told(clock.now) == (by_days, by_the_day), clock.now
+        assert health_at(clock.now) == (by_days, by_the_day), clock.now
         just_before = clock.now + timedelta(hours=5, minutes=59)  # the next run
         if just_before > tuesday and by_days == "healthy":
             by_days = "unobserved"
         if just_before > sunday and by_the_day == "healthy":
             by_the_day = "unobserved"
-        assert told(just_before) == (by_days, by_the_day), clock.now
+        assert health_at(just_before) == (by_days, by_the_day), clock.now
         clock.now += 6 * HOUR
     with at(engine, "11-10 09:00") as connection:
         outages = queries.list_incidents(connection)
@@ -442,7 +442,7 @@ def test_incidents_since_show_their_whole_path(
     assert lived_by(engine, api, account, day) == ("broken 06", [f"{path} 02-"])
     hours = [utc(f"11-01 {hour:02}:00") for hour in range(11)]
 
-    def told(now: str) -> dict[datetime, list[tuple[object, ...]]]:
+    def incidents_at(now: str) -> dict[datetime, list[tuple[object, ...]]]:
         names = ("path", "started_after", "started_at", "ended_at")
         with at(engine, now) as connection:
             found = {since: queries.list_incidents(connection, since=since) for since in hours}
@@ -451,9 +451,9 @@ def test_incidents_since_show_their_whole_path(
         }
 
     outage = (path, hours[1], hours[2])
-    assert told("11-01 10:00") == {since: [(*outage, None)] for since in hours}
+    assert incidents_at("11-01 10:00") == {since: [(*outage, None)] for since in hours}
     assert lived_by(engine, api, account, [(9, item("one"))]) == ("healthy 09", [f"{path} 02-09"])
-    assert told("11-01 10:00") == {
+    assert incidents_at("11-01 10:00") == {
         since: [(*outage, hours[9])] if since < hours[9] else [] for since in hours
     }
 

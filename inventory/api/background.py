@@ -1,4 +1,4 @@
-"""Calls that run in another thread until their result is wanted."""
+"""Makes calls in other threads, so that a caller can wait for a limited time or abandon them."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +11,7 @@ T = TypeVar("T")
 _LONGEST_WAIT = 1.0  # seconds: the time limit may have moved closer since it was last read
 
 
-class Prefetched(Generic[T]):
+class BackgroundCall(Generic[T]):
     """A call that another thread has begun or is about to begin. It may be abandoned."""
 
     def __init__(self, work: Callable[[], T]) -> None:
@@ -53,7 +53,7 @@ class Prefetched(Generic[T]):
         self._done.set()
 
 
-class Prefetcher:
+class BackgroundCalls:
     """Threads that make calls. A new one starts if all others are busy.
 
     They are daemons, so the process does not wait for them at its end: Ctrl-C ends a run at once,
@@ -61,24 +61,24 @@ class Prefetcher:
     """
 
     def __init__(self) -> None:
-        self._idle: list[SimpleQueue[Prefetched[Any] | None]] = []
+        self._idle: list[SimpleQueue[BackgroundCall[Any] | None]] = []
         self._is_dismissed = False
 
-    def begin(self, work: Callable[[], T]) -> Prefetched[T]:
+    def begin(self, work: Callable[[], T]) -> BackgroundCall[T]:
         """Have a thread make this call now."""
-        prefetched = Prefetched(work)
+        call = BackgroundCall(work)
         if self._idle:
-            calls = self._idle.pop()
+            queue = self._idle.pop()
         else:
-            calls = SimpleQueue()
-            Thread(target=self._run_all, args=(calls,), daemon=True).start()
-        calls.put(prefetched)
-        return prefetched
+            queue = SimpleQueue()
+            Thread(target=self._run_all, args=(queue,), daemon=True).start()
+        queue.put(call)
+        return call
 
-    def _run_all(self, calls: "SimpleQueue[Prefetched[Any] | None]") -> None:
-        while (prefetched := calls.get()) is not None:
-            prefetched.run(lambda: self._idle.append(calls))
-            del prefetched  # and its result with it
+    def _run_all(self, queue: "SimpleQueue[BackgroundCall[Any] | None]") -> None:
+        while (call := queue.get()) is not None:
+            call.run(lambda: self._idle.append(queue))
+            del call  # and its result with it
             if self._is_dismissed:
                 self.dismiss()
 
