@@ -143,6 +143,11 @@ _BELOW = {rule.name: f"health in {NAMES[rank(rule.name) :]}" for rule in _TIMED_
 # only the columns of connector_status, so it is cheap to test first.
 TIME_IS_UP = " or ".join(f"({rule.condition}) and {_BELOW[rule.name]}" for rule in _TIMED_RULES)
 TIME_HAS_PASSED = " or ".join(f"{TIMED[name]} < now and {below}" for name, below in _BELOW.items())
+# True if the stored `health` does not reflect how its destination is now.
+DESTINATION_DIFFERS = (
+    f"health in {NAMES[rank('destination_broken') - 1 :]}"
+    " and (health = 'destination_broken') <> (coalesce(destination_status, '') = 'broken')"
+)
 # The health, as an expression over the facts.
 HEALTH_SQL = (
     "case" + "".join(f"\n when {rule.condition} then '{rule.name}'" for rule in RULES) + " end"

@@ -14,14 +14,13 @@ from msgspec import Raw, Struct, field
 from msgspec.msgpack import encode
 
 from inventory.errors import UnexpectedResponseError
-from inventory.ids import is_usable_id
 from inventory.json_codec import UNREADABLE, extra_text
 from inventory.normalize.anomalies import Anomaly
 from inventory.normalize.decoding import decode_fields
 from inventory.normalize.fields import Field, coerce, fields_of
 from inventory.normalize.keyed_digests import DigestKey
 from inventory.normalize.masking import Masker
-from inventory.normalize.sections import ADVICE, split_object
+from inventory.normalize.sections import ADVICE, split_object, usable_id
 from inventory.normalize.structs import Boolean, Text, Timestamp
 
 
@@ -139,11 +138,11 @@ def _read_item(
 ) -> tuple[tuple[Any, ...], list[Anomaly]]:
     try:
         fields = split_object(raw)
-        name = str(decode_fields({"id": fields.pop("id")}, _no_masker(digest_key))[0]["id"])
-    except (*UNREADABLE, KeyError):
-        name = ""
-    if not is_usable_id(name):
-        raise UnexpectedResponseError(f"{of.path} has an item without a usable id. {ADVICE}")
+        name = usable_id(fields.pop("id", None))
+    except (*UNREADABLE, UnexpectedResponseError):
+        raise UnexpectedResponseError(
+            f"{of.path} has an item without a usable id. {ADVICE}"
+        ) from None
     if not of.has_extra:
         wanted = {field.name for field in of.fields}
         fields = {name_of: value for name_of, value in fields.items() if name_of in wanted}
@@ -157,7 +156,3 @@ def _read_item(
     cells = (name, *(coerced.cells[field.column] for field in of.fields))
     extra = (extra_text(coerced.extra),) if of.has_extra else ()
     return (*cells, *extra), [*coerced.anomalies, *kept_as_text]
-
-
-def _no_masker(digest_key: DigestKey) -> Masker:
-    return Masker(digest_key, "", ())

@@ -101,7 +101,7 @@ def split(raw: Raw) -> Item:
         raise UnexpectedResponseError(
             f"The API listed an item that is not a JSON object. {ADVICE}"
         ) from None
-    connector_id = _usable_id(connector.pop("id", None))
+    connector_id = usable_id(connector.pop("id", None))
     card = connector.pop("connect_card", None)
     raw_status = connector.pop("status", Raw(_NULL))
     status = _split_status(raw_status)
@@ -133,7 +133,8 @@ def redact_card(item: Item, content: bytes) -> Item:
     return split(Raw(text))._replace(connector_id=item.connector_id)
 
 
-def _usable_id(raw: Raw | None) -> str:
+def usable_id(raw: Raw | None) -> str:
+    """Read an id. Raises UnexpectedResponseError if it is not a usable text."""
     try:
         value = None if raw is None else decode(raw)
     except UNREADABLE:

@@ -18,9 +18,10 @@ def header(history: Row, today: date) -> Iterator[str]:
     """Yield the lines before the timeline: name, health, and recent syncs."""
     connector = history["connector"]
     name = connector["schema_name"] or "without a name"
-    name = connector["group_name"] or connector["group_id"]
-    group = f" in group {name}" if name else ""
-    yield f"{name} ({connector['connector_id']}): {connector['service'] or 'no service'}{group}"
+    service = connector["service_name"] or connector["service"] or "no service"
+    group = connector["group_name"] or connector["group_id"]
+    place = f" in group {group}" if group else ""
+    yield f"{name} ({connector['connector_id']}): {service}{place}"
     reason = times.localize(connector["reason"])
     yield f"{connector['health']}: {reason}{_down_for(history)}"
     strip = sync_strip(history["syncs"], today)

@@ -5,11 +5,11 @@ Runs in the caller's transaction, which the caller commits or, for a dry run, ro
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, func, literal, select, text
+from sqlalchemy import Connection, Select, and_, case, func, literal, select, text
 
 from inventory import health
 from inventory.errors import ConfigurationError
-from inventory.models import CONNECTOR_STATUS, CONNECTORS
+from inventory.models import CONNECTOR_STATUS, CONNECTORS, DESTINATIONS
 from inventory.models.types import lower_case
 from inventory.sync import run_log
 from inventory.sync.judge_scope import Scope
@@ -44,7 +44,7 @@ def apply_snapshot(
     scope = Scope(
         late=_is_time_up(connection, context),
         judge_all=judge_all,
-        destinations=destinations_changed,
+        destinations=destinations_changed or _is_destination_unjudged(connection, context),
     )
     if snapshot.changes_nothing and not any(scope):
         return columns
@@ -115,6 +115,26 @@ def _is_time_up(connection: Connection, context: MergeContext) -> bool:
             (with_schedules, health.TIME_IS_UP),
         )
     )
+
+
+def _is_destination_unjudged(connection: Connection, context: MergeContext) -> bool:
+    """Return whether any connector of the account was not judged since its destination changed."""
+    status, connector = CONNECTOR_STATUS.current.c, CONNECTORS.current.c
+    destination = DESTINATIONS.current.c
+    is_broken = and_(
+        lower_case(destination.setup_status) == "broken", destination.removed_at.is_(None)
+    )
+    states = (
+        select(status.health, case((is_broken, "broken")).label("destination_status"))
+        .join(CONNECTORS.current, connector.connector_id == status.connector_id)
+        .outerjoin(DESTINATIONS.current, destination.destination_id == connector.group_id)
+        .where(connector.account_id == context.account_id, connector.removed_at.is_(None))
+    )
+    first_broken = select(literal(1)).where(is_broken).limit(1)
+    is_any = connection.scalar(first_broken) or connection.scalar(
+        _first_of(select(status.health), "health = 'destination_broken'")
+    )
+    return bool(is_any and connection.scalar(_first_of(states, health.DESTINATION_DIFFERS)))
 
 
 def _first_of(rows: Select[Any], condition: str) -> Select[int]:

@@ -108,7 +108,8 @@ def _candidates(scope: Scope) -> Select[Any] | CompoundSelect[Any]:
         # In brackets, as it contains an `or`.
         conditions.append(literal_column(f"({health.TIME_IS_UP})", Boolean()))
     if scope.destinations:
-        conditions.append(inputs.destination_changed)
+        differs = literal_column(f"({health.DESTINATION_DIFFERS})", Boolean())
+        conditions += [inputs.destination_changed, differs]
     return union(changed, seen.where(or_(*conditions)))
 
 

@@ -505,7 +505,7 @@ def test_server_that_never_responds_is_abandoned(
 
 def test_account_is_named_by_the_api(api: FakeApi, client: Client) -> None:
     api.intercept = in_turn(FakeResponse(502, HTML))
-    assert client.account_id() == "account_one"
+    assert client.account() == ("account_one", "Account One")
     assert paths(api) == ["/v1/account/info"] * 2
 
 
@@ -524,7 +524,7 @@ def test_account_must_be_named_if_the_api_does_not_name_it(
 ) -> None:
     api.intercept = always(answer)
     with pytest.raises(error, match="--account NAME"):
-        client.account_id()
+        client.account()
     assert paths(api) == ["/v1/account/info"]
 
 

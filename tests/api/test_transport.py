@@ -151,7 +151,7 @@ def ask(place: str, port: int, scheme: str = "http", **limits: Any) -> None:
     with closing(Client(settings)) as client:
         client.stats.endpoint = "connectors"
         if place == "account":
-            client.account_id()
+            client.account()
         elif place == "one by id":
             client.connector("one")
         else:

@@ -30,6 +30,7 @@ from support.builders import (
     rows,
     variables,
 )
+from support.references import serve
 
 from inventory.cli import main
 from inventory.db import locks
@@ -63,6 +64,7 @@ def test_sync_prints_a_summary_on_stdout_and_nothing_on_stderr(
     environment: dict[str, str], account: Account
 ) -> None:
     account.connectors = [item(f"c{number}") for number in range(3)]
+    serve(account)
     result = run("sync", "--page-size", "2")
     assert (result.exit_code, result.stderr) == (0, "")
     first, second, third = result.stdout.splitlines()
@@ -428,7 +430,7 @@ def test_changes_since_a_day_or_a_duration_ago(
 
 SECTIONS = {
     "Options": ["--dry-run", "--skip-if-running"],
-    "What to read": ["--account", "--endpoint", "--page-size", "--max-response-mb"],
+    "What to read": ["--account", "--endpoint", "--no-users", "--page-size", "--max-response-mb"],
     "Timeouts and retries": [
         "--deadline",
         "--lock-timeout",

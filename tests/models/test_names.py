@@ -4,6 +4,9 @@ from inventory.db.views import FUNCTIONS, VIEWS
 from inventory.models import METADATA
 
 TABLES = {
+    "accounts": """
+        account_id account_name first_seen_at list_digests
+    """,
     "connector_status": """
         changed_after connector_id digests down_since due_at extra failed_at health
         health_since is_down is_historical_sync last_sync_failed rescheduled_for
@@ -13,6 +16,9 @@ TABLES = {
         changed_after connector_id down_since extra health health_since is_down
         is_historical_sync last_sync_failed rescheduled_for schema_status setup_state
         sync_state update_state valid_from valid_to
+    """,
+    "connector_types": """
+        connector_class fetched_at link_to_docs service service_name service_status type
     """,
     "connectors": """
         account_id changed_after config config_volatile connect_card_config connected_by
@@ -29,14 +35,32 @@ TABLES = {
         pause_after_trial paused private_link_id proxy_agent_id schedule schedule_type
         schema_name service service_version sync_frequency valid_from valid_to
     """,
+    "destinations": """
+        account_id changed_after daylight_saving_time_enabled destination_id extra
+        first_seen_at group_id hybrid_deployment_agent_id networking_method
+        private_link_id proxy_agent_id region removed_at service setup_status
+        time_zone_offset valid_from
+    """,
+    "destinations_past": """
+        account_id changed_after daylight_saving_time_enabled destination_id extra
+        group_id hybrid_deployment_agent_id networking_method private_link_id
+        proxy_agent_id region service setup_status time_zone_offset valid_from valid_to
+    """,
     "digest_key": """
         id secret
+    """,
+    "groups": """
+        account_id changed_after created_at extra first_seen_at group_id group_name
+        removed_at valid_from
+    """,
+    "groups_past": """
+        account_id changed_after created_at extra group_id group_name valid_from valid_to
     """,
     "inventory_runs": """
         account_id added anomalies api_key_digest changed clock_behind_seconds
         connectors_seen deadline_at duplicates endpoint error_code error_message
         finished_at health_rules observed_at pages removed requests retries returned
-        run_id started_at status tool_version unconfirmed walks withheld
+        run_id skipped started_at status tool_version unconfirmed walks withheld
     """,
     "setup_tests": """
         changed_after connector_id details extra message ordinal status title valid_from
@@ -56,6 +80,10 @@ TABLES = {
         changed_after code connector_id content_hash details extra message ordinal
         valid_from valid_to
     """,
+    "users": """
+        account_id active created_at email family_name first_seen_at given_name
+        logged_in_at removed_at role user_id
+    """,
     "warnings": """
         changed_after code connector_id content_hash details extra message ordinal
         valid_from
@@ -67,19 +95,20 @@ TABLES = {
 }
 VIEWS_AND_FUNCTIONS = {
     "availability_30d": """
-        account_id availability connector_id coverage down_minutes group_id minutes
-        observed_minutes schema_name service up_minutes
+        account_id availability connector_id coverage down_minutes group_id group_name
+        minutes observed_minutes schema_name service service_name up_minutes
     """,
     "clock": """
         now
     """,
     "connector_health": """
-        account_id connected_by connector_id created_at down_since failed_at
-        failing_setup_tests first_seen_at freshness_deadline group_id health health_since
-        is_down is_historical_sync last_sync_failed minutes_late observed_at
-        observed_health open_tasks open_warnings paused reason removed_at rescheduled_for
-        schedule_type schema_name schema_status service setup_state severity succeeded_at
-        sync_frequency sync_state update_state
+        account_id connected_by connector_id created_at creator destination_service
+        down_since failed_at failing_setup_tests first_seen_at freshness_deadline group_id
+        group_name health health_since is_down is_historical_sync last_sync_failed
+        link_to_docs minutes_late observed_at observed_health open_tasks open_warnings
+        paused reason removed_at rescheduled_for schedule_type schema_name schema_status
+        service service_name setup_state severity succeeded_at sync_frequency sync_state
+        update_state
     """,
     "connector_health_at": """
         account_id connector_id down_since failed_at group_id health health_since is_down
@@ -119,8 +148,18 @@ VIEWS_AND_FUNCTIONS = {
         pause_after_trial paused private_link_id proxy_agent_id schedule schedule_type
         schema_name service service_version sync_frequency valid_from valid_to
     """,
+    "destination_health": """
+        account_id connectors destination_broken destination_id down_now group_id
+        group_name is_broken region service setup_status setup_status_since
+    """,
+    "destination_history": """
+        account_id changed_after daylight_saving_time_enabled destination_id extra
+        group_id hybrid_deployment_agent_id networking_method private_link_id
+        proxy_agent_id region service setup_status time_zone_offset valid_from valid_to
+    """,
     "findings": """
-        account_id connector_id detail finding group_id schema_name service since
+        account_id connector_id detail finding group_id group_name schema_name service
+        service_name since
     """,
     "fivetran_platform__connection_status": """
         connection_health connection_id connection_name connection_type destination_id
@@ -130,11 +169,15 @@ VIEWS_AND_FUNCTIONS = {
         set_up_at
     """,
     "flapping": """
-        account_id connector_id flips group_id is_down last_flip_at schema_name service
+        account_id connector_id flips group_id group_name is_down last_flip_at schema_name
+        service service_name
+    """,
+    "group_history": """
+        account_id changed_after created_at extra group_id group_name valid_from valid_to
     """,
     "incidents": """
-        account_id closed_by connector_id ended_after ended_at group_id minutes path
-        schema_name service started_after started_at
+        account_id closed_by connector_id ended_after ended_at group_id group_name minutes
+        path schema_name service service_name started_after started_at
     """,
     "latest_run": """
         account_id age_minutes connectors_seen failed_attempts is_in_future is_overdue
@@ -142,19 +185,20 @@ VIEWS_AND_FUNCTIONS = {
         seen_at status typical_interval_minutes unconfirmed withheld withheld_since
     """,
     "service_reliability": """
-        connectors down_now group_id incidents mtbf_minutes mttr_minutes recovered scope
-        service
+        connectors down_now group_id group_name incidents mtbf_minutes mttr_minutes
+        recovered scope service service_name
     """,
     "setup_test_history": """
         changed_after connector_id details extra message ordinal status title valid_from
         valid_to
     """,
     "state_changes": """
-        account_id changed_after changed_at connector_id field group_id kind new_value
-        old_value schema_name service table_name
+        account_id changed_after changed_at connector_id field group_id group_name kind
+        new_value old_value schema_name service service_name table_name
     """,
     "sync_outcomes_daily": """
-        account_id connector_id day failed group_id schema_name service succeeded
+        account_id connector_id day failed group_id group_name schema_name service
+        service_name succeeded
     """,
     "task_history": """
         changed_after code connector_id content_hash details extra message ordinal

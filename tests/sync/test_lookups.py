@@ -28,15 +28,15 @@ ANY_NUMBER = RemovalSettings(accept=True)
 
 
 class Lookups:
-    """Intercepts lookups of single connectors and keeps their ids; the list is served as usual."""
+    """Intercepts lookups of single connectors and keeps their ids; lists are served as usual."""
 
     def __init__(self, answer: Callable[[str], FakeResponse | None]) -> None:
         self.ids: list[str] = []
         self._answer = answer
 
     def __call__(self, request: Request) -> FakeResponse | None:
-        _, connector_id = request.path.rsplit("/", 1)
-        if connector_id in ("info", "connectors"):
+        folder, connector_id = request.path.rsplit("/", 1)
+        if folder != "/v1/connectors":
             return None
         self.ids.append(connector_id)
         return self._answer(connector_id)
