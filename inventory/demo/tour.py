@@ -37,12 +37,20 @@ class SampleQuery(NamedTuple):
 
 SAMPLE_QUERIES = (
     SampleQuery(
-        "What is down now, since when, and which task is open?",
+        "What is down now, since when, who created it, and which task is open?",
         """\
-select health, connector_id, service, health_since, message as open_task
+select health, service_name, group_name, creator, health_since, message as open_task
 from connector_health left join tasks using (connector_id)
 where is_down
 order by health_since""",
+    ),
+    SampleQuery(
+        "Which broken destinations took connectors down, and for how long?",
+        """\
+select group_name, count(*) as connectors, min(started_at) as since, min(minutes) as minutes
+from incidents
+where path like 'destination_broken%'
+group by group_name""",
     ),
     SampleQuery(
         "Which fields changed in the last three days?",
