@@ -40,7 +40,7 @@ from inventory.db import engine, errors
 from inventory.db.views import FUNCTIONS, VIEWS, View
 from inventory.demo.fake_api import FakeApi
 from inventory.health import SHOWN
-from inventory.models import METADATA, VERSIONED
+from inventory.models import HISTORY_TABLES, METADATA
 
 # Options of other tools that the documentation names.
 OTHERS_OPTIONS = {"--env-file", "--password", "--share", "--thorough"}
@@ -67,6 +67,13 @@ class Example(Account):
     account_id = "example_account"
 
     def __init__(self) -> None:
+        super().__init__()
+        self.lists = {
+            "groups": [{"id": "group_one", "name": "Product"}, {"id": "sales", "name": "Sales"}],
+            "destinations": [],
+            "users": [],
+            "metadata/connector-types": [{"id": "hubspot", "name": "HubSpot"}],
+        }
         reconnect = {"code": "reconnect", "message": "Access was revoked"}
         just_now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"  # or they would be stale
         late = {"setup_state": "broken", "update_state": "delayed", "tasks": [reconnect]}
@@ -230,7 +237,7 @@ def test_key_of_a_view_is_one(view: View, demo_file: str) -> None:
         return
     names = re.findall(r"`(\w+)`", line)
     if line.startswith("the table's key"):
-        [versioned] = (each for each in VERSIONED if each.history == view.name)
+        [versioned] = (each for each in HISTORY_TABLES if each.history == view.name)
         names += versioned.key
     columns = view.table.c
     with engine.read_only(connect(demo_file)) as connection:
@@ -277,7 +284,8 @@ def test_every_page_is_reached_from_the_readme() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 def test_options_in_the_documentation_exist(page: Path) -> None:
     def options(group: click.Command) -> set[str]:
-        found = {name for each in group.params for name in each.opts} | {"--help", "--version"}
+        flags = (name for each in group.params for name in (*each.opts, *each.secondary_opts))
+        found = {"--help", "--version", *flags}
         if isinstance(group, click.Group):
             found = found.union(*(options(command) for command in group.commands.values()))
         return found

@@ -23,7 +23,7 @@ def reference_lists(broken: Set[str]) -> dict[str, list[Item]]:
         "users": [
             {
                 "id": user,
-                "email": f"{given}.{family}@northwind.example".lower(),
+                "email": f"{given}@northwind.example".lower(),
                 "given_name": given,
                 "family_name": family,
                 "role": role,

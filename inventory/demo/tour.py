@@ -37,10 +37,10 @@ class SampleQuery(NamedTuple):
 
 SAMPLE_QUERIES = (
     SampleQuery(
-        "What is down now, since when, who created it, and which task is open?",
+        "What is down now, since when, and who created it?",
         """\
-select health, service_name, group_name, creator, health_since, message as open_task
-from connector_health left join tasks using (connector_id)
+select health, service_name, group_name, creator, health_since
+from connector_health
 where is_down
 order by health_since""",
     ),

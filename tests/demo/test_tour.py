@@ -52,9 +52,9 @@ def query(sql: str) -> list[tuple[object, ...]]:
         return file.execute(sql).fetchall()
 
 
-def test_demo_simulates_thirty_days_and_runs_four_queries(shown: Result) -> None:
+def test_demo_simulates_thirty_days_and_runs_five_queries(shown: Result) -> None:
     assert (shown.exit_code, shown.stderr) == (0, "")
-    assert shown.stdout.count("\n-- ") == 4
+    assert shown.stdout.count("\n-- ") == 5
     runs = query("select status, observed_at from inventory_runs order by run_id")
     assert len(runs) == 30
     assert {status for status, _ in runs} == {"succeeded"}
@@ -71,7 +71,7 @@ def test_demo_simulates_thirty_days_and_runs_four_queries(shown: Result) -> None
 def test_demo_shows_what_its_file_answers(shown: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVENTORY_DATABASE_URL", "sqlite:///inventory-demo.db")
     answers = re.findall(r"\n-- .*?\n(select.*?);\n\n(.*?)\n(?=\n)", shown.stdout, re.DOTALL)
-    assert len(answers) == 4
+    assert len(answers) == 5
     for sql, answer in answers:
         assert CliRunner().invoke(main, ["query", sql]).stdout == f"{answer}\n"
         assert 1 < len(answer.splitlines()) == 1 + len(query(sql))
