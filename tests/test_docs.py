@@ -34,13 +34,14 @@ from support.docs import (
     blocks,
     schema_page,
 )
+from support.references import connector_type, group, serve
 
 from inventory.cli import main
 from inventory.db import engine, errors
 from inventory.db.views import FUNCTIONS, VIEWS, View
 from inventory.demo.fake_api import FakeApi
 from inventory.health import SHOWN
-from inventory.models import METADATA, VERSIONED
+from inventory.models import HISTORY_TABLES, METADATA
 
 # Options of other tools that the documentation names.
 OTHERS_OPTIONS = {"--env-file", "--password", "--share", "--thorough"}
@@ -67,6 +68,14 @@ class Example(Account):
     account_id = "example_account"
 
     def __init__(self) -> None:
+        super().__init__()
+        serve(
+            self,
+            groups=[group("sales", name="Sales")],
+            connector_types=[connector_type("hubspot", name="HubSpot")],
+            destinations=[],
+            users=[],
+        )
         reconnect = {"code": "reconnect", "message": "Access was revoked"}
         just_now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"  # or they would be stale
         late = {"setup_state": "broken", "update_state": "delayed", "tasks": [reconnect]}
@@ -230,7 +239,7 @@ def test_key_of_a_view_is_one(view: View, demo_file: str) -> None:
         return
     names = re.findall(r"`(\w+)`", line)
     if line.startswith("the table's key"):
-        [versioned] = (each for each in VERSIONED if each.history == view.name)
+        [versioned] = (each for each in HISTORY_TABLES if each.history == view.name)
         names += versioned.key
     columns = view.table.c
     with engine.read_only(connect(demo_file)) as connection:
