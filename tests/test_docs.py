@@ -34,6 +34,7 @@ from support.docs import (
     blocks,
     schema_page,
 )
+from support.references import connector_type, group, serve
 
 from inventory.cli import main
 from inventory.db import engine, errors
@@ -68,12 +69,13 @@ class Example(Account):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lists = {
-            "groups": [{"id": "group_one", "name": "Product"}, {"id": "sales", "name": "Sales"}],
-            "destinations": [],
-            "users": [],
-            "metadata/connector-types": [{"id": "hubspot", "name": "HubSpot"}],
-        }
+        serve(
+            self,
+            groups=[group("sales", name="Sales")],
+            connector_types=[connector_type("hubspot", name="HubSpot")],
+            destinations=[],
+            users=[],
+        )
         reconnect = {"code": "reconnect", "message": "Access was revoked"}
         just_now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"  # or they would be stale
         late = {"setup_state": "broken", "update_state": "delayed", "tasks": [reconnect]}

@@ -23,10 +23,11 @@ TABLES = {
     "connectors": """
         account_id changed_after config config_volatile connect_card_config connected_by
         connector_id created_at daily_sync_time data_delay_sensitivity
-        data_delay_threshold extra first_seen_at group_id hybrid_deployment_agent_id
-        local_processing_agent_id networking_method pause_after_trial paused
-        private_link_id proxy_agent_id removed_at removed_reason schedule schedule_type
-        schema_name service service_version source_sync_details sync_frequency valid_from
+        data_delay_threshold details_at details_fields extra first_seen_at group_id
+        hybrid_deployment_agent_id local_processing_agent_id networking_method
+        pause_after_trial paused private_link_id proxy_agent_id removed_at removed_reason
+        schedule schedule_type schema_name service service_version source_sync_details
+        sync_frequency tested_at valid_from
     """,
     "connectors_past": """
         account_id changed_after config connect_card_config connected_by connector_id
@@ -58,9 +59,10 @@ TABLES = {
     """,
     "inventory_runs": """
         account_id added anomalies api_key_digest changed clock_behind_seconds
-        connectors_seen deadline_at duplicates endpoint error_code error_message
-        finished_at health_rules observed_at pages removed requests retries returned
-        run_id skipped started_at status tool_version unconfirmed walks withheld
+        connectors_seen deadline_at details_failed details_read duplicates endpoint
+        error_code error_message finished_at health_rules observed_at pages removed
+        requests retries returned run_id skipped started_at status tested tests_failed
+        tool_version unconfirmed walks withheld
     """,
     "setup_tests": """
         changed_after connector_id details extra message ordinal status title valid_from

@@ -66,7 +66,8 @@
 {%- macro since(phrase) %}'{{ phrase }} since ' || {{ sql.format_timestamp("h.health_since") }}{% endmacro %}
 {%- set alerts = "coalesce(': task ' || h.tasks || coalesce('; ' || h.failed_tests, ''), ': ' || h.failed_tests, '')" %}
 {%- set tasks = "coalesce('; task ' || h.tasks, '') || coalesce('; ' || h.failed_tests, '')" %}
-{%- set creator = "coalesce(u.given_name || ' ', '') || coalesce(u.family_name || ' ', '') || coalesce('<' || u.email || '>', '')" %}
+{%- set creator = "coalesce(nullif(u.given_name, '') || ' ', '') || coalesce(nullif(u.family_name, '') || ' ', '')
+  || coalesce('<' || nullif(u.email, '') || '>', '')" %}
 {%- set destination = "coalesce(h.group_name, h.group_id) || coalesce(' (' || h.destination_service || ')', '')" %}
 {%- set success = "coalesce('last success ' || " ~ sql.format_timestamp("h.succeeded_at") ~ ", case when h.success_is_unread
   then 'the time of its last success cannot be read' else 'no success so far' end)" %}

@@ -13,6 +13,7 @@
 -- connectors          number  Connectors that exist in its group
 -- down_now            number  Connectors of its group that are down now
 -- destination_broken  number  Connectors of its group that are down because of it
+{%- set status = sql.lower("coalesce(setup_status, '')") %}
 with connector as (
   select group_id, count(*) as connectors, {{ sql.as_bigint("sum(case when is_down then 1 else 0 end)") }} as down_now,
     {{ sql.as_bigint("sum(case when health = 'destination_broken' then 1 else 0 end)") }} as destination_broken
@@ -20,20 +21,18 @@ with connector as (
   where removed_at is null
   group by group_id
 ),
--- When the status last became what it is; the end of the last version with another one.
-other_status as (
-  select d.destination_id, max(p.valid_to) as until
-  from destinations d
-  join destinations_past p on p.destination_id = d.destination_id
-  where {{ sql.lower("coalesce(p.setup_status, '')") }} <> {{ sql.lower("coalesce(d.setup_status, '')") }}
-  group by d.destination_id
+version as (
+  select destination_id, valid_from, {{ status }} as status,
+    lag(valid_to) over (partition by destination_id order by valid_from) as previous_end,
+    lag({{ status }}) over (partition by destination_id order by valid_from) as previous_status
+  from destination_history
 ),
+-- The last version that began with another status, or after a time without the destination.
 since as (
-  select v.destination_id, min(v.valid_from) as setup_status_since
-  from destination_history v
-  left join other_status o on o.destination_id = v.destination_id
-  where o.until is null or v.valid_from >= o.until
-  group by v.destination_id
+  select destination_id, max(valid_from) as setup_status_since
+  from version
+  where previous_end is null or previous_end <> valid_from or previous_status <> status
+  group by destination_id
 )
 select d.destination_id, d.account_id, d.group_id, {{ sql.group_name("d.destination_id") }} as group_name, d.service,
   d.region, d.setup_status, coalesce({{ sql.lower("d.setup_status") }} = 'broken', false) as is_broken,
