@@ -35,7 +35,8 @@ def preview(
     """Return the row that a run would have now, and the changes it would make; write nothing.
 
     An empty database is replaced by one in memory. Runs no setup tests: the vendor would store
-    their results. Takes no lock, so it may fail with a RunSupersededError if a run merges meanwhile.
+    their results. Takes no lock, so it may fail with a RunSupersededError if a run merges
+    meanwhile.
     """
     check_account_name(settings.account)
     enrichment = replace(enrichment, setup_tests="none", tested=frozenset())
