@@ -36,7 +36,8 @@ class Attempts:
 
     The deadline is `settings.deadline` seconds from now, or `ends_at` on the clock. `on_wait` is
     called repeatedly during a long wait; an exception that it raises ends the wait. `rate_limit` is
-    the quota that the last response named.
+    the lowest quota that a response named: they may come in another order than they were counted.
+    `is_refused` says whether any response was a 429.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Attempts:
     ) -> None:
         self.stats = RequestStats()
         self.rate_limit: RateLimit | None = None
+        self.is_refused = False
         self.on_wait: Callable[[], object] = lambda: None
         self._settings = settings
         self._clock = clock
@@ -82,7 +84,10 @@ class Attempts:
     def response_of(self, exchange: Exchange) -> Response:
         """Wait for the response; raise RetryableResponseError if none comes."""
         response = exchange.response()
-        self.rate_limit = response.rate_limit or self.rate_limit
+        quota = response.rate_limit
+        if quota and (self.rate_limit is None or quota.remaining < self.rate_limit.remaining):
+            self.rate_limit = quota
+        self.is_refused |= response.status == 429
         return response
 
     def request(

@@ -15,7 +15,6 @@ from msgspec import Raw
 from inventory.api.attempts import KEEPALIVE_SECONDS, Attempts
 from inventory.api.exchange import Exchange, Method
 from inventory.api.responses import (
-    RateLimit,
     RetryableResponseError,
     describe_response,
     parse_success,
@@ -23,8 +22,6 @@ from inventory.api.responses import (
 from inventory.errors import ConfigurationError, UnexpectedResponseError
 
 log = logging.getLogger(__name__)
-
-_EXHAUSTED = RateLimit(limit=1, remaining=0)
 
 
 def fan_out(
@@ -46,11 +43,13 @@ def fan_out(
     ended: SimpleQueue[str] = SimpleQueue()
     next_at = attempts.now()
     while True:
-        while len(running) < concurrency and _may_begin(attempts):
+        while len(running) < concurrency and _may_begin(attempts, len(running)):
             connector_id = next(waiting, None)
             if connector_id is None:
                 break
-            attempts.sleep(next_at - attempts.now())
+            attempts.sleep(min(next_at - attempts.now(), attempts.seconds_left))
+            if attempts.seconds_left <= 0:
+                break
             next_at = attempts.now() + interval
             running[connector_id] = attempts.send(
                 path_of(connector_id), {}, method=method, on_end=partial(ended.put, connector_id)
@@ -61,9 +60,10 @@ def fan_out(
         yield connector_id, _item_or_none(attempts, running.pop(connector_id))
 
 
-def _may_begin(attempts: Attempts) -> bool:
+def _may_begin(attempts: Attempts, in_progress: int) -> bool:
     quota = attempts.rate_limit
-    return attempts.seconds_left > 0 and not (quota is not None and quota.is_low)
+    is_low = quota is not None and quota.is_low(in_progress)
+    return attempts.seconds_left > 0 and not (is_low or attempts.is_refused)
 
 
 def _first_ended(
@@ -80,8 +80,6 @@ def _first_ended(
 def _item_or_none(attempts: Attempts, exchange: Exchange) -> Raw | None:
     try:
         response = attempts.response_of(exchange)
-        if response.status == 429:
-            attempts.rate_limit = _EXHAUSTED
         if response.status != 200:
             raise RetryableResponseError(describe_response(response))
         return parse_success(response).data

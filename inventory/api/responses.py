@@ -63,10 +63,9 @@ class RateLimit(NamedTuple):
     limit: int
     remaining: int
 
-    @property
-    def is_low(self) -> bool:
-        """Whether so little is left that only what is necessary should be requested."""
-        return self.remaining < _RESERVED * self.limit
+    def is_low(self, in_progress: int) -> bool:
+        """Whether these requests leave so little that only what is necessary should be sent."""
+        return self.remaining - in_progress < _RESERVED * self.limit
 
 
 class Response(NamedTuple):

@@ -154,13 +154,27 @@ class Normalizer:
         connector_id, content, card = peek(listed)
         completion = supplements.completion(connector_id, listed, details, tested=tested)
         digest = digests.of_item(b"" if tested else content)
+        changed = _ChangedItem(digest, content, listed, completion)
+        return self._complete(connector_id, changed, card)
+
+    def normalize_details(self, details: Raw) -> NormalizedBatch:
+        """Normalize the details of a connector that the list does not show.
+
+        Raises UnexpectedResponseError as `normalize` does.
+        """
+        connector_id, content, card = peek(details)
+        completion = supplements.details_alone(details)
+        changed = _ChangedItem(digests.of_item(content), content, details, completion)
+        return self._complete(connector_id, changed, card)
+
+    def _complete(self, connector_id: str, changed: _ChangedItem, card: bytes) -> NormalizedBatch:
+        assert changed.completion
         into = NormalizedBatch(
             [connector_id],
             {section: [] for section in SECTIONS},
             set(),
-            connect_cards.tails([card, bytes(completion.card or b"")]),
+            connect_cards.tails([card, bytes(changed.completion.card or b"")]),
         )
-        changed = _ChangedItem(digest, content, listed, completion)
         stored = StoredRows(self._read_stored, [connector_id], self._time_zones)
         self._count(connector_id, self._read_item(connector_id, changed, stored, into))
         return into

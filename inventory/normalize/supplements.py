@@ -29,7 +29,7 @@ _NULL_IS_ABSENT = _OPTIONAL | {*LISTS}
 # What the list always tells, and what must not be stored.
 _OF_LIST = {"id", "status", "connect_card", "succeeded_at", "failed_at", "warnings", "tasks"}
 # Fields of the section `connectors` that the status depends on.
-IN_STATUS = {"schedule"}
+IN_STATUS = {"schedule", "schedule_type", "sync_frequency", "group_id"}
 _COLUMNS = {field.name: field for field in CONNECTOR_FIELDS}
 
 
@@ -71,6 +71,14 @@ def completion(connector_id: str, listed: Raw, details: Raw, *, tested: bool) ->
     return Completion(more, fields.get("connect_card"), sections, tested)
 
 
+def details_alone(details: Raw) -> Completion:
+    """Return all that the details of a connector tell that the list does not show.
+
+    What the list leaves out is unknown then, so it clears none of it.
+    """
+    return Completion(split_object(details))
+
+
 def stored_completion(names: Set[str], row: Mapping[str, Any]) -> Completion:
     """Return these fields as they are stored, masked. `row` has the cells of the connector."""
     extra = {} if row.get("extra") is None else decode(row["extra"])
@@ -78,10 +86,10 @@ def stored_completion(names: Set[str], row: Mapping[str, Any]) -> Completion:
     for name in names:
         field = _COLUMNS.get(name)
         cell = row.get(field.column) if field else None
-        if field and cell is not None:
-            found[name] = Raw(cell.encode() if field.coerce is as_object else encode(cell))
-        elif name in extra:
+        if name in extra:  # also if it does not fit its column, which has an older value
             found[name] = Raw((json_text(extra[name]) or "null").encode())
+        elif field and cell is not None:
+            found[name] = Raw(cell.encode() if field.coerce is as_object else encode(cell))
     return Completion(found)
 
 

@@ -92,7 +92,7 @@ def _notes(row: dict[str, Any]) -> Iterator[str]:
         "was removed",
         "unconfirmed": "missing connectors could not be looked up; they are left unchanged",
         "withheld": "missing connectors are left unchanged: too many to treat as removed",
-        "details_failed": "connectors have details that could not be read; they are left as listed",
+        "details_failed": "connectors could not be read with details; they are left as listed",
         "tests_failed": "connectors could not have their setup tests run; they are left as listed",
         "anomalies": "values are invalid for their column (kept in extra) or unknown states",
     }
