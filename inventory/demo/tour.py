@@ -22,7 +22,7 @@ from inventory.errors import ConfigurationError
 from inventory.models import CONNECTORS, HISTORY_TABLES, INVENTORY_RUNS
 from inventory.output import rows
 from inventory.queries.sql import run_query
-from inventory.settings import ApiSettings, DatabaseSettings, Secret
+from inventory.settings import ApiSettings, DatabaseSettings, EnrichmentSettings, Secret
 from inventory.sync import run
 
 FILE = Path("inventory-demo.db")
@@ -106,7 +106,12 @@ def simulate(engine: Engine, account: DemoAccount) -> None:
         for day in range(DAYS):
             if day:
                 account.advance()
-            row = run.sync(engine, settings, clock=lambda connection: account.now)
+            row = run.sync(
+                engine,
+                settings,
+                clock=lambda connection: account.now,
+                enrichment=EnrichmentSettings(),
+            )
             if day % 5 == 0 or day == DAYS - 1:
                 _echo_day(row)
     with transaction(engine) as connection:

@@ -35,7 +35,8 @@ from inventory.sync.snapshot import OnPage
 log = logging.getLogger(__name__)
 
 DEFAULT_REMOVALS = RemovalSettings()
-DEFAULT_ENRICHMENT = EnrichmentSettings()
+# What costs a request per connector is for the caller to choose.
+DEFAULT_ENRICHMENT = EnrichmentSettings(details="none")
 
 
 def sync(
