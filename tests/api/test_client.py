@@ -155,7 +155,7 @@ def test_cursor_that_comes_again_is_an_error(api: FakeApi, client: Client, loop:
 
 def test_request_carries_key_version_encoding_and_limit(api: FakeApi, client: Client) -> None:
     assert walk(client) == [[]]
-    _, path, query, headers = api.requests[0]
+    _, path, query, headers, *_ = api.requests[0]
     assert (path, query) == ("/v1/connectors", {"limit": "1000"})
     assert headers["authorization"] == f"Basic {BASIC}"
     assert headers["accept"] == "application/json;version=2"
@@ -406,7 +406,7 @@ def test_on_wait_is_called_during_a_long_wait(
 ) -> None:
     """It checks the lock of the run meanwhile."""
     beats: list[float] = []
-    client.on_wait = lambda: beats.append(clock.now)
+    client.call_while_waiting(lambda: beats.append(clock.now))
     api.intercept = in_turn(FakeResponse.error(429, "TooManyRequests", Retry_After="100"))
     began = clock.now
     walk(client)
@@ -416,7 +416,7 @@ def test_on_wait_is_called_during_a_long_wait(
     def lose_it() -> None:
         raise LookupError("the lock")
 
-    client.on_wait = lose_it
+    client.call_while_waiting(lose_it)
     api.intercept = in_turn(FakeResponse.error(429, "TooManyRequests", Retry_After="100"))
     with pytest.raises(LookupError):
         walk(client)
@@ -466,8 +466,8 @@ def test_no_request_is_sent_after_the_deadline(
     api.intercept = in_turn(page("a", next_cursor="2"), page("b", next_cursor="3"))
     pages = client.pages()
     next(pages)  # and the second page is on its way
-    assert client._exchanges._latest is not None
-    assert client._exchanges._latest.call.wait(20)
+    [_, latest] = client._attempts._exchanges._open
+    assert latest.call.wait(20)
     clock.sleep(900)
     with pytest.raises(
         ApiUnavailableError, match=r"was not sent.*900 seconds are over.*--deadline"

@@ -430,13 +430,20 @@ def test_changes_since_a_day_or_a_duration_ago(
 
 SECTIONS = {
     "Options": ["--dry-run", "--skip-if-running"],
-    "What to read": ["--account", "--endpoint", "--no-users", "--page-size", "--max-response-mb"],
+    "What to read": ["--account", "--endpoint", "--page-size", "--max-response-mb"],
     "Timeouts and retries": [
         "--deadline",
         "--lock-timeout",
         "--attempts",
         "--connect-timeout",
         "--read-timeout",
+    ],
+    "Beyond the list": [
+        "--no-users",
+        "--details",
+        "--details-budget",
+        "--details-concurrency",
+        "--setup-tests",
     ],
     "Removals": [
         "--max-missing-percent",

@@ -219,7 +219,7 @@ def test_run_while_a_destination_stays_broken_writes_nothing(
     engine: Engine, account: Account, run: Any
 ) -> None:
     account.connectors = [well(), well("paused", paused=True)]
-    run("broken", lists=["destinations"])
+    run("broken")
     before = everything(engine, but=("inventory_runs",))
-    run("broken", lists=["destinations"])
+    run("broken")
     assert everything(engine, but=("inventory_runs",)) == before

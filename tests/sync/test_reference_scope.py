@@ -20,6 +20,7 @@ from inventory.cli import main
 from inventory.db.engine import transaction
 from inventory.demo.fake_api import FakeApi
 from inventory.sync.preview import preview
+from inventory.settings import EnrichmentSettings
 from inventory.sync.run import sync
 
 
@@ -93,7 +94,7 @@ def test_users_that_somebody_deleted_return_only_if_a_run_reads_them(
     sync(engine, api_settings(api))
     with transaction(engine) as connection:
         connection.execute(text("delete from users"))
-    sync(engine, api_settings(api), lists=["groups", "destinations"])
+    sync(engine, api_settings(api), enrichment=EnrichmentSettings(users=False))
     assert rows(engine, "users") == []
     sync(engine, api_settings(api))
     assert rows(engine, "users", "user_id") == [("user_one",)]
