@@ -32,7 +32,7 @@ from support.scenario import scenes, utc
 from inventory.db.engine import read_only, transaction
 from inventory.db.prune import prune
 from inventory.demo.fake_api import FakeApi
-from inventory.models import VERSIONED
+from inventory.models import HISTORY_TABLES
 from inventory.sync import run_log
 from inventory.sync.run import sync
 
@@ -41,13 +41,13 @@ from inventory.sync.run import sync
 
 def test_all_deleted_rows_ended_before_the_cutoff(world: Engine) -> None:
     cutoff = utc(NOW) - LEAST
-    ends = [*((of.past.name, "valid_to") for of in VERSIONED)]
+    ends = [*((of.past.name, "valid_to") for of in HISTORY_TABLES)]
     ends += [("sync_outcomes", "finished_at"), ("inventory_runs", "started_at")]
     before = {name: rows(world, name) for name in CLEARED}
     since = {name: ended_since(world, name, column, cutoff) for name, column in ends}
     pruned = prune(world, LEAST)
     assert {name: ended_since(world, name, column, cutoff) for name, column in ends} == since
-    for past in (of.past.name for of in VERSIONED):
+    for past in (of.past.name for of in HISTORY_TABLES):
         assert rows(world, past, "valid_to") == since[past]
     went = gone(before, history(world))
     assert pruned.rows == went

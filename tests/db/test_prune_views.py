@@ -36,7 +36,7 @@ from inventory.db.engine import read_only
 from inventory.db.prune import prune
 from inventory.db.views import VIEWS
 from inventory.demo.fake_api import FakeApi
-from inventory.models import VERSIONED
+from inventory.models import HISTORY_TABLES
 from inventory.queries import as_of
 from inventory.sync.run import sync
 
@@ -56,7 +56,7 @@ def about_since(cutoff: datetime, view: str, row: Cells) -> Cells | None:
         return row if row["day"] > cutoff.date() else None
     if view == "connector_history_mode":
         return row if row["_fivetran_end"] >= cutoff - MICROSECOND else None
-    if view in {of.history for of in VERSIONED}:
+    if view in {of.history for of in HISTORY_TABLES}:
         return row if row["valid_to"] is None or row["valid_to"] >= cutoff else None
     if view == "incidents":
         if row["ended_at"] is not None and row["ended_at"] < cutoff:

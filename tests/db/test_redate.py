@@ -48,7 +48,7 @@ from inventory.errors import (
     RetryableError,
     RunSupersededError,
 )
-from inventory.models import INVENTORY_RUNS, VERSIONED
+from inventory.models import HISTORY_TABLES, INVENTORY_RUNS
 from inventory.sync import run as sync
 from inventory.sync import run_log
 
@@ -114,10 +114,13 @@ def test_columns_with_times_of_runs_are_listed() -> None:
         "connector_status_past": [*ended, *judged],
         **dict.fromkeys(("warnings", "tasks", "setup_tests"), version),
         **{f"{name}_past": ended for name in ("warnings", "tasks", "setup_tests")},
+        "groups": ["first_seen_at", "removed_at", *version],
+        "destinations": ["first_seen_at", "removed_at", *version],
+        **{f"{name}_past": ended for name in ("groups", "destinations")},
     }
     found = {
         table.name: sorted(column.name for column in redated_rows.times_of(of, table))
-        for of in VERSIONED
+        for of in HISTORY_TABLES
         for table in (of.current, of.past)
     }
     assert found == {name: sorted(columns) for name, columns in expected.items()}

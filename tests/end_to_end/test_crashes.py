@@ -46,7 +46,7 @@ from inventory.cli import main
 from inventory.db import revision, upgrade, verify
 from inventory.db.engine import is_sqlite, read_only, transaction
 from inventory.demo.fake_api import FakeApi
-from inventory.models import METADATA, VERSIONED, readable_tables
+from inventory.models import HISTORY_TABLES, METADATA, readable_tables
 from inventory.sync import staging
 from inventory.sync.run import sync
 
@@ -144,7 +144,7 @@ def tables(engine: Engine) -> tuple[list[Row[Any]], dict[str, list[Row[Any]]]]:
 def assert_versions_follow_one_another(engine: Engine) -> None:
     """No version of a row is empty or overlaps another, and only the last one may be open."""
     with read_only(engine) as connection:
-        for versioned in VERSIONED:
+        for versioned in HISTORY_TABLES:
             key = ", ".join(versioned.key)
             wrong = (
                 f"select * from (select *, lead(valid_from) over (partition by {key} "

@@ -414,14 +414,24 @@ def play(engine: Engine, after_run: Callable[[str], None] = lambda words: None) 
     account, clock = Account(), FakeClock()
     with FakeApi(account, key="the-key-3f9a", secret="the-secret-77b1") as api:
         settings = api_settings(api, page_size=PAGE, attempts=1)
-        for words, account.connectors in scenes():
+        for number, (words, account.connectors) in enumerate(scenes()):
             clock.now = utc(words)
+            account.lists = spare(number)
             api.intercept = trouble if words in FAILED else answer_lookups
             run_or_fail(engine, settings, clock, fails=words in FAILED)
             after_run(words)
         clock.now = utc(OTHER_RUN)
         other = api_settings(api, account=OTHER_ACCOUNT, attempts=1)
         run_or_fail(engine, other, clock, fails=True)
+
+
+def spare(number: int) -> dict[str, list[Item]]:
+    """Return a group and a destination without connectors: each run closes a version of both."""
+    status = ("connected", "incomplete")[number % 2]
+    return {
+        "groups": [{"id": "spare", "name": f"Spare {number}"}],
+        "destinations": [{"id": "spare", "group_id": "spare", "setup_status": status}],
+    }
 
 
 def run_or_fail(engine: Engine, settings: Any, clock: FakeClock, *, fails: bool) -> None:

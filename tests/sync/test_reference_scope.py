@@ -19,8 +19,8 @@ from support.references import PATHS, group, serve, user
 from inventory.cli import main
 from inventory.db.engine import transaction
 from inventory.demo.fake_api import FakeApi
-from inventory.sync.preview import preview
 from inventory.settings import EnrichmentSettings
+from inventory.sync.preview import preview
 from inventory.sync.run import sync
 
 

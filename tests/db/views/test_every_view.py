@@ -11,7 +11,7 @@ from support.scenario import (
 from support.view_rows import BETWEEN, LATER, NOW, select_rows
 
 from inventory.db.views import VIEWS
-from inventory.models import VERSIONED
+from inventory.models import HISTORY_TABLES
 
 OF_CONNECTORS = (
     *("connector_health", "incidents", "state_changes", "flapping", "availability_30d"),
@@ -19,10 +19,10 @@ OF_CONNECTORS = (
 )
 ANSWERED = {
     *OF_CONNECTORS,
-    *("service_reliability", "latest_run", "connector_history_mode"),
+    *("service_reliability", "latest_run", "connector_history_mode", "destination_health"),
     "fivetran_platform__connection_status",
 }
-HISTORIES = {versioned.history for versioned in VERSIONED}
+HISTORIES = {versioned.history for versioned in HISTORY_TABLES}
 
 
 def test_every_view_is_listed_here() -> None:

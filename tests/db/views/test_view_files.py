@@ -28,6 +28,7 @@ from inventory.health import DOWN, SHOWN
 from inventory.models import (
     CONNECTOR_STATUS,
     CONNECTORS,
+    HISTORY_TABLES,
     INVENTORY_RUNS,
     SETUP_TESTS,
     VERSIONED,
@@ -216,7 +217,7 @@ def test_postgresql_functions_have_the_types_of_their_headers(postgres_url: str,
                 assert kind in KINDS[type(named.type).__name__], column
 
 
-@pytest.mark.parametrize("versioned", VERSIONED, ids=lambda versioned: versioned.history)
+@pytest.mark.parametrize("versioned", HISTORY_TABLES, ids=lambda versioned: versioned.history)
 def test_history_has_every_column_of_a_version(versioned: HistoryTable) -> None:
     version = ("valid_from", "changed_after", "valid_to")
     columns = VIEWS[versioned.history].columns
