@@ -37,7 +37,8 @@ class Attempts:
     The deadline is `settings.deadline` seconds from now, or `ends_at` on the clock. `on_wait` is
     called repeatedly during a long wait; an exception that it raises ends the wait. `rate_limit` is
     the lowest quota that a response named: they may come in another order than they were counted.
-    `is_refused` says whether any response was a 429.
+    `is_refused` says whether any response was a 429; `necessary` is how many requests of the quota
+    `fan_out` must leave.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Attempts:
         self.stats = RequestStats()
         self.rate_limit: RateLimit | None = None
         self.is_refused = False
+        self.necessary = 0
         self.on_wait: Callable[[], object] = lambda: None
         self._settings = settings
         self._clock = clock

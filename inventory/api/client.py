@@ -155,6 +155,10 @@ class Client:
             return LookupResult("not_visible")
         return LookupResult("unknown")
 
+    def reserve(self, runs: int) -> None:
+        """Leave as much of the quota as so many runs need, if each sends what this one has sent."""
+        self._attempts.necessary = runs * self.stats.requests
+
     def details(
         self, connector_ids: Iterable[str], *, concurrency: int
     ) -> Iterator[tuple[str, Raw | None]]:

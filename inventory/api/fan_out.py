@@ -62,8 +62,10 @@ def fan_out(
 
 def _may_begin(attempts: Attempts, in_progress: int) -> bool:
     quota = attempts.rate_limit
-    is_low = quota is not None and quota.is_low(in_progress)
-    return attempts.seconds_left > 0 and not (is_low or attempts.is_refused)
+    if attempts.seconds_left <= 0 or attempts.is_refused:
+        return False
+    necessary = attempts.necessary
+    return quota is None or not quota.is_low(in_progress=in_progress, necessary=necessary)
 
 
 def _first_ended(

@@ -63,9 +63,9 @@ class RateLimit(NamedTuple):
     limit: int
     remaining: int
 
-    def is_low(self, in_progress: int) -> bool:
-        """Whether these requests leave so little that only what is necessary should be sent."""
-        return self.remaining - in_progress < _RESERVED * self.limit
+    def is_low(self, *, in_progress: int, necessary: int) -> bool:
+        """Whether the requests in progress leave too little for those that are necessary."""
+        return self.remaining - in_progress < max(_RESERVED * self.limit, necessary)
 
 
 class Response(NamedTuple):

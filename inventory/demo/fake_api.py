@@ -95,7 +95,9 @@ class FakeApi:
         intercept: Interceptor = lambda request: None,
         tls: ssl.SSLContext | None = None,
         rate_limit: int = 20_000,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self.rate_limit = rate_limit
         self.used_by_others = 0
         self._counted: deque[float] = deque()  # when requests of the last hour came
@@ -147,16 +149,17 @@ class FakeApi:
 
     def _count(self) -> dict[str, str]:
         """Count a request; return the headers that tell what is left of the quota."""
-        now = time.monotonic()
-        while self._counted and self._counted[0] < now - 3600:
-            self._counted.popleft()
-        remaining = self.rate_limit - self.used_by_others - len(self._counted)
+        remaining = self.remaining
         if remaining > 0:
-            self._counted.append(now)
-        return {
-            "X-Rate-Limit": str(self.rate_limit),
-            "X-Rate-Limit-Remaining": str(max(0, remaining)),
-        }
+            self._counted.append(self._clock())
+        return {"X-Rate-Limit": str(self.rate_limit), "X-Rate-Limit-Remaining": str(remaining)}
+
+    @property
+    def remaining(self) -> int:
+        """What is left of the quota."""
+        while self._counted and self._counted[0] <= self._clock() - 3600:
+            self._counted.popleft()
+        return max(0, self.rate_limit - self.used_by_others - len(self._counted))
 
     def _route(self, method: str, path: str, query: dict[str, str]) -> FakeResponse:
         if method == "POST":

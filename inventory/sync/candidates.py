@@ -11,6 +11,7 @@ from inventory.settings import EnrichmentSettings
 from inventory.sync.stored_details import StoredDetails
 
 _MAX_AGE = timedelta(days=1)  # details that were read so long ago are read again
+_SHARE_BY_CHANCE = 4  # one in so many, after a run with failures
 _NO_LIMIT = 1 << 62
 
 
@@ -31,7 +32,11 @@ class Candidates:
         self.wanted = {*self._oldest, *stored.to_test}
 
     def _choose_oldest(self, stored: StoredDetails, now: datetime) -> list[str]:
-        """Choose the connectors whose details are due: those never read, then the oldest."""
+        """Choose the connectors whose details are due: those never read, then the oldest.
+
+        Those whose requests always fail would block the others: so after a run with failures, some
+        are chosen by chance. They come first, as a run may end after some failures.
+        """
         if self._details == "none":
             return []
         due = [
@@ -39,10 +44,13 @@ class Candidates:
             for name, read_at in stored.read_at.items()
             if read_at is None or read_at <= now - _MAX_AGE or self._details == "all"
         ]
-        # With a fixed order, those whose requests always fail would block the others.
         random.shuffle(due)
         due.sort(key=lambda name: (stored.read_at[name] is not None, stored.read_at[name]))
-        return due[: self._budget]
+        if len(due) <= self._budget or not stored.have_failed:
+            return due[: self._budget]
+        by_chance = min(self._budget, max(1, self._budget // _SHARE_BY_CHANCE))
+        by_age, rest = due[: self._budget - by_chance], due[self._budget - by_chance :]
+        return [*random.sample(rest, by_chance), *by_age]
 
     def offer(self, connector_id: str, listed: Raw, settings_changed: bool) -> None:
         """Take an item of the list. If it comes again, the later one counts."""

@@ -23,6 +23,7 @@ _MAX_SHARE = 0.5
 # After so many failures without a success, the others would fail too.
 _MAX_FAILURES = 10
 _LOCK_CHECK_INTERVAL = 100  # requests
+_RUNS_AN_HOUR = 12  # the quota is that of an hour; a small one must do for a run each 5 minutes
 
 Responses = Iterator[tuple[str, Raw | None]]
 
@@ -47,6 +48,7 @@ class Enrichment(NamedTuple):
 
     def execute(self, candidates: Candidates) -> Enriched:
         """Run setup tests, then read details; return the counts."""
+        self.api.reserve(_RUNS_AN_HOUR)
         tests = self._read_each(
             candidates.to_test(), self.api.run_setup_tests, "have their setup tests run", True
         )

@@ -7,24 +7,27 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Select, or_, select
 
-from inventory.models import CONNECTOR_STATUS, CONNECTORS
+from inventory.models import CONNECTOR_STATUS, CONNECTORS, INVENTORY_RUNS
 from inventory.settings import EnrichmentSettings
 
 # The health of connectors whose setup tests may show why.
 _TESTED_HEALTH = ("broken", "failing", "incomplete")
 
 _connector, _status = CONNECTORS.current.c, CONNECTOR_STATUS.current.c
+_run = INVENTORY_RUNS.c
 
 
 class StoredDetails(NamedTuple):
     """`fields`: the fields of each connector that only its details tell. `read_at`: when details
     were last read, for connectors that the list tells without `config`. `to_test`: the connectors
-    whose setup tests are to be run.
+    whose setup tests are to be run. `have_failed`: whether the last run could not read
+    the details of some.
     """
 
     fields: Mapping[str, Set[str]] = MappingProxyType({})
     read_at: Mapping[str, datetime | None] = MappingProxyType({})
     to_test: Set[str] = frozenset()
+    have_failed: bool = False
 
 
 def load_stored_details(
@@ -42,7 +45,13 @@ def load_stored_details(
         if names:
             fields[connector_id] = sets.setdefault(tuple(names), frozenset(names))
     to_test = {*connection.scalars(_to_test(settings).where(*existing))}
-    return StoredDetails(fields, read_at, to_test)
+    failures = (
+        select(_run.details_failed)
+        .where(_run.account_id == account_id, _run.observed_at.is_not(None))
+        .order_by(_run.run_id.desc())
+        .limit(1)
+    )
+    return StoredDetails(fields, read_at, to_test, bool(connection.scalar(failures)))
 
 
 def _to_test(settings: EnrichmentSettings) -> Select[tuple[str]]:
