@@ -95,10 +95,13 @@ WAIT_OPTIONS = _add(
 )
 ENRICHMENT_OPTIONS = _add(
     _enriching(
-        "--users/--no-users",
+        "--no-users",
+        "users",
+        is_flag=True,
+        flag_value=False,
         default=True,
         show_default=False,
-        help="Read the list of users, or not. To remove those already stored, run "
+        help="Do not read the list of users. To remove those already stored, run "
         "`delete from users` in the database.",
     ),
     _enriching(

@@ -21,7 +21,7 @@ _COLUMNS = ("connector_id", "schema_name", "title", "status", "message")
 def test(
     connectors: tuple[str, ...], output_format: Any, lock_timeout: float | None, **options: Any
 ) -> None:
-    """Have the vendor run the setup tests of connectors, and show the results.
+    """Run setup tests of connectors at the vendor; show results.
 
     The tests run against the sources of these connectors (ids or names), and may change their
     setup state. This is a run of `inventory sync` that also tests: it saves the results with

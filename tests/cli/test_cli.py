@@ -67,11 +67,12 @@ def test_sync_prints_a_summary_on_stdout_and_nothing_on_stderr(
     serve(account)
     result = run("sync", "--page-size", "2")
     assert (result.exit_code, result.stderr) == (0, "")
-    first, second, third = result.stdout.splitlines()
+    first, second, third, last = result.stdout.splitlines()
     assert first == "Saw 3 connectors of account account_one in 2 pages of /v1/connectors."
     assert second == "Added 3, changed 0, removed 0."
-    assert third.startswith("Run 1 took ")
-    assert third.endswith(f", into {database_shown(environment)}.")
+    assert third == "Read the details of 3 connectors."
+    assert last.startswith("Run 1 took ")
+    assert last.endswith(f", into {database_shown(environment)}.")
 
 
 def test_sync_as_json_is_the_row_of_the_run(
