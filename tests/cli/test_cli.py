@@ -603,6 +603,7 @@ def test_sync_imports_only_what_it_uses(
     empty_url: str, api: FakeApi, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account.connectors = [item()]
+    serve(account)
     for name, value in variables(api, empty_url).items():
         monkeypatch.setenv(name, value)
     first, nothing_new = loaded_by("sync"), loaded_by("sync")

@@ -617,8 +617,10 @@ def verdict(said: list[Any], attempts: int, held: dict[str, str | None], rules: 
         withheld, code = len(missing), "removals_withheld"
     elif missing and not walk.duplicates:
         alive, gone = looked_up(answers, missing, walk.shown, rules.max_lookups)
+    skipped = skipped_lists(answers)
     assert next(answers, None) is None, "it asked for more than it had to know"
     row = traffic | {
+        "skipped": skipped,
         "status": "withheld" if withheld else "succeeded",
         "error_code": code,
         "connectors_seen": len(walk.shown) + len(alive),
@@ -726,6 +728,29 @@ def looked_up(
         elif code == "Forbidden" and served:
             gone[connector_id] = "not_visible"
     return alive, gone
+
+
+LISTS = {
+    "groups": "/v1/groups",
+    "destinations": "/v1/destinations",
+    "users": "/v1/users",
+    "connector_types": "/v1/metadata/connector-types",
+}
+
+
+def skipped_lists(answers: Said) -> str:
+    """Which of the lists beside the connectors were no use: none of them exists in this world.
+
+    An outage ends the reading: the others would wait for the same.
+    """
+    for path in LISTS.values():
+        request, answer = next(answers)
+        assert request.path == path
+        wrong = failure(answer)
+        assert wrong is not None
+        if wrong == UNAVAILABLE:
+            break
+    return ", ".join(LISTS)
 
 
 def proven(answers: Said, known: list[str]) -> str | None:

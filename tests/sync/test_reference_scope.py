@@ -120,6 +120,7 @@ def test_preview_reads_the_lists_and_writes_nothing(
 def test_two_accounts_may_have_a_user_of_one_id(
     engine: Engine, api: FakeApi, account: Account, clock: FakeClock
 ) -> None:
+    serve(account, users=[user(), user("mine")])
     sync(engine, api_settings(api), clock=clock)
     account.account_id, account.account_name = "account_two", "Account Two"
     account.connectors = [item("theirs", group_id="group_two")]
@@ -127,6 +128,7 @@ def test_two_accounts_may_have_a_user_of_one_id(
     row = sync(engine, api_settings(api), clock=clock)
     assert row["skipped"] is None
     assert rows(engine, "users", "account_id", "user_id", "given_name", "removed_at") == [
+        ("account_one", "mine", "Ada", None),
         ("account_one", "user_one", "Ada", None),
         ("account_two", "user_one", "Another", None),
     ]
