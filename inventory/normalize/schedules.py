@@ -243,9 +243,8 @@ def time_zones(offset: str | None, *, has_daylight_saving: bool | None) -> TimeZ
         return None
     sign, hours, minutes = found.groups()
     standard = timedelta(hours=int(hours), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
-    if not -_WEST <= standard <= _EAST:
-        return None
-    return (standard, standard + _HOUR) if has_daylight_saving else (standard,)
+    zones = (standard, standard + _HOUR) if has_daylight_saving else (standard,)
+    return zones if zones[0] >= -_WEST and zones[-1] <= _EAST else None
 
 
 def _due_by_crons(crons: tuple[str, ...], succeeded: datetime, zones: TimeZones | None) -> datetime:
