@@ -12,7 +12,7 @@ from inventory.settings import EnrichmentSettings
 from inventory.sync.stored_details import StoredDetails
 
 _MAX_AGE = timedelta(days=1)  # details that were read so long ago are read again
-_SHARE_BY_CHANCE = 4  # one in so many, after a run with failures
+_SHARE_BY_CHANCE = 2  # one in so many, after a run with failures
 _NO_LIMIT = 1 << 62
 
 

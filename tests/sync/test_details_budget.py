@@ -200,7 +200,7 @@ def test_ten_failures_after_a_success_end_nothing(
     assert (report["details_read"], report["details_failed"]) == (1, 29)
 
 
-@pytest.mark.parametrize("budget", [3, 10])
+@pytest.mark.parametrize("budget", [4, 10])
 @pytest.mark.parametrize("failing", ["never read", "read longest ago"])
 def test_those_that_always_fail_do_not_block_others(
     run: Runs,
@@ -222,7 +222,7 @@ def test_those_that_always_fail_do_not_block_others(
     api.intercept = answering(FAILURES["403"], blocked)
     run()
     begun = clock.now
-    for _ in range(60):
+    for _ in range(150):
         clock.now += DAY
         run(details_budget=budget)
         read_at = dict(rows(engine, "connectors", "connector_id", "details_at"))
@@ -238,14 +238,14 @@ def test_small_quota_is_never_exceeded_and_the_walk_goes_on(
     engine: Engine, account: DetailedAccount, clock: FakeClock
 ) -> None:
     """A trial account, every five minutes for more than three hours, with five pages."""
-    fill(account, 100)
+    fill(account, 400)
     elapsed = [0.0]
     with FakeApi(account, key=KEY, secret=SECRET, rate_limit=500, clock=lambda: elapsed[0]) as api:
-        run = Runs(engine, api, clock, page_size=20, deadline=30.0)
+        run = Runs(engine, api, clock, page_size=80, deadline=30.0)
         left = []
         for _ in range(40):
             report = run(details="all")
-            assert (report["status"], report["connectors_seen"]) == ("succeeded", 100)
+            assert (report["status"], report["connectors_seen"]) == ("succeeded", 400)
             assert (report["retries"], report["details_failed"]) == (0, 0)
             left.append(api.remaining)
             elapsed[0] += 300
@@ -253,7 +253,7 @@ def test_small_quota_is_never_exceeded_and_the_walk_goes_on(
     assert min(left) >= 1
     # Ten requests a run, twelve runs an hour; the last one read that 119 were left.
     assert left[0] == 118
-    assert with_config(engine) == 100
+    assert with_config(engine) == 400
 
 
 @pytest.mark.parametrize("headers", [True, False])
