@@ -85,8 +85,8 @@ class EnrichmentSettings:
 
     `users`: the list of users, beside those of groups, destinations and connector types. `details`:
     of no connectors, of all, or of those that need it most, at most `details_budget` in a run.
-    `setup_tests`: of no connectors, of those that are down or incomplete, or of all; `tested` names
-    more of them. Both send at most `concurrency` requests at once.
+    `setup_tests`: of no connectors, of those that are down or incomplete, or of all, also at most
+    `details_budget`; `tested` names more of them. Both send at most `concurrency` requests at once.
     """
 
     users: bool = True

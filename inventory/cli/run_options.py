@@ -134,7 +134,8 @@ ENRICHMENT_OPTIONS = _add(
         metavar="WHICH",
         default="none",
         help="Connectors whose setup tests the vendor runs now, against their sources: all, none, "
-        "or down, which takes broken, failing and incomplete ones. Paused ones are never tested.",
+        "or down, which takes broken, failing and incomplete ones; at most --details-budget of "
+        "them, those tested longest ago first. Paused ones are never tested.",
     ),
 )
 REMOVAL_OPTIONS = _add(

@@ -22,6 +22,5 @@ def parse(offset: str | None, *, has_daylight_saving: bool | None) -> TimeZones 
         return None
     sign, hours, minutes = found.groups()
     standard = timedelta(hours=int(hours), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
-    if not -WEST <= standard <= EAST:
-        return None
-    return (standard, standard + timedelta(hours=1)) if has_daylight_saving else (standard,)
+    zones = (standard, standard + timedelta(hours=1)) if has_daylight_saving else (standard,)
+    return zones if zones[0] >= -WEST and zones[-1] <= EAST else None

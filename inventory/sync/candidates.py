@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 
 from msgspec import Raw
 
-from inventory.json_codec import UNREADABLE
+from inventory.json_codec import UNREADABLE, decode
+from inventory.normalize.coercions import as_boolean
 from inventory.normalize.sections import split_object
 from inventory.settings import EnrichmentSettings
 from inventory.sync.stored_details import StoredDetails
 
 _MAX_AGE = timedelta(days=1)  # details that were read so long ago are read again
-_SHARE_BY_CHANCE = 4  # one in so many, after a run with failures
+_SHARE_BY_CHANCE = 2  # one in so many, after a run with failures
 _NO_LIMIT = 1 << 62
 
 
@@ -62,8 +63,9 @@ class Candidates:
                 self._new_settings[connector_id] = listed
 
     def to_test(self) -> dict[str, Raw]:
-        """Return the listed connectors to test, with their items."""
-        return {name: self._kept[name] for name in self._to_test if name in self._kept}
+        """Return the listed connectors to test, with their items, but none paused by now."""
+        listed = {name: self._kept[name] for name in self._to_test if name in self._kept}
+        return {name: item for name, item in listed.items() if not _is_paused(item)}
 
     def to_read(self) -> dict[str, Raw]:
         """Return the listed connectors whose details to read, with their items.
@@ -80,6 +82,13 @@ class Candidates:
             if name not in self._to_test and not _tells_config(listed):
                 chosen[name] = listed
         return chosen
+
+
+def _is_paused(listed: Raw) -> bool:
+    try:
+        return as_boolean(decode(split_object(listed).get("paused", b"null"))) is True
+    except UNREADABLE:
+        return True
 
 
 def _tells_config(listed: Raw) -> bool:

@@ -1,11 +1,12 @@
 """What the database knows, before a run, of what was read beyond the list."""
 
-from collections.abc import Mapping, Set
+import random
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, Row, Select, or_, select
 
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, INVENTORY_RUNS
 from inventory.settings import EnrichmentSettings
@@ -20,8 +21,8 @@ _run = INVENTORY_RUNS.c
 class StoredDetails(NamedTuple):
     """`fields`: the fields of each connector that only its details tell. `read_at`: when details
     were last read, for connectors that the list tells without `config`. `to_test`: the connectors
-    whose setup tests are to be run. `have_failed`: whether the last run could not read
-    the details of some.
+    whose setup tests are to be run, within the budget. `have_failed`: whether the
+    last run could not read the details of some.
     """
 
     fields: Mapping[str, Set[str]] = MappingProxyType({})
@@ -44,7 +45,7 @@ def load_stored_details(
         read_at[connector_id] = at
         if names:
             fields[connector_id] = sets.setdefault(tuple(names), frozenset(names))
-    to_test = {*connection.scalars(_to_test(settings).where(*existing))}
+    to_test = _within_budget(connection.execute(_to_test(settings).where(*existing)), settings)
     failures = (
         select(_run.details_failed)
         .where(_run.account_id == account_id, _run.observed_at.is_not(None))
@@ -54,7 +55,16 @@ def load_stored_details(
     return StoredDetails(fields, read_at, to_test, bool(connection.scalar(failures)))
 
 
-def _to_test(settings: EnrichmentSettings) -> Select[tuple[str]]:
+def _within_budget(testable: Iterable[Row[Any]], settings: EnrichmentSettings) -> Set[str]:
+    """Choose those that are named, and of others the ones never tested, then the longest ago."""
+    tested_at = {row.connector_id: row.tested_at for row in testable}
+    others = [*(tested_at.keys() - settings.tested)]
+    random.shuffle(others)  # those whose tests always fail to run must not block the others
+    others.sort(key=lambda name: (tested_at[name] is not None, tested_at[name]))
+    return {*(tested_at.keys() & settings.tested), *others[: settings.details_budget]}
+
+
+def _to_test(settings: EnrichmentSettings) -> Select[Any]:
     """Select live connectors that nobody has paused: those of the settings, and named ones."""
     wanted = {
         "none": _connector.connector_id.in_(settings.tested),
@@ -64,7 +74,7 @@ def _to_test(settings: EnrichmentSettings) -> Select[tuple[str]]:
         "all": _connector.paused.is_not(True),
     }[settings.setup_tests]
     return (
-        select(_connector.connector_id)
+        select(_connector.connector_id, _connector.tested_at)
         .join(CONNECTOR_STATUS.current, _status.connector_id == _connector.connector_id)
         .where(wanted, _connector.paused.is_not(True))
     )

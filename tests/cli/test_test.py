@@ -1,0 +1,151 @@
+"""`inventory test`: it prints results, and its exit code says how they came out."""
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine
+from support.builders import item, rows
+from support.details import LOGIN_FAILED, DetailedAccount
+
+from inventory.cli import main
+from inventory.demo.fake_api import FakeApi, FakeResponse, Request
+
+PASSED = {"title": "Connecting to host", "status": "PASSED", "message": ""}
+
+
+@pytest.fixture
+def account() -> DetailedAccount:
+    account = DetailedAccount(item("one"), item("two"), item("rest", paused=True), item("gone"))
+    account.results = {
+        "one": {"setup_tests": [PASSED]},
+        "two": {"setup_tests": [PASSED, LOGIN_FAILED]},
+    }
+    return account
+
+
+@pytest.fixture(autouse=True)
+def _known(environment: dict[str, str], account: DetailedAccount) -> None:
+    assert run("sync", "--details", "none").exit_code == 0
+    account.connectors.pop()
+    assert run("sync", "--details", "none", "--accept-removals").exit_code == 0
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+def posts(api: FakeApi) -> list[tuple[str, bytes]]:
+    return [(each.path, each.body) for each in api.requests if each.method != "GET"]
+
+
+def row(name: str, test: dict[str, Any]) -> dict[str, Any]:
+    return {"connector_id": name, "schema_name": f"{name}_schema"} | test
+
+
+def test_passed_tests_are_printed(api: FakeApi, engine: Engine) -> None:
+    result = run("test", "one", "--format", "json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == [row("one", PASSED)]
+    assert posts(api) == [("/v1/connectors/one/test", b"{}")]
+    assert [
+        each[1] is not None for each in rows(engine, "connectors", "connector_id", "tested_at")
+    ] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("names", [["two"], ["TWO_schema", "one", "one_schema"]])
+def test_failed_test_is_exit_code_3(api: FakeApi, names: list[str]) -> None:
+    result = run("test", *names, "--format", "json")
+    assert result.exit_code == 3
+    shown = json.loads(result.stdout)
+    ones = [row("one", PASSED)] if len(names) > 1 else []
+    assert shown == [*ones, row("two", PASSED), row("two", LOGIN_FAILED)]
+    assert "Setup tests failed: two." in result.stderr
+    assert len(posts(api)) == len(ones) + 1
+
+
+@pytest.mark.parametrize("status", ["JOB_FAILED", "failed"])
+def test_other_spellings_of_failed_count(account: DetailedAccount, status: str) -> None:
+    account.results["one"] = {"setup_tests": [LOGIN_FAILED | {"status": status}]}
+    assert run("test", "one").exit_code == 3
+
+
+@pytest.mark.parametrize("status", ["SKIPPED", "WARNING"])
+def test_skipped_tests_and_warnings_have_not_failed(account: DetailedAccount, status: str) -> None:
+    account.results["one"] = {"setup_tests": [LOGIN_FAILED | {"status": status}]}
+    assert run("test", "one").exit_code == 0
+
+
+ANSWERS = {
+    "an error": FakeResponse.error(500, "Oops"),
+    "too many": FakeResponse.error(429, "TooManyRequests"),
+    "not found": FakeResponse.error(404, "NotFound_Connector"),
+    "no tests": FakeResponse.success(item("one")),
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_without_results_it_is_exit_code_1(api: FakeApi, kind: str) -> None:
+    def intercept(request: Request) -> FakeResponse | None:
+        return ANSWERS[kind] if request.method == "POST" else None
+
+    api.intercept = intercept
+    result = run("test", "one", "--format", "json")
+    assert (result.exit_code, json.loads(result.stdout)) == (1, [])
+    assert "No results came for one." in result.stderr
+
+
+def test_old_results_are_not_shown_as_new_ones(api: FakeApi) -> None:
+    assert run("test", "two").exit_code == 3
+    api.intercept = lambda request: ANSWERS["an error"] if request.method == "POST" else None
+    result = run("test", "two", "--format", "json")
+    assert (result.exit_code, json.loads(result.stdout)) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("rest", "rest is paused, so its setup tests are not run."),
+        ("gone", "gone was removed, so its setup tests are not run."),
+        ("unknown", "There is no connector named unknown."),
+    ],
+)
+def test_connector_that_cannot_be_tested_is_exit_code_2(api: FakeApi, name: str, why: str) -> None:
+    api.requests.clear()
+    result = run("test", "one", name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert why in result.stderr
+    assert api.requests == []
+
+
+def test_connector_paused_since_the_last_run_is_not_tested(
+    api: FakeApi, account: DetailedAccount
+) -> None:
+    account.change("one", paused=True)
+    assert run("test", "one").exit_code == 1
+    assert posts(api) == []
+
+
+def test_dry_run_sends_nothing_but_get(api: FakeApi) -> None:
+    assert run("sync", "--dry-run", "--setup-tests", "all").exit_code == 0
+    assert posts(api) == []
+
+
+def test_sync_tests_on_request_only(api: FakeApi) -> None:
+    assert run("sync").exit_code == 0
+    assert posts(api) == []
+    assert run("sync", "--setup-tests", "all").exit_code == 0
+    assert sorted(posts(api)) == [(f"/v1/connectors/{name}/test", b"{}") for name in ("one", "two")]
+
+
+@pytest.mark.parametrize("words", [("test", "--help"), ("sync", "--help")])
+def test_help_says_that_the_vendor_runs_them_against_the_sources(words: tuple[str, ...]) -> None:
+    shown = " ".join(run(*words).stdout.split())
+    assert "vendor" in shown
+    assert "sources" in shown
