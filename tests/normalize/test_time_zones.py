@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from inventory.normalize import schedules
+from inventory.normalize import schedules, time_zones
 
 WEEK = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -22,7 +22,7 @@ def due(success: datetime, schedule: dict[str, Any], offset: str | None, dst: bo
     """When it is due, with the time zone of its destination or without."""
     fields = {"schedule": schedule, "schedule_type": "auto", "group_id": "here"}
     connector = {name: Raw(json.dumps(value).encode()) for name, value in fields.items()}
-    zones = schedules.time_zones(offset, has_daylight_saving=dst)
+    zones = time_zones.parse(offset, has_daylight_saving=dst)
     cell = success.isoformat(" ", "microseconds")
     known = {} if zones is None else {"here": zones}
     found, odd = schedules.due_at(connector, cell, dict, known)
@@ -98,7 +98,7 @@ def test_zone_makes_it_never_later_nor_unknown(offset: str, line: str, dst: bool
     "offset", [None, "", "UTC", "America/New_York", "15", "-13", "+14:30", "5.5", "--5", "5:60"]
 )
 def test_offset_that_cannot_be_read_is_an_unknown_zone(offset: str | None) -> None:
-    assert schedules.time_zones(offset, has_daylight_saving=False) is None
+    assert time_zones.parse(offset, has_daylight_saving=False) is None
 
 
 def test_daily_frequency_is_late_enough_in_any_zone() -> None:
