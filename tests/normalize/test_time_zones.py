@@ -79,6 +79,10 @@ def test_due_at_worked_out_by_hand() -> None:
     assert due(late, schedule, "0") == datetime(2026, 11, 21, 7, tzinfo=UTC)
     assert due(late, schedule, "-5") == datetime(2026, 11, 21, 12, tzinfo=UTC)
     assert due(late, schedule, "-5", dst=True) == datetime(2026, 11, 21, 12, tzinfo=UTC)
+    # With daylight saving time it is 06:30 there, else 05:30; in UTC it is Sunday at 6.
+    between = success.replace(hour=10, minute=30)
+    assert due(between, schedule, "-5") == datetime(2026, 11, 22, 7, tzinfo=UTC)
+    assert due(between, schedule, "-5", dst=True) == datetime(2026, 11, 22, 11, tzinfo=UTC)
     # At +6 it is 11:10; on a clock that is one hour ahead, too: on Saturday and Sunday at 6.
     assert due(late, schedule, "6") == datetime(2026, 11, 22, 1, tzinfo=UTC)
 

@@ -107,6 +107,18 @@ def test_later_change_in_details_is_one_version(
     assert (row["valid_from"], row["changed_after"]) == (T0 + DAY, T0)
 
 
+@pytest.mark.parametrize("name", ["schedule", "connect_card_config", "brand_new"])
+def test_what_later_details_tell_for_the_first_time_is_a_version(
+    run: Runs, engine: Engine, account: DetailedAccount, clock: FakeClock, name: str
+) -> None:
+    account.connectors, account.more = [item("one")], {"one": {"config": {}}}
+    run()
+    account.more["one"] = {"config": {}, name: {"schedule_type": "MANUAL"}}
+    clock.now += DAY
+    assert run()["changed"] == 1
+    assert versions(engine) == [("one", T0, T0 + DAY)]
+
+
 def _past(engine: Engine) -> list[dict[str, Any]]:
     return contents(engine)["connectors_past"]
 
