@@ -9,6 +9,6 @@ def test_findings_list_what_to_look_at(database: str) -> None:
     assert row["since"] == "2026-11-01T03:00:00+00:00"
     header, line = run("findings").stdout.splitlines()
     assert header.split() == [
-        *("finding", "since", "connector_id", "schema_name", "service", "group_id", "detail")
+        *("finding", "since", "connector_id", "schema_name", "service", "group", "detail")
     ]
     assert line.startswith("trial_pause  2026-11-01 08:45:00+05:45  odd ")

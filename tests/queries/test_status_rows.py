@@ -47,7 +47,7 @@ def test_status_in_a_table_has_the_main_columns_and_sums_up(database: str) -> No
     assert result.exit_code == 0
     header, line = result.stdout.splitlines()
     assert header.split() == [
-        *("health", "since", "connector_id", "schema_name", "service", "group_id", "reason")
+        *("health", "since", "connector_id", "schema_name", "service", "group", "reason")
     ]
     assert line.startswith("broken  2026-11-04 08:45:00+05:45  three         stock        s3")
     assert line.endswith("setup broken since 2026-11-04 08:45+05:45: task reconnect")
