@@ -118,6 +118,7 @@ SAMPLE_ROWS = {
         "connect_card_config": '{"hide_setup_guide":true,"redirect_uri":"https://your.site/path"}',
         "has_connect_card_config": True, "source_sync_details": "{}",
         "has_source_sync_details": True, "extra": None,
+        "has_details": False, "details_fields": None, "has_tests": False,
     }],
     "connector_status": [{
         "connector_id": "connector_id", "setup_state": "connected", "sync_state": "scheduled",
@@ -189,7 +190,8 @@ def test_short_words_of_a_card_are_not_redacted_elsewhere():
 @pytest.mark.parametrize("bare", [{}, {"status": None}, {"status": {}}, dict.fromkeys(SAMPLE)])
 def test_missing_or_null_field_is_null_and_no_anomaly(bare):
     found = read(bare | {"id": "one"})
-    whole = {"connector_id": "one"} | {f"has_{name}": False for name in OBJECTS}
+    absent = (*OBJECTS, "details", "tests")
+    whole = {"connector_id": "one"} | {f"has_{name}": False for name in absent}
     status = {"connector_id": "one", "last_sync_failed": False} | ABSENT_LISTS
     assert found.rows == NO_ROWS | {
         "connectors": [dict.fromkeys(COLUMNS["connectors"]) | whole],

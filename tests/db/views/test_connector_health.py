@@ -50,7 +50,9 @@ def test_health_of_each_connector(scenario: Engine) -> None:
 
 
 def test_scenario_contains_every_health() -> None:
-    assert {line.split(" | ")[1] for line in expected(HEALTH)} == set(health.NAMES)
+    """But for the one that a list beside the connectors decides: see test_destination_broken.py."""
+    found = {line.split(" | ")[1] for line in expected(HEALTH)}
+    assert found == {*health.NAMES} - {"destination_broken"}
 
 
 def test_passed_deadline_makes_a_connector_unobserved(scenario: Engine) -> None:
