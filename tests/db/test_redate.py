@@ -108,7 +108,7 @@ def test_columns_with_times_of_runs_are_listed() -> None:
     version, ended = ["valid_from", "changed_after"], ["valid_from", "changed_after", "valid_to"]
     judged = ["health_since", "down_since"]
     expected = {
-        "connectors": ["first_seen_at", "removed_at", *version],
+        "connectors": ["first_seen_at", "removed_at", "details_at", "tested_at", *version],
         "connectors_past": ended,
         "connector_status": [*version, *judged],
         "connector_status_past": [*ended, *judged],

@@ -296,8 +296,12 @@ def test_ids_that_look_alike_are_connectors_of_their_own(
     api.intercept = listing(
         FakeResponse.success({"items": shown}).body
     )  # for the others it must ask
-    assert "Added 0, changed 11, removed 0." in run("sync", "--accept-removals").stdout
-    assert {request.path for request in api.requests[-len(hidden) :]} == {
+    assert (
+        "Added 0, changed 11, removed 0."
+        in run("sync", "--accept-removals", "--details", "none").stdout
+    )
+    one = [request.path for request in api.requests if request.path.startswith("/v1/connectors/")]
+    assert set(one[-len(hidden) :]) == {
         f"/v1/connectors/{quote(each['id'], safe='')}" for each in hidden
     }
     stored = rows(engine, "connectors", "connector_id", "paused")

@@ -320,10 +320,12 @@ class Stage(FakeApi):
         self.account = self._world = world
         self._acts, self._faults, self.said = acts, faults, []
 
-    def respond(self, path: str, query: dict[str, str], headers: dict[str, str]) -> FakeResponse:
+    def respond(
+        self, path: str, query: dict[str, str], headers: dict[str, str], *how: Any
+    ) -> FakeResponse:
         now = len(self.said) + 1
         self._world.change([change for number, change in self._acts if number == now])
-        answer = super().respond(path, query, headers)
+        answer = super().respond(path, query, headers, *how)
         if answer.status == 404 and self._world.has(path.rsplit("/", 1)[1]):
             answer = FakeResponse.error(403, "Forbidden")  # it is hidden from this key
         if fault := self._fault(is_page="limit" in query):

@@ -238,7 +238,7 @@ def assert_known_error_or_can_be_stored(body: bytes) -> None:
     for status in (200, 302, 401, 404, 503):
         with suppress(RetryableResponseError, InventoryError):
             envelope = responses.parse_success(Response("/v1/account/info", status, body, None))
-            assert responses.account_id_of(envelope).isprintable()
+            assert responses.account_info_of(envelope).account_id.isprintable()
     with suppress(RetryableResponseError, InventoryError):
         assert_can_be_stored(read(body))
 

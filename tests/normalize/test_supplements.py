@@ -11,7 +11,7 @@ from msgspec import Raw
 from support.builders import DIGEST_KEY, Item, item
 
 from inventory.errors import UnexpectedResponseError
-from inventory.normalize.normalizer import NormalizedPage, Normalizer
+from inventory.normalize.normalizer import NormalizedBatch, Normalizer
 from inventory.normalize.rows import COLUMNS
 
 WHOLE = item(
@@ -34,7 +34,7 @@ def raw(value: Any) -> Raw:
     return Raw(json.dumps(value).encode())
 
 
-def cells(page: NormalizedPage, table: str = "connectors") -> dict[str, Any]:
+def cells(page: NormalizedBatch, table: str = "connectors") -> dict[str, Any]:
     [row] = page.rows[table]
     return dict(zip(COLUMNS[table], row, strict=True))
 
@@ -44,7 +44,7 @@ def normalizer(**more: Any) -> Normalizer:
     return Normalizer(**more)
 
 
-def settings_of(page: NormalizedPage) -> dict[str, Any]:
+def settings_of(page: NormalizedBatch) -> dict[str, Any]:
     """The row without what says where it comes from."""
     ours = ("has_details", "details_fields", "has_tests")
     return {name: cell for name, cell in cells(page).items() if name not in ours}
@@ -76,7 +76,7 @@ def test_list_after_details_reads_as_the_whole_item(left_out: Set[str], renamed:
         later |= {"another": 1}
     second = normalizer(
         known=known,
-        lookup=lambda table, ids: [stored] if table == "connectors" else [],
+        read_stored=lambda table, ids: [stored] if table == "connectors" else [],
         details_fields={"one": frozenset(left_out)},
     )
     page = second.normalize([raw(later)])

@@ -48,7 +48,7 @@ incomplete            | setup incomplete since 2026-11-02 00:00 UTC: {
     ""
 }task no_credentials; test Host, Login, Reach
 just_begun            | setup incomplete since 2026-11-19 06:00 UTC
-broken_yet_syncs      | setup broken since 2026-11-19 06:00 UTC: test Connecting to host
+broken_yet_syncs      | setup broken since 2026-11-19 06:00 UTC: test Connecting to host: Timed out.
 reloads               | historical sync in progress since 2026-11-20 03:00 UTC
 reloads_after_failure | historical sync in progress since 2026-11-20 00:00 UTC
 warns                 | warning open since 2026-11-19 00:00 UTC: slow_source
