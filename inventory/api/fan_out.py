@@ -23,6 +23,9 @@ from inventory.errors import ConfigurationError, UnexpectedResponseError
 
 log = logging.getLogger(__name__)
 
+# A signal may reach another thread, and its handler runs when this one wakes.
+_WAKE_SECONDS = 0.2
+
 
 def fan_out(
     attempts: Attempts,
@@ -72,10 +75,13 @@ def _first_ended(
     attempts: Attempts, running: dict[str, Exchange], ended: "SimpleQueue[str]"
 ) -> str:
     """Wait for one to end; if none does in time, return one, which its watch ends."""
+    next_call = attempts.now() + KEEPALIVE_SECONDS
     while attempts.seconds_left > 0:
         with suppress(Empty):
-            return ended.get(timeout=min(KEEPALIVE_SECONDS, attempts.seconds_left))
-        attempts.on_wait()
+            return ended.get(timeout=min(_WAKE_SECONDS, attempts.seconds_left))
+        if attempts.now() >= next_call:
+            attempts.on_wait()
+            next_call += KEEPALIVE_SECONDS
     return next(iter(running))
 
 
