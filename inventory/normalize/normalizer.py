@@ -157,14 +157,17 @@ class Normalizer:
         changed = _ChangedItem(digest, content, listed, completion)
         return self._complete(connector_id, changed, card)
 
-    def normalize_details(self, details: Raw) -> NormalizedBatch:
-        """Normalize the details of a connector that the list does not show.
+    def normalize_lookup(self, item: Raw) -> NormalizedBatch:
+        """Normalize what a lookup tells of a connector that the list does not show.
 
-        Raises UnexpectedResponseError as `normalize` does.
+        If details of it were read before, it counts as such: the next list does not clear what only
+        they tell. Raises UnexpectedResponseError as `normalize` does.
         """
-        connector_id, content, card = peek(details)
-        completion = supplements.details_alone(details)
-        changed = _ChangedItem(digests.of_item(content), content, details, completion)
+        connector_id, content, card = peek(item)
+        if connector_id not in self._details_fields:
+            return self.normalize([item])
+        completion = supplements.details_alone(item)
+        changed = _ChangedItem(digests.of_item(content), content, item, completion)
         return self._complete(connector_id, changed, card)
 
     def _complete(self, connector_id: str, changed: _ChangedItem, card: bytes) -> NormalizedBatch:

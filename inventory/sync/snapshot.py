@@ -62,7 +62,7 @@ class Snapshot:
     def apply(self, outcome: LookupOutcome) -> None:
         """Add what a lookup found."""
         if outcome.item is not None:
-            self.spool.add_details(self.normalizer.normalize_details(outcome.item))
+            self.spool.add_details(self.normalizer.normalize_lookup(outcome.item))
         elif outcome.status == "unknown":
             self.unconfirmed += 1
         else:
