@@ -257,10 +257,10 @@ def test_what_the_list_tells_wins_over_details(
 def test_connector_that_was_missing_and_is_looked_up_gets_no_version(
     run: Runs, engine: Engine, api: FakeApi, account: DetailedAccount, clock: FakeClock
 ) -> None:
-    """A lookup tells what details tell; the next list does not clear it."""
+    """A lookup tells what details told before; the next list does not clear it."""
     fill(account, 10)
     account.more["c0"] = WHOLE
-    run(details="none")
+    run(details="all")
     found = account.connectors.pop(0)
     whole = found | WHOLE
     account.details = lambda connector_id: whole  # type: ignore[method-assign]
