@@ -123,14 +123,13 @@ class DemoAccount:
     def items(self) -> list[Item]:
         """Return the connectors that exist now as the API lists them, in copies: without config."""
         return [
-            {
-                name: value
-                for name, value in each.complete_item(self.now).items()
-                if name != "config"
-            }
-            for each in self._connectors
-            if each.phase.is_listed
+            {name: value for name, value in item.items() if name != "config"}
+            for item in self.complete_items()
         ]
+
+    def complete_items(self) -> list[Item]:
+        """Return the same with all that their details tell."""
+        return [each.complete_item(self.now) for each in self._connectors if each.phase.is_listed]
 
     def details(self, connector_id: str) -> Item | None:
         """Return a connector with its config."""

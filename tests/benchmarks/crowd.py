@@ -41,13 +41,24 @@ class Crowd:
             connectors=size, starts_at=datetime.now(UTC)
         )  # or all would be long overdue
         self._items = [
-            msgspec.json.encode(with_all(item, number)) for number, item in enumerate(fleet.items())
+            msgspec.json.encode(with_all(item, number))
+            for number, item in enumerate(fleet.complete_items())
         ]
+        self._lists = fleet.reference_lists()
         self._turns = 0
         self._pages = {PER_PAGE: list(self._encoded(PER_PAGE))}
 
     def items(self) -> list[dict[str, Any]]:
         return [msgspec.json.decode(item) for item in self._items]
+
+    def reference_lists(self) -> dict[str, list[dict[str, Any]]]:
+        return self._lists
+
+    def details(self, connector_id: str) -> None:
+        """The list tells everything."""
+
+    def tested(self, connector_id: str) -> None:
+        """No setup tests are run."""
 
     def __call__(self, request: Request) -> FakeResponse | None:
         if request.path.removeprefix("/v1/") not in LISTS:
