@@ -33,19 +33,16 @@ def account() -> DetailedAccount:
 # --- many ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("number", "budget"), [(50, 10), pytest.param(5000, 200, marks=pytest.mark.thorough)]
-)
 def test_processes_read_all_details_within_the_budget_and_then_nothing(
     engine: Engine,
     environment: dict[str, str],
     api: FakeApi,
     account: DetailedAccount,
-    number: int,
-    budget: int,
+    tried: Effort,
 ) -> None:
-    fill(account, number)
-    for _ in range(number // budget):
+    budget = tried.number(10, 200)
+    fill(account, 5 * budget)
+    for _ in range(5):
         before = len(api.requests)
         code, said, _ = measured("sync", "--quiet", "--details-budget", str(budget))
         assert (code, said) == (0, "")

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from support.builders import DAY, KEY, SECRET, T0, FakeClock, everything, item, rows
 from support.details import DetailedAccount, Runs, answering, fill, one
-from support.effort import few_of
+from support.effort import Effort, few_of
 
 from inventory.demo.fake_api import FakeApi, FakeResponse, Request
 
@@ -35,13 +35,11 @@ def with_config(engine: Engine) -> int:
 # --- the budget ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("number", "budget"), [(200, 8), pytest.param(5000, 200, marks=pytest.mark.thorough)]
-)
 def test_all_have_details_after_25_runs_within_the_budget(
-    run: Runs, engine: Engine, account: DetailedAccount, clock: FakeClock, number: int, budget: int
+    run: Runs, engine: Engine, account: DetailedAccount, clock: FakeClock, tried: Effort
 ) -> None:
-    fill(account, number)
+    budget = tried.number(8, 200)
+    fill(account, 25 * budget)
     run(details="none")
     for turn in range(1, 26):
         clock.now += SOON
