@@ -108,10 +108,6 @@ class ReferenceRows(NamedTuple):
     rows: dict[str, tuple[Any, ...]]
     digest: str
 
-    @property
-    def in_order(self) -> list[tuple[Any, ...]]:
-        return list(self.rows.values())
-
 
 def read_list(
     of: ReferenceList,
