@@ -21,8 +21,8 @@ def configure(*, verbosity: int, log_format: Format) -> None:
     handler.setFormatter(_JsonLines() if log_format == "json" else _TextLines())
     root = logging.getLogger()
     root.handlers = [handler]
-    # Libraries warn, with tracebacks, about errors that their callers handle.
-    root.setLevel(logging.DEBUG if verbosity > 1 else logging.ERROR)
+    # Libraries log, with tracebacks, errors that their callers handle.
+    root.setLevel(logging.DEBUG if verbosity > 1 else logging.CRITICAL)
     levels = {0: logging.WARNING, 1: logging.INFO}
     logging.getLogger("inventory").setLevel(levels.get(verbosity, logging.DEBUG))
 
