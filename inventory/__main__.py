@@ -13,16 +13,20 @@ def run() -> None:
     `status` 18 %. This is the only place that sets it.
     """
     try:
-        import gc  # in here, as Ctrl-C may come during any import
-
-        gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)  # before anything else is imported
-        from inventory import process
-
-        process.set_up()
+        _run()
     except KeyboardInterrupt:
         _end(b"Interrupted.")
-    except (ImportError, MemoryError, OSError):
+    except (ImportError, MemoryError, OSError):  # also where an error was to be reported
         _end(b"This host is out of memory. Free some and run the command again.")
+
+
+def _run() -> None:
+    import gc  # in here, as Ctrl-C may come during any import
+
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)  # before anything else is imported
+    from inventory import process
+
+    process.set_up()
     code, failed = 0, None
     try:
         from inventory.cli import main
