@@ -52,6 +52,8 @@ from inventory.sync.staging import JUDGED, STAGED, STAGED_MISSING
 from inventory.sync.version_statements import close
 
 _STATUS = CONNECTOR_STATUS.current
+# A time that could not be read is kept in `extra`.
+_IS_SUCCESS_READABLE = member(_STATUS.c.extra, "succeeded_at").is_(None)
 
 
 def judge(connection: Connection, context: MergeContext, scope: Scope) -> int:
@@ -120,9 +122,7 @@ def _inputs() -> Subquery:
         lower_case(column).label(column.name) if column.name in CASE_INSENSITIVE else column
         for column in _STATUS.c
     ]
-    # A time that could not be read is kept in `extra`.
-    is_read = member(_STATUS.c.extra, "succeeded_at").is_(None)
-    never = and_(_STATUS.c.succeeded_at.is_(None), is_read)
+    never = and_(_STATUS.c.succeeded_at.is_(None), _IS_SUCCESS_READABLE)
     inputs = (
         select(*states, CLOCK.label("now"), never.label("never_succeeded"))
         .add_columns(c.account_id, c.removed_at, c.removed_reason, c.paused)
@@ -163,9 +163,12 @@ def _health_since(j: Any) -> ColumnElement[Any]:
 
 
 def _write_judged() -> Update:
+    # Nobody knows whether it has succeeded since: what is not down any more has no deadline.
+    keeps_deadline = or_(JUDGED.c.is_down, _IS_SUCCESS_READABLE)
     return (
         update(_STATUS)
         .values({name: JUDGED.c[name] for name in CONNECTOR_STATUS.judged})
+        .values(due_at=case((keeps_deadline, _STATUS.c.due_at), else_=null()))
         .values(valid_from=OBSERVED_AT, changed_after=PREVIOUS_AT)
         .where(_STATUS.c.connector_id == JUDGED.c.connector_id)
     )

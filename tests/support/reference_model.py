@@ -513,6 +513,8 @@ class ReferenceModel:
             sum(alert[0] == key for alert in self.open[table]) for table in ("tasks", "warnings")
         )
         health = word(facts, connector, tasks, warnings, clock)
+        if "succeeded_at" in (facts["extra"] or {}) and health not in DOWN:
+            facts["due_at"] = None
         return facts | judged(facts, health, before, self._run_before(now), now)
 
     def _run_before(self, instant: datetime, account_id: str | None = None) -> datetime | None:
