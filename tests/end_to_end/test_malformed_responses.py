@@ -396,7 +396,7 @@ def test_page_of_100_mb_is_stored_if_that_is_allowed(
 ) -> None:
     with streaming(big_page) as url:
         monkeypatch.setenv("FIVETRAN_API_URL", url)
-        code, said, peak = measured_sync("--max-response-mb", "128")
+        code, said, peak = measured_sync("--max-response-mb", "128", "--details", "none")
     assert (code, said) == (0, "")
     assert len(rows(engine, "connectors", "connector_id", "extra")) == 100
     assert peak < 600
