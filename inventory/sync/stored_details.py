@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, or_, select
+from sqlalchemy import Connection, Row, Select, case, or_, select
 
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, INVENTORY_RUNS
 from inventory.settings import EnrichmentSettings
@@ -20,9 +20,9 @@ _run = INVENTORY_RUNS.c
 
 class StoredDetails(NamedTuple):
     """`fields`: the fields of each connector that only its details tell. `read_at`: when details
-    were last read, for connectors that the list tells without `config`. `to_test`: the connectors
-    whose setup tests are to be run, within the budget. `have_failed`: whether the
-    last run could not read the details of some.
+    were last read, for connectors that the list tells without `config`; None = not since their
+    settings changed. `to_test`: the connectors whose setup tests are to be run, within the budget.
+    `have_failed`: whether the last run could not read the details of some.
     """
 
     fields: Mapping[str, Set[str]] = MappingProxyType({})
@@ -37,8 +37,10 @@ def load_stored_details(
     existing = (_connector.account_id == account_id, _connector.removed_at.is_(None))
     fields, read_at = {}, {}
     sets: dict[tuple[str, ...], Set[str]] = {}  # nearly all connectors have the same
+    # Details read before the open version began are those of other settings.
+    read_since = case((_connector.details_at >= _connector.valid_from, _connector.details_at))
     # A config that is stored although no details were read is one that the list tells.
-    known = select(_connector.connector_id, _connector.details_at, _connector.details_fields).where(
+    known = select(_connector.connector_id, read_since, _connector.details_fields).where(
         *existing, or_(_connector.details_at.is_not(None), _connector.config.is_(None))
     )
     for connector_id, at, names in connection.execute(known):

@@ -113,6 +113,24 @@ def test_details_of_a_day_ago_are_read_again_the_oldest_first(
         assert sorted(run.read) == turn
 
 
+def test_new_settings_whose_details_were_not_read_come_first_in_the_next_run(
+    run: Runs, account: DetailedAccount, clock: FakeClock, api: FakeApi
+) -> None:
+    fill(account, 6)
+    run(details="all")
+    for name in ("c3", "c4"):
+        account.change(name, schema=f"{name}_renamed")
+    api.intercept = answering(FakeResponse.error(500, "Oops"), ["c3"])
+    clock.now += SOON
+    report = run()
+    assert (report["details_read"], report["details_failed"]) == (1, 1)
+    api.intercept = lambda request: None
+    clock.now += SOON
+    assert (run()["details_read"], run.read) == (1, ["c3"])
+    clock.now += SOON
+    assert (run()["details_read"], run.read) == (0, [])
+
+
 def test_removed_connectors_are_not_asked_for(
     run: Runs, account: DetailedAccount, clock: FakeClock
 ) -> None:
