@@ -50,10 +50,10 @@ class Enrichment(NamedTuple):
         """Run setup tests, then read details; return the counts."""
         self.api.reserve(_RUNS_AN_HOUR)
         tests = self._read_each(
-            candidates.to_test(), self.api.run_setup_tests, "have their setup tests run", True
+            candidates.to_test(), self.api.run_setup_tests, "Running the setup tests", True
         )
         details = self._read_each(
-            candidates.to_read(), self.api.details, "be read with their details", False
+            candidates.to_read(), self.api.details, "Reading the details", False
         )
         return Enriched(*details, *tests)
 
@@ -77,7 +77,7 @@ class Enrichment(NamedTuple):
                 if (done + failed) % _LOCK_CHECK_INTERVAL == 0:
                     self.lock.check()
         if failed:
-            log.warning("%d connectors could not %s; they are left as listed", failed, what)
+            log.info("%s failed for %d of %d connectors", what, failed, done + failed)
         return done, failed
 
     def _complete(self, connector_id: str, listed: Raw, details: Raw | None, tested: bool) -> bool:
