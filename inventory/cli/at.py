@@ -14,7 +14,7 @@ _COLUMNS = (
     "connector_id",
     "schema_name",
     "service",
-    "group_id",
+    "group",
     "paused",
     "setup_state",
     "sync_state",
@@ -44,7 +44,9 @@ def at(when: TimeOrAge, output_format: Any) -> None:
         time = base.resolve_time(connection, when)
         rows = as_of.at(connection, time)
         observed = as_of.observed_period(connection)
-    columns = _COLUMNS if output_format == "table" else as_of.COLUMNS
-    write_rows(rows, columns, output_format, {"health": base.health_style})
+    if output_format == "table":
+        write_rows(base.with_names(rows), _COLUMNS, "table", {"health": base.health_style})
+    else:
+        write_rows(rows, as_of.COLUMNS, output_format)
     if (note := summary.beyond(time, observed)) is not None:
         base.print_note(note)

@@ -53,17 +53,17 @@ def cells(*words: str) -> dict[str, tuple[str, str]]:
     }
 
 
-@pytest.mark.parametrize("command", ["status", "incidents", "findings"])
+@pytest.mark.parametrize("command", ["status", "incidents", "findings", "at 2100-01-01"])
 def test_tables_show_names_and_fall_back_to_ids(command: str) -> None:
-    assert cells(command) == {"known": ("PostgreSQL", "Finance"), "unknown": ("rare", "g2")}
+    assert cells(*command.split()) == {"known": ("PostgreSQL", "Finance"), "unknown": ("rare", "g2")}
 
 
-@pytest.mark.parametrize("command", ["status", "incidents", "findings"])
+@pytest.mark.parametrize("command", ["status", "incidents", "findings", "at 2100-01-01"])
 def test_json_has_both(command: str) -> None:
     columns = ("group_id", "group_name", "service", "service_name")
     found = {
         row["connector_id"]: tuple(row[name] for name in columns)
-        for row in json.loads(shown(command, "--format", "json"))
+        for row in json.loads(shown(*command.split(), "--format", "json"))
     }
     assert found == {
         "known": ("group_one", "Finance", "postgres", "PostgreSQL"),

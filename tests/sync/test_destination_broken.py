@@ -108,6 +108,11 @@ def test_reason_names_the_destination(
             *(since, since),
         )
     ]
+    columns = "destination_id destination_name connection_health"
+    name = groups[0]["name"] if groups else None
+    assert shown(engine, "fivetran_platform__connection_status", columns) == [
+        ("group_one", name, "broken")
+    ]
 
 
 def test_connector_that_is_broken_or_paused_itself_stays_so(

@@ -4,7 +4,9 @@
 -- connector_id        text    The connector's id, as the API gives it
 -- account_id          text    The Fivetran account the connector was seen in
 -- group_id            text    The group, which is the destination
+-- group_name          text    The group's name, as it is now; null = unknown
 -- service             text    The connector type, e.g. google_sheets
+-- service_name        text    The vendor's name of the service; null = unknown
 -- schema_name         text    The connector's name (`schema` of the API); not unique
 -- health              text    The health that the last run before the timestamp stored
 -- is_down             yes_no  Whether that health counts as down
@@ -39,7 +41,7 @@
   group by connector_id
 )
 {%- endmacro %}
-select c.connector_id, c.account_id, c.group_id, c.service, c.schema_name, s.health, s.is_down,
+select {{ sql.identity_columns("c") }}, s.health, s.is_down,
   {{ sql.severity("s.health") }} as severity, s.health_since, s.down_since,
   coalesce(w.alerts, 0) as open_warnings, coalesce(t.alerts, 0) as open_tasks, c.paused,
   s.setup_state, s.sync_state, s.update_state, s.schema_status, s.is_historical_sync,

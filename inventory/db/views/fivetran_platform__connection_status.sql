@@ -4,8 +4,7 @@
 -- connection_name                            text    schema_name
 -- connection_type                            text    service
 -- destination_id                             text    group_id
--- destination_name                           text    Always null: the list of connectors has no
---                                                    such field
+-- destination_name                           text    group_name
 -- connection_health                          text    deleted, paused, incomplete, initial sync in
 --                                                    progress, broken or connected
 -- last_successful_sync_completed_at          time    succeeded_at (UTC)
@@ -18,13 +17,13 @@
 -- number_errors_since_last_completed_sync    number  Open tasks and failing setup tests
 -- number_warnings_since_last_completed_sync  number  Open warnings
 select connector_id as connection_id, schema_name as connection_name, service as connection_type,
-  group_id as destination_id, cast(null as text) as destination_name,
+  group_id as destination_id, group_name as destination_name,
   case
     when observed_health in ('deleted', 'not_visible') then 'deleted'
     when observed_health = 'paused' then 'paused'
     when observed_health in ('incomplete', 'never_synced') then 'incomplete'
     when observed_health = 'initial_sync' then 'initial sync in progress'
-    when observed_health in ('broken', 'failing') then 'broken'
+    when observed_health in ('broken', 'destination_broken', 'failing') then 'broken'
     else 'connected'
   end as connection_health,
   succeeded_at as last_successful_sync_completed_at,

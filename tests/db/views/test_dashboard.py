@@ -226,8 +226,8 @@ def test_panel_shows_only_the_chosen_services_and_groups(title: str, demo_postgr
     some = shown(service=services, group=["teal_pipeline", "teal_ledger"])
     assert 0 < amount(some) <= amount(shown(service=services)) <= amount(shown())
     if panel_named(title)["type"] == "table":
-        assert set(some.column("service")) <= {"hubspot", "google_ads"}
-        assert set(some.column("group_id")) <= {"teal_pipeline", "teal_ledger", "all"}
+        assert set(some.column("service")) <= {"HubSpot", "Google Ads"}
+        assert set(some.column("group")) <= {"Sales", "Finance", "all"}
     assert amount(shown(service=["of nobody"])) == 0
     assert amount(shown(group=["of nobody"])) == 0
     if title != OF_ALL_ACCOUNTS:
