@@ -55,7 +55,10 @@ def cells(*words: str) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize("command", ["status", "incidents", "findings", "at 2100-01-01"])
 def test_tables_show_names_and_fall_back_to_ids(command: str) -> None:
-    assert cells(*command.split()) == {"known": ("PostgreSQL", "Finance"), "unknown": ("rare", "g2")}
+    assert cells(*command.split()) == {
+        "known": ("PostgreSQL", "Finance"),
+        "unknown": ("rare", "g2"),
+    }
 
 
 @pytest.mark.parametrize("command", ["status", "incidents", "findings", "at 2100-01-01"])

@@ -295,7 +295,7 @@ def test_first_run_that_is_killed_leaves_all_tables_or_none(
 ) -> None:
     account.connectors = account_on(1)
     engine, environment = connect(empty_url), variables(api, empty_url)
-    every = tried.step(3 if is_sqlite(engine) else 29)  # each comment is a statement
+    every = tried.step(11 if is_sqlite(engine) else 67)  # each comment is a statement
     for point in count(step=every):
         assert is_killed(environment, at=point)
         let_the_dead_rest(engine)
