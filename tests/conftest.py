@@ -19,6 +19,7 @@ from support.builders import (
     KEY,
     SECRET,
     Account,
+    FakeClock,
     connect,
     variables,
 )
@@ -115,6 +116,12 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     yield move_to
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """The clock of runs: a test lets time pass."""
+    return FakeClock()
 
 
 # --- databases ------------------------------------------------------------------------------

@@ -91,6 +91,14 @@ def judged(comment: str, *, added: int, **options: Any) -> MappedColumn[Any]:
     return _column(_TRACKED, comment, added, **options)
 
 
+def extra() -> MappedColumn[Any]:
+    """What the API sends beyond the columns."""
+    return tracked(
+        "Fields of the API that have no column, and values that do not fit their column, "
+        "verbatim; secrets masked"
+    )
+
+
 _VALID_FROM = "When this version began: observed_at of the run that first saw it (UTC)"
 _CHANGED_AFTER = (
     "observed_at of the complete run before that one (UTC): the change happened after it; "
@@ -117,6 +125,15 @@ class ClosedVersion:
     valid_from: Mapped[datetime] = _column(_VERSION, _VALID_FROM, 1, primary_key=True)
     changed_after: Mapped[datetime | None] = _column(_VERSION, _CHANGED_AFTER, 1)
     valid_to: Mapped[datetime] = _column(_VERSION, _VALID_TO, 1)
+
+
+class ListEntry(OpenVersion):
+    """An entry of a list beside the connectors. One that was removed keeps its last version."""
+
+    first_seen_at: Mapped[datetime] = own("observed_at of the first run that saw it (UTC)")
+    removed_at: Mapped[datetime | None] = own(
+        "observed_at of the run whose list no longer had it (UTC); null = it exists"
+    )
 
 
 # --- constraints and indexes ----------------------------------------------------------------

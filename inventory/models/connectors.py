@@ -11,6 +11,7 @@ from inventory.models.base import (
     ClosedVersion,
     OpenVersion,
     connector_key,
+    extra,
     history_table,
     key,
     own,
@@ -78,10 +79,7 @@ class ConnectorColumns:
     connect_card_config: Mapped[Object | None] = tracked(
         "Settings of the connect card, without its token; null = the API never sent them"
     )
-    extra: Mapped[Object | None] = tracked(
-        "Fields of the API that have no column, and values that do not fit their column, "
-        "verbatim; secrets masked"
-    )
+    extra: Mapped[Object | None] = extra()
 
 
 class Connector(ConnectorColumns, OpenVersion, Base):

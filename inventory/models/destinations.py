@@ -1,6 +1,5 @@
 """Destinations: what groups load into, and every version of it."""
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Mapped, relationship
@@ -8,10 +7,10 @@ from sqlalchemy.orm import Mapped, relationship
 from inventory.models.base import (
     Base,
     ClosedVersion,
-    OpenVersion,
+    ListEntry,
+    extra,
     history_table,
     key,
-    own,
     past_rules,
     tracked,
 )
@@ -40,13 +39,10 @@ class DestinationColumns:
     private_link_id: Mapped[str | None] = tracked("Private link in use")
     proxy_agent_id: Mapped[str | None] = tracked("Proxy agent in use")
     hybrid_deployment_agent_id: Mapped[str | None] = tracked("Hybrid deployment agent in use")
-    extra: Mapped[dict[str, Any] | None] = tracked(
-        "Fields of the API that have no column, and values that do not fit their column, "
-        "verbatim; secrets masked"
-    )
+    extra: Mapped[dict[str, Any] | None] = extra()
 
 
-class Destination(DestinationColumns, OpenVersion, Base):
+class Destination(DestinationColumns, ListEntry, Base):
     """A destination as it is now. One that was removed keeps its row, as it was last seen."""
 
     __tablename__ = "destinations"
@@ -55,10 +51,6 @@ class Destination(DestinationColumns, OpenVersion, Base):
     )
 
     destination_id: Mapped[str] = key("The destination's id, as the API gives it")
-    first_seen_at: Mapped[datetime] = own("observed_at of the first run that saw it (UTC)")
-    removed_at: Mapped[datetime | None] = own(
-        "observed_at of the run whose list no longer had it (UTC); null = it exists"
-    )
 
     group: Mapped[Group | None] = relationship(
         viewonly=True, primaryjoin="foreign(Destination.group_id) == Group.group_id"

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Mapped, relationship
 from inventory.models.base import (
     Base,
     ClosedVersion,
-    OpenVersion,
+    ListEntry,
+    extra,
     history_table,
     key,
-    own,
     past_rules,
     tracked,
 )
@@ -23,13 +23,10 @@ class GroupColumns:
     account_id: Mapped[str] = tracked("The Fivetran account the group was seen in")
     group_name: Mapped[str | None] = tracked("The group's name")
     created_at: Mapped[datetime | None] = tracked("When it was created (UTC)")
-    extra: Mapped[dict[str, Any] | None] = tracked(
-        "Fields of the API that have no column, and values that do not fit their column, "
-        "verbatim; secrets masked"
-    )
+    extra: Mapped[dict[str, Any] | None] = extra()
 
 
-class Group(GroupColumns, OpenVersion, Base):
+class Group(GroupColumns, ListEntry, Base):
     """A group as it is now. One that was removed keeps its row, as it was last seen."""
 
     __tablename__ = "groups"
@@ -38,10 +35,6 @@ class Group(GroupColumns, OpenVersion, Base):
     )
 
     group_id: Mapped[str] = key("The group's id, as the API gives it")
-    first_seen_at: Mapped[datetime] = own("observed_at of the first run that saw it (UTC)")
-    removed_at: Mapped[datetime | None] = own(
-        "observed_at of the run whose list no longer had it (UTC); null = it exists"
-    )
 
     versions: Mapped[list["GroupVersion"]] = relationship(
         viewonly=True,

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Engine
 from support.builders import (
     Account,
-    FakeClock,
     connect,
 )
 from support.databases import new_database
@@ -54,11 +53,6 @@ def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Copy]:
 @pytest.fixture
 def world(copy: Copy) -> Engine:
     return copy(NOW)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture

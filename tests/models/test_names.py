@@ -113,10 +113,10 @@ VIEWS_AND_FUNCTIONS = {
         update_state
     """,
     "connector_health_at": """
-        account_id connector_id down_since failed_at group_id health health_since is_down
-        is_historical_sync last_sync_failed open_tasks open_warnings paused schedule_type
-        schema_name schema_status service setup_state severity succeeded_at sync_frequency
-        sync_state update_state
+        account_id connector_id down_since failed_at group_id group_name health health_since
+        is_down is_historical_sync last_sync_failed open_tasks open_warnings paused schedule_type
+        schema_name schema_status service service_name setup_state severity succeeded_at
+        sync_frequency sync_state update_state
     """,
     "connector_history": """
         account_id changed_after config connect_card_config connected_by connector_id

@@ -25,11 +25,6 @@ from inventory.settings import RemovalSettings
 from inventory.sync.run import sync
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 @pytest.fixture(autouse=True)
 def _consistent(engine: Engine) -> Iterator[None]:
     yield

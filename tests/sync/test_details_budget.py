@@ -19,11 +19,6 @@ def account() -> DetailedAccount:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def run(engine: Engine, api: FakeApi, clock: FakeClock) -> Runs:
     return Runs(engine, api, clock)
 

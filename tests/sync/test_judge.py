@@ -30,11 +30,6 @@ HOUR = timedelta(hours=1)
 JUDGED = ("connector_id", "health", "is_down", "health_since", "down_since")
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 @pytest.fixture(autouse=True)
 def _consistent(engine: Engine) -> Iterator[None]:
     yield

@@ -24,11 +24,6 @@ from inventory.sync.preview import preview
 from inventory.sync.run import sync
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 @pytest.fixture(autouse=True)
 def _connector(account: Account) -> None:
     account.connectors = [item()]

@@ -34,11 +34,6 @@ GUARDED = ("groups", "destinations", "users")  # connector types are never remov
 VERSIONED = ("groups", "destinations")
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 @pytest.fixture(autouse=True)
 def _connector(account: Account) -> None:
     account.connectors = [item()]

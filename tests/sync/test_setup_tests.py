@@ -30,11 +30,6 @@ def account() -> DetailedAccount:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def run(engine: Engine, api: FakeApi, clock: FakeClock) -> Runs:
     runs = Runs(engine, api, clock)
     runs(details="none")

@@ -22,11 +22,6 @@ def well(name: str, **changes: Any) -> Item:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def run(engine: Engine, api: FakeApi, account: Account, clock: FakeClock) -> Any:
     """Serve these destinations, sync, stop the clock of the views, and let a day pass."""
 
