@@ -234,6 +234,24 @@ def test_value_that_does_not_fit_its_column_makes_no_version_either(
     assert len(versions(engine)) == 4
 
 
+def test_settings_that_are_no_object_make_no_version_either(
+    run: Runs, engine: Engine, account: DetailedAccount, clock: FakeClock
+) -> None:
+    """The list tells no config, which clears neither the one that is stored nor what is beside."""
+    account.connectors, account.more = [item("one")], {"one": {"config": {"host": "h"}}}
+    run()
+    account.more["one"] = {"config": "none"}
+    clock.now += DAY
+    run()
+    for details in ("none", "all", "none"):
+        account.change("one", schema=f"named_{details}", config=None)
+        clock.now += SOON
+        assert run(details=details)["changed"] == 1
+        row = one(engine, "one")
+        assert (row["config"], row["extra"]) == ({"host": "h"}, {"config": "none"})
+    assert len(versions(engine)) == 4
+
+
 def test_what_the_list_tells_wins_over_details(
     run: Runs, engine: Engine, account: DetailedAccount, clock: FakeClock
 ) -> None:
