@@ -76,7 +76,7 @@ def details_alone(details: Raw) -> Completion:
 
     What the list leaves out is unknown then, so it clears none of it.
     """
-    return Completion(split_object(details))
+    return Completion(split_object(details), sections=frozenset({"connectors"}))
 
 
 def stored_completion(names: Set[str], row: Mapping[str, Any]) -> Completion:

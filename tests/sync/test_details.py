@@ -291,3 +291,18 @@ def test_connector_that_was_missing_and_is_looked_up_gets_no_version(
     assert one(engine, "c0")["config"]["host"] == "db.example"
     assert one(engine, "c0")["extra"] == {"brand_new": {"deep": [1, 2]}, "created_by": "a program"}
     assert versions(engine) == []
+
+
+def test_lookup_clears_what_details_told_before_and_tell_no_more(
+    run: Runs, engine: Engine, account: DetailedAccount, clock: FakeClock
+) -> None:
+    """Even if it tells just what the list told: the deadline must fit the schedule beside it."""
+    fill(account, 10)
+    account.more["c0"] = WHOLE
+    run(details="all")
+    found = account.connectors.pop(0)
+    account.details = lambda connector_id: found  # type: ignore[method-assign]
+    clock.now += SOON
+    assert run(details="none")["connectors_seen"] == 10
+    assert (one(engine, "c0")["schedule"], one(engine, "c0")["details_at"]) == (None, clock.now)
+    assert due_at(engine, "c0") == datetime.fromisoformat("2026-11-20T14:00Z")
