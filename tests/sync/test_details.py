@@ -306,3 +306,16 @@ def test_lookup_clears_what_details_told_before_and_tell_no_more(
     assert run(details="none")["connectors_seen"] == 10
     assert (one(engine, "c0")["schedule"], one(engine, "c0")["details_at"]) == (None, clock.now)
     assert due_at(engine, "c0") == datetime.fromisoformat("2026-11-20T14:00Z")
+
+
+def test_details_complete_the_later_item_if_a_connector_is_listed_twice(
+    engine: Engine, api: FakeApi, account: DetailedAccount, clock: FakeClock
+) -> None:
+    """The later one is stored already, so nothing is to be read beside it."""
+    run = Runs(engine, api, clock, page_size=1)
+    account.connectors, account.more = [item("one")], {"one": WHOLE}
+    run()
+    account.connectors.insert(0, item("one", schema="old"))
+    clock.now += SOON
+    assert (run()["duplicates"], run.read) == (1, [])
+    assert one(engine, "one")["schema_name"] == "one_schema"
