@@ -122,6 +122,11 @@ changes = st.one_of(
     st.tuples(st.just("unlist"), lists, *[listed] * 4),
     st.tuples(st.sampled_from(["serve", "serve", "withhold"]), lists),
 )
+breakings = st.builds(
+    lambda word, status: ("enlist", "destinations", word, ("setup_status", status)),
+    st.sampled_from(["a", "b"]),
+    st.sampled_from(["broken", "BROKEN", "connected"]),
+)
 requests = st.integers(1, 14)
 lasting = st.sampled_from([1, 1, 9])
 plain, misleading = st.sampled_from(sorted({*FAULTS} - {*MISLEADING})), st.sampled_from(MISLEADING)
@@ -194,7 +199,9 @@ class Model(RuleBasedStateMachine):
         attempts=st.integers(1, 2),
         rules=rules,
         hours=st.sampled_from([24, 24, 6, 1, 0, -48, 240]),
-        waits=st.lists(st.sampled_from([1, 3, 24, 240]), max_size=1),
+        waits=st.lists(
+            st.tuples(st.sampled_from([1, 3, 24, 240]), st.lists(breakings, max_size=2)), max_size=1
+        ),
         other_rules=st.sampled_from([False] * 9 + [True]),
         enrichment=enrichments,
     )
@@ -208,16 +215,19 @@ class Model(RuleBasedStateMachine):
         attempts: int,
         rules: RemovalSettings,
         hours: int,
-        waits: list[int],
+        waits: list[tuple[int, list[Change]]],
         other_rules: bool,
         enrichment: EnrichmentSettings,
     ) -> None:
-        """Let an account change and run, and then pass some time in which nothing happens."""
+        """Let an account change and run, and then pass some time.
+
+        Nothing happens in it, but that destinations may break or work again.
+        """
         if other_rules:
             self.judge_by_other_rules()
         self.run(account, before, during, faults, page_size, attempts, rules, hours, enrichment)
-        for hours in waits:
-            self.run(account, [], [], [], 9, 1, RemovalSettings(), hours, enrichment)
+        for hours, broken in waits:
+            self.run(account, broken, [], [], 9, 1, RemovalSettings(), hours, enrichment)
 
     @invariant()
     def is_consistent(self) -> None:
