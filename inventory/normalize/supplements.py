@@ -76,11 +76,14 @@ def details_alone(details: Raw) -> Completion:
 
     What the list leaves out is unknown then, so it clears none of it.
     """
-    return Completion(split_object(details))
+    return Completion(split_object(details), sections=frozenset({"connectors"}))
 
 
 def stored_completion(names: Set[str], row: Mapping[str, Any]) -> Completion:
-    """Return these fields as they are stored, masked. `row` has the cells of the connector."""
+    """Return these fields as they are stored, masked. `row` has the cells of the connector.
+
+    It leaves out those that keep their cells if they are absent.
+    """
     extra = {} if row.get("extra") is None else decode(row["extra"])
     found: dict[str, Raw] = {}
     for name in names:
@@ -88,14 +91,14 @@ def stored_completion(names: Set[str], row: Mapping[str, Any]) -> Completion:
         cell = row.get(field.column) if field else None
         if name in extra:  # also if it does not fit its column, which has an older value
             found[name] = Raw((json_text(extra[name]) or "null").encode())
-        elif field and cell is not None:
+        elif field and cell is not None and name not in _OPTIONAL:
             found[name] = Raw(cell.encode() if field.coerce is as_object else encode(cell))
     return Completion(found)
 
 
 def not_told(names: Set[str], item: Mapping[str, Raw]) -> Set[str]:
-    """Return which of these fields an item does not tell, without those that are kept anyway."""
-    return {name for name in names if name not in item} - _OPTIONAL
+    """Return which of these fields an item does not tell."""
+    return names - _told_fields(item)
 
 
 def _told_fields(item: Mapping[str, Raw]) -> Set[str]:

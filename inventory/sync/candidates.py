@@ -20,7 +20,7 @@ class Candidates:
     """The items of connectors whose details may be read, or whose setup tests are to be run.
 
     `wanted` are the connectors to offer whatever their items say; those with new settings are
-    offered, too. About twice the budget of items is kept at most.
+    offered after that, too. About twice the budget of items is kept at most.
     """
 
     def __init__(self, settings: EnrichmentSettings, stored: StoredDetails, now: datetime) -> None:
@@ -55,12 +55,12 @@ class Candidates:
 
     def offer(self, connector_id: str, listed: Raw, settings_changed: bool) -> None:
         """Take an item of the list. If it comes again, the later one counts."""
-        if connector_id in self.wanted:
+        if not settings_changed:
+            self._new_settings.pop(connector_id, None)
             self._kept[connector_id] = listed
-        if settings_changed and self._details != "none":
-            is_kept = connector_id in self._new_settings
-            if is_kept or len(self._new_settings) < self._budget:
-                self._new_settings[connector_id] = listed
+        elif self._details != "none" and len(self._new_settings) < self._budget:
+            self._new_settings[connector_id] = listed
+            self.wanted.add(connector_id)  # it may come again, with the settings that are stored
 
     def to_test(self) -> dict[str, Raw]:
         """Return the listed connectors to test, with their items, but none paused by now."""

@@ -22,7 +22,8 @@ from inventory.models import (
 )
 from inventory.normalize.keyed_digests import DigestKey
 from inventory.settings import ApiSettings, DatabaseSettings, Secret
-from support.reference_model import ReferenceModel, meant, tracked
+from support.model_values import meant
+from support.reference_model import ReferenceModel, tracked
 
 KEY, SECRET = "the-key-3f9a", "the-secret-77b1"
 
@@ -263,6 +264,13 @@ def assert_contents_equal(held: Contents, ledger: ReferenceModel) -> None:
         if row["removed_at"]
     }
     assert removed == ledger.removed
+    details = {
+        key: (row["details_at"], {*row["details_fields"]})
+        for key, row in everyone.items()
+        if row["details_at"]
+    }
+    assert details == ledger.details
+    ledger.lists.assert_held(held)
     incidents = [tuple(row[name] for name in INCIDENT) for row in held["incidents"]]
     assert sorted(incidents, key=lambda row: row[:2]) == ledger.incidents()
 

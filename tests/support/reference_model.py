@@ -2,21 +2,44 @@
 
 An item is read here in the most direct way; a version is a tuple (facts, valid_from,
 changed_after). Alerts are known by their content, since their stored key is a digest.
-`word` judges a connector, `due_at` reckons with its schedule, and `ReferenceModel.incidents` lists
-its outages. `verdict` says what a run must make of the answers that the API really gave it.
+`word` judges a connector, and `ReferenceModel.incidents` lists its outages. Beside this module,
+`model_schedule` reckons with schedules, `model_lists` has the other lists, `model_details` says
+what details add, and `model_verdict` what a run must make of the answers that the API gave it.
 """
 
 import json
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
-Item = dict[str, Any]
+from support.model_details import (
+    ALERTS,
+    MAX_AGE,
+    OF_LIST,
+    Known,
+    added,
+    assert_well_chosen,
+    kept,
+    known,
+)
+from support.model_lists import ModelOfLists
+from support.model_schedule import due_at
+from support.model_values import (
+    Item,
+    but,
+    instant,
+    meant,
+    minutes,
+    since,
+    steady,
+    table,
+    truth,
+    words,
+)
+from support.model_verdict import Verdict, verdict
 
 SCALARS = (
     *("group_id", "service", "service_version", "connected_by", "paused", "pause_after_trial"),
@@ -34,38 +57,6 @@ NOT_STATUS_EXTRA = {*STATES, "rescheduled_for", "warnings", "tasks"}
 
 
 STATES_OF_CONNECTOR = ("schedule_type", "networking_method", "data_delay_sensitivity")
-
-
-def instant(value: Any) -> datetime | None:
-    """Read a time; ValueError = it is none, or could be several instants."""
-    if value is None:
-        return None
-    if isinstance(value, int):
-        return datetime.fromtimestamp(value, UTC)
-    moment = datetime.fromisoformat(value.upper().replace(":60Z", ":59Z"))
-    if moment.tzinfo is None:
-        raise ValueError(value)
-    return moment.astimezone(UTC) + timedelta(seconds=value.upper().endswith(":60Z"))
-
-
-def truth(value: Any) -> bool | None:
-    return {"true": True, "false": False, "none": None}[str(value).lower()]
-
-
-def words(value: Any) -> str | None:
-    if not isinstance(value, str | None):
-        raise ValueError(value)
-    return value
-
-
-def table(value: Any) -> dict[str, Any] | None:
-    if not isinstance(value, dict | None):
-        raise ValueError(value)
-    return value
-
-
-def minutes(value: Any) -> int | None:
-    return None if value is None else int(value)
 
 
 READERS = {
@@ -100,67 +91,6 @@ def cells(fields: Item, names: Any, held: dict[str, Any]) -> tuple[dict[str, Any
     return found, unread
 
 
-# --- what means the same --------------------------------------------------------------------
-
-
-def void(value: Any) -> bool:
-    """Whether a JSON value says nothing."""
-    return not (set(leaves(value)) - {None, "", "******", "[]"})
-
-
-def leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from leaves(inner)
-    else:
-        yield "[]" if value == [] else repr(value) if isinstance(value, list) else value
-
-
-def steady(new: Any, old: Any, caseless: bool = False) -> Any:
-    """A JSON value in which what means the same is written as it was."""
-    if void(new) and void(old):
-        return old
-    if isinstance(new, dict) and isinstance(old, dict):
-        every = {*new, *old}
-        gone = {n for n in every if void(new.get(n)) and n not in old}
-        gone |= {n for n in every if n not in new and not void(old[n])}
-        return {n: steady(new.get(n), old.get(n), caseless) for n in every - gone}
-    if isinstance(new, list) and isinstance(old, list):
-        old = old + [object()] * (len(new) - len(old))
-        return [steady(*pair, caseless) for pair in zip(new, old, strict=False)]
-    kinds = {type(new), type(old)}
-    if caseless:
-        kinds -= {str} if kinds == {str} else set()
-    if (
-        kinds in (set(), {str, int}, {str, bool}, {int, float})
-        and str(new).lower() == str(old).lower()
-    ):
-        return old
-    return new
-
-
-def meant(value: Any) -> Any:
-    """A JSON value written in one way, whatever means the same; instants aside."""
-    if void(value):
-        return None
-    if isinstance(value, dict):
-        return {name: meant(inner) for name, inner in value.items() if not void(inner)}
-    if isinstance(value, list):
-        return [meant(inner) for inner in value]
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value if isinstance(value, str) else str(value).lower()
-
-
-def but(fields: Item, known: set[str]) -> Item | None:
-    return {name: value for name, value in fields.items() if name not in known} or None
-
-
-def since(held: dict[str, Any], name: str, new: Any, caseless: bool = False) -> Any:
-    """What a document is to be, by what is held of it, if anything is."""
-    return steady(new, held[name], caseless) if name in held else new
-
-
 def connector_facts(item: Item, account_id: str, held: dict[str, Any]) -> dict[str, Any]:
     facts, unread = cells(item, (*SCALARS, "schema", "created_at", *TOLD), held)
     facts["schedule"] = since(held, "schedule", facts["schedule"], True)
@@ -182,7 +112,9 @@ def connector_facts(item: Item, account_id: str, held: dict[str, Any]) -> dict[s
     }
 
 
-def status_facts(item: Item, connector: dict[str, Any], held: dict[str, Any]) -> dict[str, Any]:
+def status_facts(
+    item: Item, connector: dict[str, Any], held: dict[str, Any], zones: dict[str, list[timedelta]]
+) -> dict[str, Any]:
     """`connector` are its facts by now, `held` those of its status before."""
     status, names = item.get("status") or {}, (*STATES, "rescheduled_for")
     unusable = not isinstance(status, dict)
@@ -190,7 +122,9 @@ def status_facts(item: Item, connector: dict[str, Any], held: dict[str, Any]) ->
     times, unread_times = cells(item, ("succeeded_at", "failed_at"), held)
     succeeded, failed = times.values()
     last_failed = failed is not None and (succeeded is None or failed >= succeeded)
-    due = due_at(item, connector, succeeded)
+    group_id = item.get("group_id")
+    of_group = zones.get(group_id) if isinstance(group_id, str) else None
+    due = due_at(item, connector, succeeded, of_group)
     if "succeeded_at" in unread_times:
         last_failed = last_failed and bool(succeeded or held.get("last_sync_failed"))
         due = held["due_at"] if held.get("is_down") else None
@@ -237,121 +171,18 @@ def tests(connector_id: str, elements: list[Item] | None) -> dict[Any, dict[str,
     return rows
 
 
-# --- when the next success is overdue -------------------------------------------------------
-
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-WEEK = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-# Nobody knows the zone that a time of day is of: it may be any between these.
-WESTERNMOST, EASTERNMOST = timedelta(hours=-12), timedelta(hours=14)
-AT_MOST = timedelta(days=9 * 366)  # between two firings: the years around 2100 have no leap day
-
-# The minute of the day, the day of the month, the month, the day of the week; each as a set.
-Line = tuple[set[int], set[int], set[int], set[int]]
-
-
-def due_at(item: Item, connector: dict[str, Any], succeeded: datetime | None) -> datetime | None:
-    """The second sync after a success, as its schedule has it, and an hour; None = nobody knows."""
-    schedule, by = connector["schedule"], (connector["schedule_type"] or "").lower()
-    if succeeded is None or by == "manual":
-        return None
-    if schedule is None and item.get("schedule") is None and by == "auto":
-        return after_intervals(succeeded, connector["sync_frequency"], ())
-    if not isinstance(schedule, dict):
-        return None
-    kind, days = str(schedule.get("schedule_type")).upper(), schedule.get("days_of_week") or ()
-    weekdays = {day[:3].upper() for day in days}
-    if not weekdays <= {*WEEK}:
-        return None
-    if kind == "INTERVAL":
-        idle = "".join("." if day in weekdays or not weekdays else "x" for day in WEEK) * 2
-        return after_intervals(succeeded, schedule.get("interval"), idle.split("."))
-    try:
-        if kind == "TIME_OF_DAY":
-            return after_firings(succeeded, [daily(schedule["time_of_day"], weekdays)])
-        if kind == "CRON":
-            lines = schedule["cron"]
-            lines = [lines] if isinstance(lines, str) else lines
-            return after_firings(succeeded, [parsed(line) for line in lines])
-    except (KeyError, TypeError, ValueError, IndexError):
-        pass  # there is no such schedule
-    return None
-
-
-def after_intervals(succeeded: datetime, interval: Any, idle: Any) -> datetime | None:
-    """`idle` are the stretches of days left out, of two weeks: time may stand still that long."""
-    length = minutes(interval)
-    if length is None or not 1 <= length <= 525_600:
-        return None
-    longest = max(map(len, idle), default=0)
-    return succeeded + timedelta(minutes=2 * length) + HOUR + longest * DAY
-
-
-def daily(time_of_day: str, weekdays: set[str]) -> Line:
-    hour, minute, *_ = map(int, time_of_day.split(":"))
-    if not (0 <= hour < 24 and 0 <= minute < 60):
-        raise ValueError(time_of_day)
-    on = {WEEK.index(day) for day in weekdays} or {*range(7)}
-    return {60 * hour + minute}, {*range(1, 32)}, {*range(1, 13)}, on
-
-
-def parsed(line: str) -> Line:
-    minute, hour, day, month, weekday = line.split()
-    at = {60 * h + m for h in field(hour, 0, 23) for m in field(minute, 0, 59)}
-    # A cron counts from Sunday.
-    return at, field(day, 1, 31), field(month, 1, 12), {(n - 1) % 7 for n in field(weekday, 0, 7)}
-
-
-def field(text: str, least: int, most: int) -> set[int]:
-    """Read what a cron says in one place: `*`, 5, 1-5, `*/15`, 1,3."""
-    found: set[int] = set()
-    for part in text.split(","):
-        span, _, step = part.partition("/")
-        low, _, high = (f"{least}-{most}" if span == "*" else span).partition("-")
-        found |= set(range(int(low), int(high or low) + 1, int(step or 1)))
-    if min(found) < least or max(found) > most:
-        raise ValueError(text)
-    return found
-
-
-def after_firings(succeeded: datetime, lines: list[Line]) -> datetime | None:
-    """The latest of all zones, in which a clock may show any time between two at the success.
-
-    The wait for the second firing is the longest just when one firing is reached, or at the least
-    time of all.
-    """
-    begin, end = succeeded + WESTERNMOST, succeeded + EASTERNMOST
-    fires = firings(json.dumps([[*map(sorted, line)] for line in lines]), begin.date().toordinal())
-    second = bisect_right(fires, begin) + 1
-    if second >= len(fires):
-        return None
-    waits = [fires[n + 2] - at for n, at in enumerate(fires[:-2]) if begin < at <= end]
-    return succeeded + HOUR + max([fires[second] - begin, *waits])
-
-
-@cache
-def firings(lines: str, first_day: int) -> list[datetime]:
-    """The firings of three days, and at least two after these; there are none without."""
-    fires: list[datetime] = []
-    sets = [[set(places) for places in line] for line in json.loads(lines)]
-    begin = datetime.fromordinal(first_day).replace(tzinfo=UTC)
-    for number in range(AT_MOST.days):
-        if number > 2 and len(fires) > 1 and fires[-2] >= begin + 3 * DAY:
-            break
-        day, minutes_of_day = begin + number * DAY, set()
-        for at, days, months, weekdays in sets:
-            if day.day in days and day.month in months and day.weekday() in weekdays:
-                minutes_of_day |= at
-        fires += [day + timedelta(minutes=minute) for minute in sorted(minutes_of_day)]
-    return fires
-
-
 # --- health ---------------------------------------------------------------------------------
 
-DOWN = {"broken", "stalled", "failing", "delayed", "stale"}
+DOWN = {"broken", "destination_broken", "stalled", "failing", "delayed", "stale"}
 
 
 def word(
-    facts: dict[str, Any], connector: dict[str, Any], tasks: int, warnings: int, now: datetime
+    facts: dict[str, Any],
+    connector: dict[str, Any],
+    tasks: int,
+    warnings: int,
+    now: datetime,
+    is_destination_broken: bool = False,
 ) -> str:
     """Judge a connector that exists, by its facts and the number of its alerts."""
 
@@ -368,6 +199,8 @@ def word(
         return "paused"
     if setup in ("incomplete", "broken"):
         return setup
+    if is_destination_broken:
+        return "destination_broken"
     if setup != "connected":
         return "unknown"
     if sync == "syncing" and never:
@@ -440,35 +273,91 @@ class ReferenceModel:
         self.outcomes: set[tuple[str, str, datetime]] = set()
         self.runs: list[tuple[str, datetime]] = []
         self.seen: dict[datetime, dict[str, dict[Any, Any]]] = {}
+        self.lists = ModelOfLists()
+        self._zones: dict[str, list[timedelta]] = {}  # before the run, by destination
+        # Of each connector: what was last read of it, when its details were, and what only they
+        # tell. The details of one that was removed are still those that were read.
+        self.known: dict[str, Known] = {}
+        self.details: dict[str, tuple[datetime, set[str]]] = {}
 
     def held(self) -> dict[str, str | None]:
         """The account's connectors that exist, each with its group."""
         facts = {key: facts for (key,), (facts, *_) in self.open["connectors"].items()}
         return {k: f["group_id"] for k, f in facts.items() if f["account_id"] == self.account_id}
 
-    def verdict(self, said: list[Any], attempts: int, rules: Any) -> "Verdict":
+    def verdict(self, said: list[Any], attempts: int, rules: Any, now: datetime) -> "Verdict":
         """What the account's run must make of what the API sent; what others hold is not taken."""
         held = self.held()
-        outcome = verdict(said, attempts, held, rules)
+        outcome = verdict(said, attempts, held, rules, self.lists.wanted(now))
         others = {key for (key,) in self.open["connectors"]} - held.keys()
-        of_others = others & {item["id"] for item in outcome.items}
+        of_others = others & {*outcome.listed, *outcome.alive}
         return outcome.failed("configuration") if of_others else outcome
 
+    def assert_well_chosen(self, outcome: Verdict, settings: Any, now: datetime) -> None:
+        """The run asked for the details that it may and must ask for."""
+        if settings.details == "none":
+            assert not outcome.details.items
+            return
+        listed = outcome.listed | {
+            key: item for key, item in outcome.alive.items() if not self._only_details_tell(key)
+        }
+        changed = set()
+        for key, item in listed.items():
+            before, new = self.known.get(key), known(item)
+            if before is None or (before.item != new.item and before.settings != new.settings):
+                changed.add(key)
+        due = set()
+        for key in self.held():
+            read_at, _ = self.details.get(key, (None, set()))
+            if read_at is None:
+                due |= {key} if self.ever[key]["config"] is None else set()
+            elif settings.details == "all" or read_at <= now - MAX_AGE:
+                due.add(key)
+        budget = settings.details_budget if settings.details == "auto" else len(listed)
+        assert_well_chosen(outcome.details, listed, changed, due, budget)
+
+    def _only_details_tell(self, connector_id: str) -> set[str]:
+        """The fields that the list does not clear; it clears all of one that was removed."""
+        if (connector_id,) not in self.open["connectors"]:
+            return set()
+        _, names = self.details.get(connector_id, (None, set()))
+        return names
+
+    def observe_lists(self, outcome: Verdict, now: datetime, accept: bool) -> str | None:
+        """Take in the lists that a complete run has read; return which changed nothing."""
+        self._zones = self.lists.zones(self.account_id)
+        before = self._run_before(now)
+        return self.lists.observe(outcome.lists, self.account_id, now, before, accept)
+
     def observe(
-        self, items: list[Item], gone: dict[str, str], now: datetime, clock: datetime | None = None
+        self,
+        items: list[Item],
+        gone: dict[str, str],
+        now: datetime,
+        clock: datetime | None = None,
+        details: dict[str, Item | None] | None = None,
+        looked_up: Collection[str] = (),
     ) -> dict[str, int]:
         """Take in what a complete walk saw; `gone` are the removed ones and why.
 
-        What is late is late by the clock, which may have been set back.
-        Returns how many connectors were added, changed, removed and returned.
+        What is late is late by the clock, which may have been set back. `looked_up` are those of
+        the items that the list did not show. Returns how many connectors were added, changed,
+        removed and returned.
         """
         known, away = set(self.first_seen), set(self.removed)
         for item in items:
-            self._observe(item, now, clock or now)
+            key = item["id"]
+            more = (details or {}).get(key)
+            if more is not None:
+                more = added(item, more)
+            elif key in looked_up and self._only_details_tell(key):
+                more = item
+            self._observe(item, more, now, clock or now)
         for connector_id, reason in gone.items():
             self.removed[connector_id] = (now, reason)
-            for table in TABLES:
-                self._replace(table, connector_id, {}, now)
+            del self.known[connector_id]
+            for name in TABLES:
+                self._replace(name, connector_id, {}, now)
         self.runs.append((self.account_id, now))
         self.seen[now] = {
             table: {key: deepcopy(tracked(facts)) for key, (facts, *_) in rows.items()}
@@ -486,33 +375,68 @@ class ReferenceModel:
         }
         return begun | {row[0][0] for rows in self.past.values() for row in rows if row[4] == now}
 
-    def _observe(self, item: Item, now: datetime, clock: datetime) -> None:
+    def _observe(self, item: Item, more: Item | None, now: datetime, clock: datetime) -> None:
+        """`more` is what its details tell beside it; None = nobody has read them."""
         key, status = item["id"], item.get("status") or {}
         self.first_seen.setdefault(key, now)
         self.removed.pop(key, None)
-        facts = connector_facts(item, self.account_id, self.ever.get(key, {}))
+        held = self.ever.get(key, {})
+        is_new = self.known.get(key) is None or self.known[key].item != known(item).item
+        self.known[key] = known(item)
+        is_first = more is not None and key not in self.details
+        if more is None:
+            item = item | kept(self._only_details_tell(key), item, held)
+        else:
+            item = item | more
+            self.details[key] = (now, {*more} - OF_LIST - ALERTS)
+        facts = connector_facts(item, self.account_id, held)
         self.ever[key] = facts
+        if is_first:
+            self._learn(key, facts)
         self._replace("connectors", key, {(key,): facts}, now)
         status = status if isinstance(status, dict) else {}
         self._replace("warnings", key, alerts(key, status.get("warnings")), now)
         self._replace("tasks", key, alerts(key, status.get("tasks")), now)
         self._replace("setup_tests", key, tests(key, item.get("setup_tests")), now)
-        self._replace("connector_status", key, {(key,): self._status(item, facts, now, clock)}, now)
+        is_read = is_new or more is not None
+        state = self._status(item, facts, now, clock, is_read=is_read)
+        self._replace("connector_status", key, {(key,): state}, now)
         for outcome in ("succeeded", "failed"):
             finished = self.open["connector_status"][key,][0][f"{outcome}_at"]
             if finished is not None:
                 self.outcomes.add((key, outcome, finished))
 
+    def _learn(self, key: str, facts: dict[str, Any]) -> None:
+        """Write what first details tell as if it had been known all the time: it may have been."""
+        if (key,) not in self.open["connectors"]:
+            return
+        old, begun, _ = self.open["connectors"][key,]
+        differing = [name for name in tracked(facts) if facts[name] != old[name]]
+        if all(old[name] is None or name == "extra" for name in differing):
+            old |= {name: facts[name] for name in differing}
+            for at in (at for at in self.seen if at >= begun):
+                self.seen[at]["connectors"][key,] = deepcopy(tracked(old))
+
     def _status(
-        self, item: Item, connector: dict[str, Any], now: datetime, clock: datetime
+        self,
+        item: Item,
+        connector: dict[str, Any],
+        now: datetime,
+        clock: datetime,
+        *,
+        is_read: bool,
     ) -> dict[str, Any]:
+        """`is_read`: anything in it is new, and so its schedule and the zones of now count."""
         key = item["id"]
         before, *_ = self.open["connector_status"].get((key,), (None,))
-        facts = status_facts(item, connector, before or {})
+        facts = status_facts(item, connector, before or {}, self._zones)
+        if before and not is_read:
+            facts["due_at"] = before["due_at"]
         tasks, warnings = (
             sum(alert[0] == key for alert in self.open[table]) for table in ("tasks", "warnings")
         )
-        health = word(facts, connector, tasks, warnings, clock)
+        is_broken = self.lists.is_broken(connector["group_id"])
+        health = word(facts, connector, tasks, warnings, clock, is_broken)
         if "succeeded_at" in (facts["extra"] or {}) and health not in DOWN:
             facts["due_at"] = None
         return facts | judged(facts, health, before, self._run_before(now), now)
@@ -524,10 +448,10 @@ class ReferenceModel:
 
     def reword(self, health: str) -> None:
         """Let all that exist and are not down have this health, as if by other rules."""
-        for key, (facts, since, _) in self.open["connector_status"].items():
+        for key, (facts, begun, _) in self.open["connector_status"].items():
             if not facts["is_down"]:
                 facts["health"] = health
-                for at in (at for at in self.seen if at >= since):
+                for at in (at for at in self.seen if at >= begun):
                     self.seen[at]["connector_status"][key]["health"] = health
 
     def incidents(self) -> list[tuple[Any, ...]]:
@@ -537,22 +461,25 @@ class ReferenceModel:
             for key, (facts, *when) in self.open["connector_status"].items()
         ]
         versions = sorted(self.past["connector_status"] + still, key=lambda v: (v[0], v[2]))
-        begins = {(key, since): facts["health"] for key, facts, since, *_ in versions}
+        begins = {
+            (key, begun): (facts["health"], after) for key, facts, begun, after, _ in versions
+        }
         down = [version for version in versions if version[1]["is_down"]]
         found = []
         for (key, started), stretch in groupby(down, lambda v: (v[0], v[1]["down_since"])):
             (_, _, begun, after, _), *_ = several = list(stretch)
             ended = several[-1][4]
             path = " > ".join(health for health, _ in groupby(v[1]["health"] for v in several))
-            next_one = begins.get((key, ended), "removed")
-            closed_by = next_one if next_one in ("removed", "paused") else "recovered"
             account_id = self.ever[key[0]]["account_id"]
+            before = self._run_before(ended, account_id) if ended else None
+            next_one, ended_after = begins.get((key, ended), ("removed", before))
+            closed_by = next_one if next_one in ("removed", "paused") else "recovered"
             found.append(
                 (
                     *(key[0], started, ended, path),
                     closed_by if ended else None,
                     after if begun == started else started,
-                    self._run_before(ended, account_id) if ended else None,
+                    ended_after,
                 )
             )
         return found
@@ -582,188 +509,3 @@ class ReferenceModel:
 
 def tracked(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if name not in MOVING}
-
-
-# --- what a run must make of what the API sent ----------------------------------------------
-
-# Pairs of request and answer, in the order in which they passed.
-Said = Iterator[tuple[Any, Any]]
-UNAVAILABLE, UNUSABLE = "api_unavailable", "unexpected_response"
-
-
-class Verdict(NamedTuple):
-    """What must become of a run: its row in the log, the items that count, who is gone and why."""
-
-    row: dict[str, Any]
-    items: list[Item]
-    gone: dict[str, str]
-
-    def failed(self, code: str) -> "Verdict":
-        traffic = {name: self.row[name] for name in ("requests", "walks")}
-        return Verdict(traffic | {"status": "failed", "error_code": code}, [], {})
-
-
-def verdict(said: list[Any], attempts: int, held: dict[str, str | None], rules: Any) -> Verdict:
-    """`held` are the account's connectors with their groups, `rules` when to believe removals."""
-    answers = settled(said, attempts)
-    walk, walks = walked(answers), 1
-    if walk.duplicates and not walk.failure:
-        again, walks = walked(answers), 2
-        walk = walk if again.failure == UNAVAILABLE else again
-    traffic = {"requests": len(said), "walks": walks}
-    if walk.failure:
-        return Verdict(traffic, [], {}).failed(walk.failure)
-    missing = held.keys() - walk.shown.keys()
-    alive, gone, withheld, code = [], {}, 0, None
-    if is_doubted(walk.shown, missing, held, rules):
-        withheld, code = len(missing), "removals_withheld"
-    elif missing and not walk.duplicates:
-        alive, gone = looked_up(answers, missing, walk.shown, rules.max_lookups)
-    skipped = skipped_lists(answers)
-    assert next(answers, None) is None, "it asked for more than it had to know"
-    row = traffic | {
-        "skipped": skipped,
-        "status": "withheld" if withheld else "succeeded",
-        "error_code": code,
-        "connectors_seen": len(walk.shown) + len(alive),
-        "duplicates": walk.duplicates,
-        "withheld": withheld,
-        "unconfirmed": 0 if withheld else len(missing) - len(alive) - len(gone),
-    }
-    return Verdict(row, [*walk.shown.values(), *alive], gone)
-
-
-def failure(answer: Any) -> str | None:
-    """What an answer that is no use fails with; None = it can be used."""
-    if answer.truncate_at is not None or answer.status == 429 or answer.status >= 500:
-        return UNAVAILABLE
-    if answer.status in (401, 403):
-        return "authentication"
-    if answer.status != 200:
-        return "configuration"
-    content = body(answer)
-    if content is None:
-        return UNAVAILABLE
-    return None if isinstance(content, dict) else UNUSABLE
-
-
-def body(answer: Any) -> Any:
-    try:
-        return json.loads(answer.body[: answer.truncate_at])
-    except ValueError:
-        return None
-
-
-def settled(said: list[Any], attempts: int) -> Said:
-    """The last answer to each request; what was no use before it has been asked for again."""
-    tries: list[Any] = []
-    for request, answer in said:
-        tries.append((request.path, request.query))
-        assert tries.count(tries[0]) == len(tries), "it gave up early"
-        if failure(answer) not in (UNAVAILABLE, UNUSABLE) or len(tries) == attempts:
-            yield request, answer
-            tries = []
-    assert not tries, "it gave up early"
-
-
-class Walk(NamedTuple):
-    """The items of one walk by id, how many came again, and what it failed with."""
-
-    shown: dict[str, Item]
-    duplicates: int
-    failure: str | None
-
-
-def walked(answers: Said) -> Walk:
-    """Read pages until one is no use, names none after it, or one that was named before."""
-    shown: dict[str, Item] = {}
-    duplicates, cursors = 0, [None]
-    for request, answer in answers:
-        assert request.query.get("cursor") == cursors[-1]
-        if wrong := failure(answer):
-            return Walk(shown, duplicates, wrong)
-        page = body(answer)["data"]
-        for item in page["items"]:
-            duplicates += item["id"] in shown
-            shown[item["id"]] = item
-        cursor = page.get("next_cursor")
-        if cursor is None or cursor in cursors:
-            return Walk(shown, duplicates, UNUSABLE if cursor else None)
-        cursors.append(cursor)
-    raise AssertionError("it did not read to the end")
-
-
-def is_doubted(shown: Item, missing: set[str], held: dict[str, str | None], rules: Any) -> bool:
-    if rules.accept or not missing:
-        return False
-    many = 100 * len(missing) > rules.max_missing_percent * len(held)
-    groups, lost = Counter(held.values()), Counter(held[key] for key in missing)
-    whole = [group for group in lost if group is not None and lost[group] == groups[group]]
-    return (
-        not shown
-        or (many and len(missing) >= rules.max_missing_count)
-        or any(lost[group] >= rules.max_missing_group for group in whole)
-    )
-
-
-def looked_up(
-    answers: Said, missing: set[str], shown: Item, most: int
-) -> tuple[list[Item], dict[str, str]]:
-    """What single questions brought to light: items of the living, and who is gone and why."""
-    alive: list[Item] = []
-    gone: dict[str, str] = {}
-    left, served = set(missing), None
-    for _ in range(min(most, len(missing))):
-        request, answer = next(answers)
-        connector_id = request.path.rsplit("/", 1)[1]
-        left.remove(connector_id)
-        wrong, code = failure(answer), code_of(answer)
-        if code in ("NotFound", "Forbidden") and served is None:
-            proof = proven(answers, [*shown, *(item["id"] for item in alive)])
-            wrong, served = proof or wrong, None if proof == UNUSABLE else proof is None
-        if wrong == UNAVAILABLE:
-            break
-        if wrong is None:
-            alive.append(body(answer)["data"])
-        elif code == "NotFound_Connector" or (code == "NotFound" and served):
-            gone[connector_id] = "deleted"
-        elif code == "Forbidden" and served:
-            gone[connector_id] = "not_visible"
-    return alive, gone
-
-
-LISTS = {
-    "groups": "/v1/groups",
-    "destinations": "/v1/destinations",
-    "users": "/v1/users",
-    "connector_types": "/v1/metadata/connector-types",
-}
-
-
-def skipped_lists(answers: Said) -> str:
-    """Which of the lists beside the connectors were no use: none of them exists in this world.
-
-    An outage ends the reading: the others would wait for the same.
-    """
-    for path in LISTS.values():
-        request, answer = next(answers)
-        assert request.path == path
-        wrong = failure(answer)
-        assert wrong is not None
-        if wrong == UNAVAILABLE:
-            break
-    return ", ".join(LISTS)
-
-
-def proven(answers: Said, known: list[str]) -> str | None:
-    """Where no single one is served, all look gone: it counts if a known one is."""
-    if not known:
-        return "configuration"
-    request, answer = next(answers)
-    assert request.path.endswith(f"/{known[0]}")
-    return failure(answer)
-
-
-def code_of(answer: Any) -> str | None:
-    content = body(answer)
-    return content.get("code") if isinstance(content, dict) else None

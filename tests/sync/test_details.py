@@ -229,6 +229,24 @@ def test_value_that_does_not_fit_its_column_makes_no_version_either(
     assert len(versions(engine)) == 4
 
 
+def test_settings_that_are_no_object_make_no_version_either(
+    run: Runs, engine: Engine, account: DetailedAccount, clock: FakeClock
+) -> None:
+    """The list tells no config, which clears neither the one that is stored nor what is beside."""
+    account.connectors, account.more = [item("one")], {"one": {"config": {"host": "h"}}}
+    run()
+    account.more["one"] = {"config": "none"}
+    clock.now += DAY
+    run()
+    for details in ("none", "all", "none"):
+        account.change("one", schema=f"named_{details}", config=None)
+        clock.now += SOON
+        assert run(details=details)["changed"] == 1
+        row = one(engine, "one")
+        assert (row["config"], row["extra"]) == ({"host": "h"}, {"config": "none"})
+    assert len(versions(engine)) == 4
+
+
 def test_what_the_list_tells_wins_over_details(
     run: Runs, engine: Engine, account: DetailedAccount, clock: FakeClock
 ) -> None:
@@ -268,3 +286,31 @@ def test_connector_that_was_missing_and_is_looked_up_gets_no_version(
     assert one(engine, "c0")["config"]["host"] == "db.example"
     assert one(engine, "c0")["extra"] == {"brand_new": {"deep": [1, 2]}, "created_by": "a program"}
     assert versions(engine) == []
+
+
+def test_lookup_clears_what_details_told_before_and_tell_no_more(
+    run: Runs, engine: Engine, account: DetailedAccount, clock: FakeClock
+) -> None:
+    """Even if it tells just what the list told: the deadline must fit the schedule beside it."""
+    fill(account, 10)
+    account.more["c0"] = WHOLE
+    run(details="all")
+    found = account.connectors.pop(0)
+    account.details = lambda connector_id: found  # type: ignore[method-assign]
+    clock.now += SOON
+    assert run(details="none")["connectors_seen"] == 10
+    assert (one(engine, "c0")["schedule"], one(engine, "c0")["details_at"]) == (None, clock.now)
+    assert due_at(engine, "c0") == datetime.fromisoformat("2026-11-20T14:00Z")
+
+
+def test_details_complete_the_later_item_if_a_connector_is_listed_twice(
+    engine: Engine, api: FakeApi, account: DetailedAccount, clock: FakeClock
+) -> None:
+    """The later one is stored already, so nothing is to be read beside it."""
+    run = Runs(engine, api, clock, page_size=1)
+    account.connectors, account.more = [item("one")], {"one": WHOLE}
+    run()
+    account.connectors.insert(0, item("one", schema="old"))
+    clock.now += SOON
+    assert (run()["duplicates"], run.read) == (1, [])
+    assert one(engine, "one")["schema_name"] == "one_schema"
