@@ -34,20 +34,21 @@ class StoredDetails(NamedTuple):
 def load_stored_details(
     connection: Connection, account_id: str, settings: EnrichmentSettings
 ) -> StoredDetails:
-    existing = (_connector.account_id == account_id, _connector.removed_at.is_(None))
+    is_own, exists = _connector.account_id == account_id, _connector.removed_at.is_(None)
     fields, read_at = {}, {}
     sets: dict[tuple[str, ...], Set[str]] = {}  # nearly all connectors have the same
     # Details read before the open version began are those of other settings.
     read_since = case((_connector.details_at >= _connector.valid_from, _connector.details_at))
     # A config that is stored although no details were read is one that the list tells.
-    known = select(_connector.connector_id, read_since, _connector.details_fields).where(
-        *existing, or_(_connector.details_at.is_not(None), _connector.config.is_(None))
+    known = select(_connector.connector_id, read_since, exists, _connector.details_fields).where(
+        is_own, or_(_connector.details_at.is_not(None), _connector.config.is_(None))
     )
-    for connector_id, at, names in connection.execute(known):
-        read_at[connector_id] = at
-        if names:
+    for connector_id, at, is_there, names in connection.execute(known):
+        if is_there:
+            read_at[connector_id] = at
+        if names:  # also of one that was removed: it may return
             fields[connector_id] = sets.setdefault(tuple(names), frozenset(names))
-    to_test = _within_budget(connection.execute(_to_test(settings).where(*existing)), settings)
+    to_test = _within_budget(connection.execute(_to_test(settings).where(is_own, exists)), settings)
     failures = (
         select(_run.details_failed)
         .where(_run.account_id == account_id, _run.observed_at.is_not(None))

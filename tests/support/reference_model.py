@@ -311,14 +311,16 @@ class ReferenceModel:
             read_at, _ = self.details.get(key, (None, set()))
             if read_at is None:
                 due |= {key} if self.ever[key]["config"] is None else set()
-            elif settings.details == "all" or read_at <= now - MAX_AGE:
-                due.add(key)
+            else:
+                _, since, _ = self.open["connectors"][key,]
+                is_old = read_at <= now - MAX_AGE or read_at < since
+                due |= {key} if settings.details == "all" or is_old else set()
         budget = settings.details_budget if settings.details == "auto" else len(listed)
         assert_well_chosen(outcome.details, listed, changed, due, budget)
 
     def _only_details_tell(self, connector_id: str) -> set[str]:
-        """The fields that the list does not clear; it clears all of one that was removed."""
-        if (connector_id,) not in self.open["connectors"]:
+        """The fields that the list does not clear; that of another account clears all."""
+        if self.ever.get(connector_id, {}).get("account_id") != self.account_id:
             return set()
         _, names = self.details.get(connector_id, (None, set()))
         return names

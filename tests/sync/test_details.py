@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support.builders import DAY, T0, FakeClock, Item, contents, everything, item, rows
-from support.details import DetailedAccount, Runs, due_at, fill, one
+from support.details import DetailedAccount, Runs, answering, due_at, fill, one, query
 
-from inventory.demo.fake_api import FakeApi
+from inventory.demo.fake_api import FakeApi, FakeResponse
 
 SOON = timedelta(minutes=15)
 WHOLE: dict[str, Any] = {
@@ -286,6 +286,34 @@ def test_connector_that_was_missing_and_is_looked_up_gets_no_version(
     assert one(engine, "c0")["config"]["host"] == "db.example"
     assert one(engine, "c0")["extra"] == {"brand_new": {"deep": [1, 2]}, "created_by": "a program"}
     assert versions(engine) == []
+
+
+def test_connector_that_returns_while_its_details_fail_keeps_what_they_told(
+    run: Runs, engine: Engine, api: FakeApi, account: DetailedAccount, clock: FakeClock
+) -> None:
+    """Its deadline follows the schedule of the details: without it, it would be down."""
+    fill(account, 10)
+    account.more["c0"] = WHOLE | {
+        "schedule": {
+            "schedule_type": "TIME_OF_DAY",
+            "time_of_day": "02:00",
+            "days_of_week": ["SUN"],
+        }
+    }
+    run(details="all")
+    before = one(engine, "c0")
+    found = account.connectors.pop(0)
+    api.intercept = answering(FakeResponse.error(403, "Forbidden"), ["c0"])
+    clock.pass_a_day()
+    assert run(details="none")["removed"] == 1
+    account.connectors.insert(0, found)
+    for details in ("none", "all"):
+        clock.now += SOON
+        run(details=details)
+        for name in ("config", "schedule", "extra"):
+            assert one(engine, "c0")[name] == before[name]
+        assert one(engine, "c0", "connector_status")["health"] == "healthy"
+    assert query(engine, "select count(*) from incidents") == [(0,)]
 
 
 def test_lookup_clears_what_details_told_before_and_tell_no_more(
