@@ -64,8 +64,9 @@
 {%- endmacro %}
 {%- set failed = sql.lower('status') ~ " in ('failed', 'job_failed')" %}
 {%- macro since(phrase) %}'{{ phrase }} since ' || {{ sql.format_timestamp("h.health_since") }}{% endmacro %}
+{%- set tests = "coalesce('; ' || h.failed_tests, '')" %}
 {%- set alerts = "coalesce(': task ' || h.tasks || coalesce('; ' || h.failed_tests, ''), ': ' || h.failed_tests, '')" %}
-{%- set tasks = "coalesce('; task ' || h.tasks, '') || coalesce('; ' || h.failed_tests, '')" %}
+{%- set tasks = "coalesce('; task ' || h.tasks, '') || " ~ tests %}
 {%- set creator = "coalesce(nullif(u.given_name, '') || ' ', '') || coalesce(nullif(u.family_name, '') || ' ', '')
   || coalesce('<' || nullif(u.email, '') || '>', '')" %}
 {%- set destination = "coalesce(h.group_name, h.group_id) || coalesce(' (' || h.destination_service || ')', '')" %}
@@ -102,7 +103,7 @@ with fact as (
   left join (
     select connector_id, {{ sql.as_bigint("sum(tests)") }} as tests, {{ sql.string_list("result") }} as results
     from (
-      select connector_id, title || coalesce(': ' || nullif(substr(message, 1, 200), ''), '') as result,
+      select connector_id, coalesce(nullif(title, ''), 'without a title') || coalesce(': ' || nullif(substr(message, 1, 200), ''), '') as result,
         count(*) as tests
       from setup_tests where {{ failed }} group by 1, 2 order by 1, 2
     ) by_result
@@ -144,10 +145,10 @@ select h.connector_id, h.account_id, h.group_id, h.group_name, h.service, h.serv
     when 'broken' then {{ since("setup broken") }} || {{ alerts }}
     when 'destination_broken' then 'destination ' || {{ destination }} || {{ since(" broken") }}
     when 'unknown' then 'setup state ' || coalesce(nullif(h.setup_state, '') || ' not recognised', 'missing')
-      || {{ since("") }}
-    when 'initial_sync' then {{ since("first sync in progress") }}
-    when 'historical_sync' then {{ since("historical sync in progress") }}
-    when 'blocked' then {{ since("blocked") }} || ': schema status ' || h.schema_status
+      || {{ since("") }} || {{ tests }}
+    when 'initial_sync' then {{ since("first sync in progress") }} || {{ tests }}
+    when 'historical_sync' then {{ since("historical sync in progress") }} || {{ tests }}
+    when 'blocked' then {{ since("blocked") }} || ': schema status ' || h.schema_status || {{ tests }}
     when 'stalled' then 'not started since ' || {{ sql.format_timestamp("h.rescheduled_for") }}
       || ': rescheduled, and its schedule is manual' || {{ tasks }}
     when 'failing' then {{ since("syncs failing") }}
@@ -159,13 +160,13 @@ select h.connector_id, h.account_id, h.group_id, h.group_name, h.service, h.serv
         then ': due every ' || cast(h.sync_frequency as text) || ' minutes, overdue since '
         else ', overdue by its schedule since ' end
       || {{ sql.format_timestamp("h.due_at") }} || {{ tasks }}
-    when 'action_required' then {{ since("task open") }} || ': ' || h.tasks
+    when 'action_required' then {{ since("task open") }} || ': ' || h.tasks || {{ tests }}
     when 'never_synced' then 'no sync has succeeded since '
-      || {{ sql.format_timestamp("coalesce(h.created_at, h.first_seen_at)") }}
+      || {{ sql.format_timestamp("coalesce(h.created_at, h.first_seen_at)") }} || {{ tests }}
     when 'rescheduled' then coalesce(
-      'rescheduled for ' || {{ sql.format_timestamp("h.rescheduled_for") }}, {{ since("rescheduled") }})
-    when 'warning' then {{ since("warning open") }} || ': ' || h.warnings
-    when 'healthy' then {{ success }}
+      'rescheduled for ' || {{ sql.format_timestamp("h.rescheduled_for") }}, {{ since("rescheduled") }}) || {{ tests }}
+    when 'warning' then {{ since("warning open") }} || ': ' || h.warnings || {{ tests }}
+    when 'healthy' then {{ success }} || {{ tests }}
     when 'unobserved' then 'not observed' || coalesce(' since ' || {{ sql.format_timestamp("h.seen_at") }}, '')
       || ': ' || case
         when h.outdated_because = 'deadline_passed' then 'due by ' || {{ sql.format_timestamp("h.freshness_deadline") }}
