@@ -164,7 +164,7 @@ REMOVAL_OPTIONS = _add(
         "--accept-removals",
         "accept",
         is_flag=True,
-        help="Withhold no removals in this run.",
+        help="Withhold no removals in this run, of connectors or of entries of other lists.",
     ),
     _removing(
         "--max-lookups",

@@ -19,6 +19,9 @@ RUN_COLUMNS = (
     "removed",
     "returned",
     "anomalies",
+    "details_read",
+    "details_failed",
+    "skipped",
     "error_message",
 )
 
