@@ -47,6 +47,10 @@ SUITE = """
 
     @pytest.mark.parametrize("kind", ["sqlite"])
     def test_one(kind): ...
+
+    @pytest.mark.thorough
+    @pytest.mark.parametrize("given", range(6))
+    def test_long(given): ...
 """
 
 
@@ -69,8 +73,9 @@ def test_case_is_tried_on_one_kind_of_database_in_turn(pytester: pytest.Pytester
     others = ["without_any", "one[sqlite]"]
     assert tried() == ["case[a-b-postgresql]", "case[given1-sqlite]", "case[3-postgresql]", *others]
     other_turn = ["case[a-b-sqlite]", "case[given1-postgresql]", "case[3-sqlite]", *others]
-    assert tried("--thorough", "--share", "0.5") == other_turn
-    assert len(tried("--thorough")) == 8
+    every_second = ["long[0]", "long[2]", "long[4]"]
+    assert tried("--thorough", "--share", "0.25") == [*other_turn, *every_second]
+    assert len(tried("--thorough")) == 14
 
 
 def test_what_is_not_among_the_few_is_marked() -> None:

@@ -61,14 +61,16 @@ def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what this run does not try.
 
     An ordinary run tries nothing that is marked as thorough, and each case on one kind of database,
-    in turn. One that tries a share takes the other turn, so that the two together try all.
+    in turn. One that tries a share takes the other turn, so that the two together try all, and of
+    what is marked every tenth case if the share is a hundredth: each of them is of another kind.
     """
     share = effort_of(config).share
     if share == 1:
         return
     left_out = of_other_turns(items, first=1 if share else 0)
-    if not share:
-        left_out |= {item for item in items if is_thorough(item)}
+    marked = [item for item in items if is_thorough(item)]
+    tried = marked[:: round(share**-0.5)] if share else []
+    left_out |= {*marked} - {*tried}
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
 
