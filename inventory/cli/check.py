@@ -80,8 +80,9 @@ def check(
 ) -> None:
     """Exit 3 if a connector is down or the data is overdue.
 
-    Prints one line per problem: each connector that is down, and each account whose data is
-    overdue, whose removals are withheld or whose runs fail. Failed runs are a problem at once if
+    Prints one line per problem: each connector that is down (those of one broken destination
+    together), and each account whose data is overdue, whose removals are withheld or whose runs
+    fail. Failed runs are a problem at once if
     the next run will fail as well; otherwise after three in a row, or once the data is overdue.
 
     With --nagios, exits 2 if a connector is down, 1 if the data cannot be trusted, 3 if the check
@@ -120,8 +121,8 @@ def _print_problems(checked: "Checked", output_format: Any) -> None:
     if output_format != "table":
         rows.write_rows(checked.problems, checks.COLUMNS, output_format)
     elif checked.problems:
-        for problem in checked.problems:
-            rows.write_line(escape_control_chars(checks.line(problem)))
+        for line in checks.lines(checked.problems):
+            rows.write_line(escape_control_chars(line))
     elif not base.is_quiet():
         rows.write_line(_all_is_well(checked))
 
@@ -147,20 +148,18 @@ def _print_changes(checked: "Checked", saved: "State", output_format: Any) -> No
         existing=checked.existing,
         unobserved=checked.unobserved,
     )
-    changes = [
-        {"change": change} | dict(problem)
-        for change, problems in (
-            ("new", difference.new),
-            ("over", difference.over),
-            ("over (removed)", difference.removed),
-        )
-        for problem in problems
-    ]
+    changes = {
+        "new": difference.new,
+        "over": difference.over,
+        "over (removed)": difference.removed,
+    }
     if output_format != "table":
-        rows.write_rows(changes, ("change", *checks.COLUMNS), output_format)
+        listed = [{"change": name} | dict(each) for name in changes for each in changes[name]]
+        rows.write_rows(listed, ("change", *checks.COLUMNS), output_format)
     else:
-        for row in changes:
-            rows.write_line(escape_control_chars(f"{row['change']}: {checks.line(row)}"))
+        for change, problems in changes.items():
+            for line in checks.lines(problems):
+                rows.write_line(escape_control_chars(f"{change}: {line}"))
     sys.stdout.flush()
     saved.write(checked.database, difference.known)
 
@@ -172,7 +171,7 @@ def _exit_as_nagios(checked: "Checked") -> NoReturn:
     code = nagios.code(checked.problems)
     # Connectors that are down go first: they decide the exit code.
     ordered = sorted(checked.problems, key=lambda problem: problem["connector_id"] is None)
-    text = nagios.summary([checks.line(problem) for problem in ordered]) or _all_is_well(checked)
+    text = nagios.summary([*checks.lines(ordered)]) or _all_is_well(checked)
     performance = nagios.performance(checked.connectors, len(checked.unobserved), checked.runs)
     with process.final_output():
         rows.write_line(nagios.line(code, text, performance))

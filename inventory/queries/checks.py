@@ -1,9 +1,9 @@
 """Finds problems for a monitoring system: connectors that are down, data that is overdue."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -18,6 +18,7 @@ from inventory.queries.connectors import filter_rows, status
 from inventory.queries.incidents import list_incidents
 from inventory.queries.runs import failures, latest_runs
 
+Problem = Mapping[str, Any]
 COLUMNS = (
     "problem_type",
     "connector_id",
@@ -80,16 +81,29 @@ def find_problems(
     return Checked([row | {"database": where} for row in found], existing, runs, where)
 
 
-def line(problem: Row) -> str:
-    """Describe a problem in one self-contained line, as for a mail; times in the user's zone."""
+def lines(problems: Iterable[Problem]) -> Iterator[str]:
+    """Describe problems, each in one self-contained line, as for a mail; times in the user's zone.
+
+    Connectors that one broken destination took down are one problem.
+    """
+    alike: dict[object, list[Problem]] = {}
+    for number, problem in enumerate(problems):
+        is_shared = problem["problem_type"] == "destination_broken"
+        key = (problem["account_id"], problem["reason"]) if is_shared else number
+        alike.setdefault(key, []).append(problem)
+    for first, *others in alike.values():
+        yield _line(first, f"{1 + len(others):,} connectors" if others else brief(first))
+
+
+def _line(problem: Problem, whom: str) -> str:
     where = problem["database"]
     if problem["account_id"] is not None:
         where = f"account {problem['account_id']}, {where}"
-    parts = (problem["problem_type"], brief(problem), times.localize(problem["reason"]))
+    parts = (problem["problem_type"], whom, times.localize(problem["reason"]))
     return f"{': '.join(filter(None, parts))} [{where}]"
 
 
-def brief(problem: Row) -> str:
+def brief(problem: Problem) -> str:
     """Name the connector that a problem is about; "" if the problem is about the data."""
     if problem["connector_id"] is None:
         return ""

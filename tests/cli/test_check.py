@@ -21,6 +21,7 @@ from support.builders import (
     api_settings,
     item,
 )
+from support.references import destination, group, serve
 
 from inventory.cli import check_state, main
 from inventory.db import views
@@ -335,6 +336,33 @@ def test_state_file_behind_a_link_is_replaced_there(observe: Any, tmp_path: Path
     for expected in (["new broken"], []):
         assert problem_types(run("--state", tmp_path / "link")) == expected
     assert (tmp_path / "link").is_symlink()
+
+
+# --- a destination that is broken -----------------------------------------------------------
+
+
+def test_connectors_that_one_destination_took_down_are_one_line(
+    observe: Any, account: Account, tmp_path: Path
+) -> None:
+    destinations = [destination("g1"), destination("g2"), destination("alone")]
+    connectors = {"a": "g1", "b": "g1", "c": "g2", "d": "g2", "e": "alone"}
+    broken = [each | {"setup_status": "broken"} for each in destinations]
+    outages = [
+        "destination_broken: 2 connectors: destination g2 (snowflake) broken",
+        "destination_broken: 2 connectors: destination prod (snowflake) broken",
+        "destination_broken: e_schema (e): destination alone (snowflake) broken",
+    ]
+    for listed, change in ((destinations, None), (broken, "new"), (destinations, "over")):
+        serve(account, groups=[group("g1", name="prod")], destinations=listed)
+        observe(**{name: {"group_id": place} for name, place in connectors.items()})
+        changes = run("--state", tmp_path / "state").stdout.splitlines()
+        assert sorted(line.partition(" since ")[0] for line in changes) == [
+            f"{change}: {outage}" for outage in outages if change
+        ]
+        if change == "new":
+            assert changes == [f"new: {line}" for line in run().stdout.splitlines()]
+            problems = json.loads(run("--format", "json").stdout)
+            assert {each["connector_id"] for each in problems} == {*connectors}
 
 
 # --- --nagios -------------------------------------------------------------------------------
