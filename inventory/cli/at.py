@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from inventory.cli import base
-from inventory.cli.options import TIMESTAMP, rows_format_option
+from inventory.cli.options import TIMESTAMP, filter_options, rows_format_option
 from inventory.cli.sections import command
 from inventory.times import TimeOrAge
 
@@ -27,9 +27,10 @@ _COLUMNS = (
 
 @command()
 @click.argument("when", metavar="TIME", type=TIMESTAMP)
+@filter_options
 @rows_format_option
 @base.reports_errors
-def at(when: TimeOrAge, output_format: Any) -> None:
+def at(when: TimeOrAge, output_format: Any, **place: tuple[str, ...]) -> None:
     """Show the account as it was at TIME.
 
     Prints one line per connector that existed then, with its health at that time, worst first.
@@ -39,11 +40,13 @@ def at(when: TimeOrAge, output_format: Any) -> None:
     from inventory.output import summary
     from inventory.output.rows import write_rows
     from inventory.queries import as_of
+    from inventory.queries.connectors import located
 
     with base.open_session() as connection:
         time = base.resolve_time(connection, when)
-        rows = as_of.at(connection, time)
+        found = as_of.at(connection, time)
         observed = as_of.observed_period(connection)
+    rows = located(found, **place)
     if output_format == "table":
         write_rows(base.with_names(rows), _COLUMNS, "table", {"health": base.health_style})
     else:

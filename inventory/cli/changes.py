@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from inventory.cli import base
-from inventory.cli.options import SINCE, TEXT, rows_format_option
+from inventory.cli.options import SINCE, TEXT, filter_options, rows_format_option
 from inventory.cli.sections import command, option
 from inventory.times import TimeOrAge
 
@@ -37,10 +37,15 @@ _COLUMNS = (
     multiple=True,
     help="Only this field and the fields inside it: config includes config.host. Repeatable.",
 )
+@filter_options
 @rows_format_option
 @base.reports_errors
 def changes(
-    connector: str | None, since: TimeOrAge | None, fields: tuple[str, ...], output_format: Any
+    connector: str | None,
+    since: TimeOrAge | None,
+    fields: tuple[str, ...],
+    output_format: Any,
+    **place: tuple[str, ...],
 ) -> None:
     """Show what changed, oldest first, one line per field.
 
@@ -53,8 +58,9 @@ def changes(
     with base.open_session() as connection:
         key = base.resolve_connector(connection, connector)
         begin = None if since is None else base.resolve_time(connection, since)
-        rows = queries.list_changes(connection, since=begin, fields=fields, connector_id=key)
+        found = queries.list_changes(connection, since=begin, fields=fields, connector_id=key)
         notes = base.recreation_notes(connection, connector, key)
+    rows = queries.located(found, **place)
     columns = _COLUMNS if output_format == "table" else queries.view_columns("state_changes")
     write_rows(rows, columns, output_format)
     base.print_notes(notes)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from inventory.cli import base
-from inventory.cli.options import rows_format_option
+from inventory.cli.options import filter_options, rows_format_option
 from inventory.cli.sections import command
 
 _COLUMNS = (
@@ -18,9 +18,10 @@ _COLUMNS = (
 
 
 @command()
+@filter_options
 @rows_format_option
 @base.reports_errors
-def findings(output_format: Any) -> None:
+def findings(output_format: Any, **place: tuple[str, ...]) -> None:
     """List non-urgent findings.
 
     A finding is a connector whose setup was never finished, that has been paused for long, that
@@ -30,7 +31,8 @@ def findings(output_format: Any) -> None:
     from inventory.output.rows import write_rows
 
     with base.open_session() as connection:
-        rows = queries.list_findings(connection)
+        found = queries.list_findings(connection)
+    rows = queries.located(found, **place)
     if output_format == "table":
         write_rows(base.with_names(rows), _COLUMNS, "table")
     else:

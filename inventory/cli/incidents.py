@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from inventory.cli import base
-from inventory.cli.options import TEXT, TIMESTAMP, rows_format_option
+from inventory.cli.options import TEXT, TIMESTAMP, filter_options, rows_format_option
 from inventory.cli.sections import command, option
 from inventory.times import TimeOrAge
 
@@ -30,10 +30,15 @@ _COLUMNS = (
     type=TIMESTAMP,
     help="Only outages that ended after this time, or have not ended: a time, yesterday, or 7d.",
 )
+@filter_options
 @rows_format_option
 @base.reports_errors
 def incidents(
-    connector: str | None, open_only: bool, since: TimeOrAge | None, output_format: Any
+    connector: str | None,
+    open_only: bool,
+    since: TimeOrAge | None,
+    output_format: Any,
+    **place: tuple[str, ...],
 ) -> None:
     """Show outages, oldest first.
 
@@ -47,10 +52,11 @@ def incidents(
         begin = None if since is None else base.resolve_time(connection, since)
         key = base.resolve_connector(connection, connector)
         ids = None if key is None else [key]
-        rows = queries.list_incidents(
+        found = queries.list_incidents(
             connection, open_only=open_only, since=begin, connector_ids=ids
         )
         notes = base.recreation_notes(connection, connector, key)
+    rows = queries.located(found, **place)
     if output_format == "table":
         lines = [row | {"lasted": times.format_duration(row["minutes"])} for row in rows]
         write_rows(base.with_names(lines), _COLUMNS, "table")

@@ -43,26 +43,30 @@ def sort_key(row: Row) -> tuple[str, ...]:
 
 
 def filter_rows(
-    rows: Rows,
-    *,
-    down: bool = False,
-    health: Collection[str] = (),
-    services: Collection[str] = (),
-    groups: Collection[str] = (),
+    rows: Rows, *, down: bool = False, health: Collection[str] = (), **place: Collection[str]
 ) -> Rows:
-    """Keep the rows of `status` that match every filter.
+    """Keep the rows of `status` that match every filter; for `place` see `located`.
 
-    A filter with several values matches any of them; a service and a group are an id or a name, the
-    name in any case. Removed connectors are left out, unless
-    `health` names their health.
+    Removed connectors are left out, unless `health` names their health.
+    """
+    return [
+        row
+        for row in located(rows, **place)
+        if (row["health"] in health if health else row["health"] not in REMOVED)
+        and (row["is_down"] or not down)
+    ]
+
+
+def located(rows: Rows, *, services: Collection[str] = (), groups: Collection[str] = ()) -> Rows:
+    """Keep the rows about connectors of one of these services and one of these groups.
+
+    Each is an id or a name, the name in any case; none means all.
     """
     services, groups = set(map(str.casefold, services)), set(map(str.casefold, groups))
     return [
         row
         for row in rows
-        if (row["health"] in health if health else row["health"] not in REMOVED)
-        and (row["is_down"] or not down)
-        and (not services or _is_named(row, "service", services))
+        if (not services or _is_named(row, "service", services))
         and (not groups or _is_named(row, "group", groups))
     ]
 

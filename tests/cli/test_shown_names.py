@@ -74,6 +74,18 @@ def test_json_has_both(command: str) -> None:
     }
 
 
+@pytest.mark.parametrize("command", ["incidents", "findings", "at 2100-01-01", "changes"])
+def test_every_list_of_connectors_can_be_that_of_a_group_or_service(
+    command: str, api: FakeApi, engine: Engine, account: Account
+) -> None:
+    for each in account.connectors:
+        each["schema"] = "renamed"
+    sync(engine, api_settings(api))
+    for place, found in (("--group=finance", {"known"}), ("--service=rare", {"unknown"})):
+        rows = json.loads(shown(*command.split(), place, "--format", "json"))
+        assert {row["connector_id"] for row in rows} == found
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [
