@@ -53,7 +53,7 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **options: An
         if output_format == "json" and not dry_run and error.run is not None:
             _print_failed_run(error)
         raise
-    _raise_if_withheld(row)
+    base.raise_if_withheld(row)
     base.log_run(row)
 
 
@@ -92,15 +92,6 @@ def _run(
             quiet=base.is_quiet(),
         )
     return row
-
-
-def _raise_if_withheld(row: dict[str, Any]) -> None:
-    from inventory.errors import RemovalsWithheldError
-
-    if row["withheld"]:
-        error = RemovalsWithheldError(row["error_message"])
-        error.run = row
-        raise error
 
 
 def _print_failed_run(error: InventoryError) -> None:

@@ -42,5 +42,6 @@ def test(
     with base.open_session() as connection:
         results = setup_tests.results(connection, ids, row["observed_at"])
     write_rows(results, _COLUMNS, output_format)
+    base.raise_if_withheld(row)
     base.log_run(row)
     setup_tests.raise_unless_passed(results, ids)

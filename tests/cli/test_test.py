@@ -132,6 +132,16 @@ def test_connector_paused_since_the_last_run_is_not_tested(
     assert posts(api) == []
 
 
+def test_withheld_removals_are_reported_after_the_results(account: DetailedAccount) -> None:
+    account.connectors = account.connectors[:1] + [item(f"c{n}") for n in range(9)]
+    assert run("sync", "--details", "none").exit_code == 0
+    account.connectors = account.connectors[:2]
+    result = run("test", "one", "--format", "json")
+    assert (result.exit_code, json.loads(result.stdout)) == (3, [row("one", PASSED)])
+    assert result.stderr == run("sync", "--details", "none").stderr
+    assert "missing" in result.stderr
+
+
 def test_dry_run_sends_nothing_but_get(api: FakeApi) -> None:
     assert run("sync", "--dry-run", "--setup-tests", "all").exit_code == 0
     assert posts(api) == []
