@@ -40,12 +40,23 @@ def results(connection: Connection, ids: Sequence[str], tested_at: datetime) -> 
     return fetch(connection, tests)
 
 
-def raise_unless_passed(results: Rows, ids: Sequence[str]) -> None:
+def untested(connection: Connection, ids: Sequence[str], tested_at: datetime) -> list[str]:
+    """Return which of these connectors were not tested at that time."""
+    c = CONNECTORS.current.c
+    tested = select(c.connector_id).where(c.connector_id.in_(ids), c.tested_at == tested_at)
+    return sorted({*ids} - {*connection.scalars(tested)})
+
+
+def without_tests(results: Rows, ids: Sequence[str], missing: Sequence[str]) -> list[str]:
+    """Return which of these connectors were tested, but have no setup tests."""
+    return sorted({*ids} - {*missing} - {row["connector_id"] for row in results})
+
+
+def raise_unless_passed(results: Rows, missing: Sequence[str]) -> None:
     """Raise an error that names the connectors that have a failed test, or no results."""
     failed = sorted({row["connector_id"] for row in results if _has_failed(row["status"])})
     if failed:
         raise NeedsAttentionError(f"Setup tests failed: {', '.join(failed)}.")
-    missing = sorted({*ids} - {row["connector_id"] for row in results})
     if missing:
         raise ApiUnavailableError(
             f"No results came for {', '.join(missing)}. Run it again later; -v shows the responses."

@@ -101,6 +101,14 @@ def test_without_results_it_is_exit_code_1(api: FakeApi, kind: str) -> None:
     assert "No results came for one." in result.stderr
 
 
+def test_connector_without_setup_tests_is_no_failure(account: DetailedAccount) -> None:
+    account.results["one"] = {"setup_tests": []}
+    result = run("test", "one", "--format", "json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+    assert result.stderr == "one has no setup tests.\n"
+    assert run("test", "one", "two").exit_code == 3
+
+
 def test_old_results_are_not_shown_as_new_ones(api: FakeApi) -> None:
     assert run("test", "two").exit_code == 3
     api.intercept = lambda request: ANSWERS["an error"] if request.method == "POST" else None

@@ -193,6 +193,8 @@ FAILURES = {
     "HTML": FakeResponse(200, b"<html>"),
     "of another": FakeResponse.success(item("other", setup_tests=[LOGIN_FAILED])),
     "null": FakeResponse.success(None),
+    "no tests": FakeResponse.success(item("healthy", status=BROKEN)),
+    "tests of null": FakeResponse.success(item("healthy", status=BROKEN, setup_tests=None)),
 }
 
 
@@ -211,13 +213,11 @@ def test_failure_leaves_the_connector_as_it_was(
     assert everything(engine, but=("inventory_runs",)) == before
 
 
-def test_answer_without_tests_keeps_the_stored_ones(
+def test_empty_list_of_tests_is_a_result(
     run: Runs, account: DetailedAccount, engine: Engine
 ) -> None:
-    for nothing in ({"setup_tests": None}, {}):
-        account.results["healthy"] = nothing
-        run(details="none", tested=frozenset({"healthy"}))
-        assert results_of(engine, "healthy") == [("Connecting to host", "PASSED", "")]
     account.results["healthy"] = {"setup_tests": []}
-    run(details="none", tested=frozenset({"healthy"}))
+    report = run(details="none", tested=frozenset({"healthy"}))
+    assert (report["tested"], report["tests_failed"]) == (1, 0)
+    assert one(engine, "healthy")["tested_at"] == T0 + SOON
     assert results_of(engine, "healthy") == []
