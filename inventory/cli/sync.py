@@ -73,9 +73,11 @@ def _run(
     engine = base.engine()
     api_settings, removals, enrichment = settings_of(options)
     is_interactive = not (base.is_quiet() or process.uses_json())
+    notes: list[str] = []
     with run_report.progress(wanted=is_interactive) as on_page:
         how: dict[str, Any] = {
             "on_page": on_page,
+            "on_note": notes.append,
             "lock_timeout": lock_timeout,
             "enrichment": enrichment,
         }
@@ -90,6 +92,7 @@ def _run(
             where=errors.display_url(engine),
             output_format=output_format,
             quiet=base.is_quiet(),
+            notes=notes,
         )
     return row
 

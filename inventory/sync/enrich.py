@@ -25,6 +25,8 @@ _MAX_FAILURES = 10
 _LOCK_CHECK_INTERVAL = 100  # requests
 _RUNS_AN_HOUR = 12  # the quota is that of an hour; a small one must do for a run each 5 minutes
 
+# Called with what a run left out, in a sentence.
+OnNote = Callable[[str], object]
 Responses = Iterator[tuple[str, Raw | None]]
 
 
@@ -45,23 +47,20 @@ class Enrichment(NamedTuple):
     spool: Spool
     lock: Lock
     concurrency: int
+    on_note: OnNote
 
     def execute(self, candidates: Candidates) -> Enriched:
         """Run setup tests, then read details; return the counts."""
         self.api.reserve(_RUNS_AN_HOUR)
-        tests = self._read_each(
-            candidates.to_test(), self.api.run_setup_tests, "Running the setup tests", True
-        )
-        details = self._read_each(
-            candidates.to_read(), self.api.details, "Reading the details", False
-        )
+        tests = self._read_each(candidates.to_test(), self.api.run_setup_tests, tested=True)
+        details = self._read_each(candidates.to_read(), self.api.details, tested=False)
         return Enriched(*details, *tests)
 
     def _read_each(
         self,
         items: Mapping[str, Raw],
         request: Callable[..., Responses],
-        what: str,
+        *,
         tested: bool,
     ) -> tuple[int, int]:
         """Complete these items of the list; return how many were, and how many failed."""
@@ -76,8 +75,14 @@ class Enrichment(NamedTuple):
                     break
                 if (done + failed) % _LOCK_CHECK_INTERVAL == 0:
                     self.lock.check()
+        what, verb = ("setup tests", "run") if tested else ("details", "read")
         if failed:
-            log.info("%s failed for %d of %d connectors", what, failed, done + failed)
+            log.info("The %s of %d connectors could not be %s", what, failed, verb)
+        if left := len(items) - done - failed:
+            why = self.api.obstacle or f"the first {_MAX_FAILURES} requests failed"
+            note = f"The {what} of {left:,} of {len(items):,} connectors were not {verb}: {why}."
+            log.info("%s", note)
+            self.on_note(note)
         return done, failed
 
     def _complete(self, connector_id: str, listed: Raw, details: Raw | None, tested: bool) -> bool:

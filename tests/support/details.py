@@ -55,14 +55,17 @@ class Runs:
     def __init__(self, engine: Engine, api: FakeApi, clock: FakeClock, **settings: Any) -> None:
         self.engine, self.api, self.clock = engine, api, clock
         self._settings = settings
+        self.notes: list[str] = []  # of the last run
 
     def __call__(self, **enrichment: Any) -> RunRow:
         """Sync; return the row of the run."""
         self.api.requests.clear()
+        self.notes.clear()
         return sync(
             self.engine,
             api_settings(self.api, **self._settings),
             clock=self.clock,
+            on_note=self.notes.append,
             enrichment=EnrichmentSettings(**enrichment),
         )
 
