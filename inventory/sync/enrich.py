@@ -52,7 +52,11 @@ class Enrichment(NamedTuple):
     def execute(self, candidates: Candidates) -> Enriched:
         """Run setup tests, then read details; return the counts."""
         self.api.reserve(_RUNS_AN_HOUR)
-        tests = self._read_each(candidates.to_test(), self.api.run_setup_tests, tested=True)
+        to_test, unlisted = candidates.to_test(), candidates.unlisted()
+        if unlisted:
+            of = f"{len(unlisted):,} of {len(to_test) + len(unlisted):,} connectors"
+            self._note(f"The setup tests of {of} were not run: the list lacks them.")
+        tests = self._read_each(to_test, self.api.run_setup_tests, tested=True)
         details = self._read_each(candidates.to_read(), self.api.details, tested=False)
         return Enriched(*details, *tests)
 
@@ -80,10 +84,13 @@ class Enrichment(NamedTuple):
             log.info("The %s of %d connectors could not be %s", what, failed, verb)
         if left := len(items) - done - failed:
             why = self.api.obstacle or f"the first {_MAX_FAILURES} requests failed"
-            note = f"The {what} of {left:,} of {len(items):,} connectors were not {verb}: {why}."
-            log.info("%s", note)
-            self.on_note(note)
+            of = f"{left:,} of {len(items):,} connectors"
+            self._note(f"The {what} of {of} were not {verb}: {why}.")
         return done, failed
+
+    def _note(self, note: str) -> None:
+        log.info("%s", note)
+        self.on_note(note)
 
     def _complete(self, connector_id: str, listed: Raw, details: Raw | None, tested: bool) -> bool:
         if details is None:
