@@ -69,14 +69,20 @@ class Enrichment(NamedTuple):
     ) -> tuple[int, int]:
         """Complete these items of the list; return how many were, and how many failed."""
         done = failed = 0
+
+        def until_all_fail() -> Iterator[str]:
+            # Those that are begun are waited for and counted: the vendor runs them anyway.
+            for connector_id in items:
+                if failed >= _MAX_FAILURES and not done:
+                    return
+                yield connector_id
+
         with self.api.time_limit(_MAX_SHARE * self.api.seconds_left):
-            for connector_id, details in request(items, concurrency=self.concurrency):
+            for connector_id, details in request(until_all_fail(), concurrency=self.concurrency):
                 if self._complete(connector_id, items[connector_id], details, tested):
                     done += 1
                 else:
                     failed += 1
-                if failed == _MAX_FAILURES and not done:
-                    break
                 if (done + failed) % _LOCK_CHECK_INTERVAL == 0:
                     self.lock.check()
         what, verb = ("setup tests", "run") if tested else ("details", "read")

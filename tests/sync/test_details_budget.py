@@ -190,8 +190,8 @@ def test_failure_of_all_changes_nothing_and_ends_after_ten(
     clock.pass_a_day()
     report = run(details="all")
     assert (report["status"], report["removed"], report["details_read"]) == ("succeeded", 0, 0)
-    assert report["details_failed"] == (4 if kind == "429" else 10)
-    assert len(run.read) <= 13
+    assert report["details_failed"] == len(run.read)
+    assert len(run.read) in ([4] if kind == "429" else range(10, 14))
     assert everything(engine, but=("inventory_runs",)) == before
 
 

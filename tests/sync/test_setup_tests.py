@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support.builders import T0, FakeClock, api_settings, contents, everything, item, rows
-from support.details import LOGIN_FAILED, DetailedAccount, Runs, one, query
+from support.details import LOGIN_FAILED, DetailedAccount, Runs, fill, one, query
 
 from inventory.demo.fake_api import FakeApi, FakeResponse, Request
 from inventory.settings import EnrichmentSettings
@@ -211,6 +211,20 @@ def test_failure_leaves_the_connector_as_it_was(
     counts = [report[name] for name in ("status", "tested", "tests_failed", "removed")]
     assert counts == ["succeeded", 0, 1, 0]
     assert everything(engine, but=("inventory_runs",)) == before
+
+
+def test_all_that_were_begun_are_counted_if_all_fail(
+    run: Runs, account: DetailedAccount, api: FakeApi
+) -> None:
+    """What the vendor was asked to run is counted, though the run has given up meanwhile."""
+    fill(account, 30)
+    run(details="none")
+    api.intercept = lambda each: FAILURES["500"] if each.method == "POST" else None
+    report = run(details="none", setup_tests="all")
+    assert (report["tested"], report["tests_failed"]) == (0, len(run.tested))
+    assert 10 <= len(run.tested) <= 13
+    left = 30 - len(run.tested)
+    assert f"{left} of 30 connectors were not run: the first 10 requests failed" in run.notes[-1]
 
 
 def test_empty_list_of_tests_is_a_result(
