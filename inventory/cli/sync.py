@@ -17,7 +17,11 @@ from inventory.errors import InventoryError
 
 
 @command()
-@option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+@option(
+    "--dry-run",
+    is_flag=True,
+    help="Show what would change; write nothing and run no setup tests.",
+)
 @option("--skip-if-running", is_flag=True, help="Exit 0 if another run is in progress.")
 @READ_OPTIONS
 @WAIT_OPTIONS

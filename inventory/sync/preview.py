@@ -41,7 +41,9 @@ def preview(
     meanwhile.
     """
     check_account_name(settings.account)
-    enrichment = replace(enrichment, setup_tests="none", tested=frozenset())
+    if enrichment.setup_tests != "none" or enrichment.tested:
+        on_note("A dry run has no setup tests run, as the vendor would store their results.")
+        enrichment = replace(enrichment, setup_tests="none", tested=frozenset())
     deadline = Deadline(settings.deadline, lock_timeout)
     engine = engine.execution_options(deadline=deadline)
     with deadline.enforced(), closing(Client(settings)) as api:

@@ -226,8 +226,10 @@ def test_withheld_removals_are_reported_after_the_results(account: DetailedAccou
 
 
 def test_dry_run_sends_nothing_but_get(api: FakeApi) -> None:
-    assert run("sync", "--dry-run", "--setup-tests", "all").exit_code == 0
-    assert posts(api) == []
+    result = run("sync", "--dry-run", "--setup-tests", "all")
+    assert (result.exit_code, posts(api)) == (0, [])
+    assert "Note: a dry run has no setup tests run" in result.stdout
+    assert "setup tests" not in run("sync", "--dry-run").stdout
 
 
 def test_sync_tests_on_request_only(api: FakeApi) -> None:
