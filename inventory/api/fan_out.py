@@ -64,7 +64,7 @@ def fan_out(
         if not running:
             return
         connector_id = _first_ended(attempts, running, ended)
-        yield connector_id, _item_or_none(attempts, running.pop(connector_id))
+        yield connector_id, _item_or_none(attempts, connector_id, running.pop(connector_id))
 
 
 def _obstacle(attempts: Attempts, in_progress: int) -> str | None:
@@ -94,12 +94,14 @@ def _first_ended(
     return next(iter(running))
 
 
-def _item_or_none(attempts: Attempts, exchange: Exchange) -> Raw | None:
+def _item_or_none(attempts: Attempts, connector_id: str, exchange: Exchange) -> Raw | None:
     try:
         response = attempts.response_of(exchange)
         if response.status != 200:
             raise RetryableResponseError(describe_response(response))
         return parse_success(response).data
-    except (RetryableResponseError, ConfigurationError, UnexpectedResponseError) as failure:
-        log.info("The request for one connector %s", failure)
-        return None
+    except RetryableResponseError as failure:
+        log.info("The request for connector %s %s", connector_id, failure)
+    except (ConfigurationError, UnexpectedResponseError) as error:
+        log.info("The request for connector %s failed. %s", connector_id, error)
+    return None

@@ -95,17 +95,19 @@ def _counted(number: int, noun: str) -> str:
 
 def _notes(row: dict[str, Any]) -> Iterator[str]:
     notes = {
-        "duplicates": "connectors were listed twice: the list changed during the run, so nothing "
-        "was removed",
-        "unconfirmed": "missing connectors could not be looked up; they are left unchanged",
-        "withheld": "missing connectors are left unchanged: too many to treat as removed",
-        "details_failed": "connectors could not be read with details; they are left as listed",
-        "tests_failed": "connectors could not have their setup tests run; they are left as listed",
-        "anomalies": "values are invalid for their column (kept in extra) or unknown states",
+        "duplicates": (
+            "connector",
+            "listed twice: the list changed during the run, so nothing was removed",
+        ),
+        "unconfirmed": ("missing connector", "left unchanged: no lookup gave a clear result"),
+        "withheld": ("missing connector", "left unchanged: too many to treat as removed"),
+        "details_failed": ("connector", "left as listed: reading the details failed"),
+        "tests_failed": ("connector", "left as listed: running the setup tests failed"),
+        "anomalies": ("value", "invalid for a column (kept in extra), or an unknown state"),
     }
-    for name, note in notes.items():
+    for name, (noun, note) in notes.items():
         if row[name]:
-            yield f"Note: {row[name]:,} {note}."
+            yield f"Note: {_counted(row[name], noun)} {note}."
     if row["skipped"]:
         lists = row["skipped"].replace("_", " ")
         yield f"Note: skipped the lists of {lists}; nothing of them changed."

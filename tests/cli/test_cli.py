@@ -85,6 +85,20 @@ def test_sync_says_what_the_quota_left_out(
     assert "Note: the details of 3 of 3 connectors were not read: the account's" in result.stdout
 
 
+def test_notes_of_a_run_count_in_the_singular_too(
+    environment: dict[str, str], account: Account, api: FakeApi
+) -> None:
+    account.connectors = [item("one"), item("two")]
+    failing = ["one"]
+    api.intercept = lambda each: (
+        FakeResponse.error(500, "Oops") if each.path.split("/")[-1] in failing else None
+    )
+    note = "left as listed: reading the details failed."
+    assert f"Note: 1 connector {note}" in run("sync").stdout
+    failing.append("two")
+    assert f"Note: 2 connectors {note}" in run("sync", "--details", "all").stdout
+
+
 def test_sync_as_json_is_the_row_of_the_run(
     environment: dict[str, str], account: Account, engine: Engine
 ) -> None:
