@@ -239,6 +239,13 @@ def test_sync_tests_on_request_only(api: FakeApi) -> None:
     assert sorted(posts(api)) == [(f"/v1/connectors/{name}/test", b"{}") for name in ("one", "two")]
 
 
+def test_help_documents_exit_code_3_and_which_details_are_read() -> None:
+    assert "a setup test failed" in " ".join(run("--help").stdout.split())
+    shown = " ".join(run("sync", "--help").stdout.split())
+    assert "those not read for a day, the longest first" in shown
+    assert "Asks for none whose config is in the list" in shown
+
+
 @pytest.mark.parametrize("words", [("test", "--help"), ("sync", "--help")])
 def test_help_says_that_the_vendor_runs_them_against_the_sources(words: tuple[str, ...]) -> None:
     shown = " ".join(run(*words).stdout.split())
