@@ -38,7 +38,7 @@ class Attempts:
     called repeatedly during a long wait; an exception that it raises ends the wait. `rate_limit` is
     the lowest quota that a response named: they may come in another order than they were counted.
     `is_refused` says whether any response was a 429; `necessary` is how many requests of the quota
-    `fan_out` must leave.
+    `fan_out` must leave; `obstacle` is why it begins no more, in words, if so.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Attempts:
         self.rate_limit: RateLimit | None = None
         self.is_refused = False
         self.necessary = 0
+        self.obstacle: str | None = None
         self.on_wait: Callable[[], object] = lambda: None
         self._settings = settings
         self._clock = clock

@@ -159,6 +159,11 @@ class Client:
         """Leave as much of the quota as so many runs need, if each sends what this one has sent."""
         self._attempts.necessary = runs * self.stats.requests
 
+    @property
+    def obstacle(self) -> str | None:
+        """Why `details` or `run_setup_tests` ended before they had begun all requests."""
+        return self._attempts.obstacle
+
     def details(
         self, connector_ids: Iterable[str], *, concurrency: int
     ) -> Iterator[tuple[str, Raw | None]]:

@@ -173,7 +173,7 @@ class Exchanges:
             if len(body) > limit:
                 raise UnexpectedResponseError(
                     f"The API sent a response of more than {self._settings.max_response_mb} MB. "
-                    "Lower --page-size, or raise --max-response-mb."
+                    "Raise --max-response-mb, or for a page of a list, lower --page-size."
                 )
             if self._clock.monotonic() > self.ends_at:
                 raise RetryableResponseError("did not end before the run's deadline")

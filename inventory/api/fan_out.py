@@ -46,12 +46,16 @@ def fan_out(
     ended: SimpleQueue[str] = SimpleQueue()
     next_at = attempts.now()
     while True:
-        while len(running) < concurrency and _may_begin(attempts, len(running)):
+        while len(running) < concurrency:
+            attempts.obstacle = _obstacle(attempts, len(running))
+            if attempts.obstacle:
+                break
             connector_id = next(waiting, None)
             if connector_id is None:
                 break
             attempts.sleep(min(next_at - attempts.now(), attempts.seconds_left))
-            if attempts.seconds_left <= 0:
+            attempts.obstacle = _obstacle(attempts, len(running))
+            if attempts.obstacle:
                 break
             next_at = attempts.now() + interval
             running[connector_id] = attempts.send(
@@ -60,15 +64,20 @@ def fan_out(
         if not running:
             return
         connector_id = _first_ended(attempts, running, ended)
-        yield connector_id, _item_or_none(attempts, running.pop(connector_id))
+        yield connector_id, _item_or_none(attempts, connector_id, running.pop(connector_id))
 
 
-def _may_begin(attempts: Attempts, in_progress: int) -> bool:
+def _obstacle(attempts: Attempts, in_progress: int) -> str | None:
+    """Return why no more requests may begin; None if they may."""
+    if attempts.seconds_left <= 0:
+        return "the time for such requests is over"
+    if attempts.is_refused:
+        return "the API has answered 429"
     quota = attempts.rate_limit
-    if attempts.seconds_left <= 0 or attempts.is_refused:
-        return False
-    necessary = attempts.necessary
-    return quota is None or not quota.is_low(in_progress=in_progress, necessary=necessary)
+    if quota and quota.is_low(in_progress=in_progress, necessary=attempts.necessary):
+        left = f"{quota.remaining:,} of {quota.limit:,} requests"
+        return f"the account's quota has {left} left, which are kept for the lists"
+    return None
 
 
 def _first_ended(
@@ -85,12 +94,14 @@ def _first_ended(
     return next(iter(running))
 
 
-def _item_or_none(attempts: Attempts, exchange: Exchange) -> Raw | None:
+def _item_or_none(attempts: Attempts, connector_id: str, exchange: Exchange) -> Raw | None:
     try:
         response = attempts.response_of(exchange)
         if response.status != 200:
             raise RetryableResponseError(describe_response(response))
         return parse_success(response).data
-    except (RetryableResponseError, ConfigurationError, UnexpectedResponseError) as failure:
-        log.info("The request for one connector %s", failure)
-        return None
+    except RetryableResponseError as failure:
+        log.info("The request for connector %s %s", connector_id, failure)
+    except (ConfigurationError, UnexpectedResponseError) as error:
+        log.info("The request for connector %s failed. %s", connector_id, error)
+    return None

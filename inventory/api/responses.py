@@ -30,6 +30,7 @@ T = TypeVar("T")
 MAX_VALUES = 4_000_000
 _RESERVED = 0.2  # of the quota, for the walks of this job and for other clients
 _DEFAULT_LIMIT = 20_000
+_CONNECTOR_LISTS = ("/v1/connectors", "/v1/connections")
 _CODE = re.compile("[A-Za-z][A-Za-z_]{0,59}")
 
 
@@ -106,7 +107,8 @@ def parse_success(response: Response) -> Envelope:
     if _values_in(response.body) > MAX_VALUES:
         raise UnexpectedResponseError(
             f"GET {response.path} answered with more than {MAX_VALUES:,} values, more than any "
-            "page of connectors has. Lower --page-size; if it lasts, contact the vendor's support."
+            "page of connectors has. If it is a page, lower --page-size; if it lasts, contact the "
+            "vendor's support."
         )
     try:
         envelope = _envelope(replace_invalid_escapes(response.body))
@@ -196,6 +198,11 @@ def _error_for_status(response: Response) -> Exception:
         return AuthenticationError(
             f"{what}: the role of this key has no access. Give its user or system key read "
             "access to the account's connectors."
+        )
+    if status == 404 and response.path not in _CONNECTOR_LISTS:
+        return ConfigurationError(
+            f"{what}: the API retired it, or it vanished while it was read. If this lasts, look "
+            "for a newer version of this tool."
         )
     if status == 404:
         return ConfigurationError(

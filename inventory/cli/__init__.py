@@ -38,7 +38,8 @@ Exit codes:
      held by another run, Ctrl-C
   2  a setting, the API key or the schema must be corrected first
   3  a person must look: implausibly many connectors are missing, the API
-     sends no usable list, check found a problem, or an internal error
+     sends no usable list, check found a problem, a setup test failed, or an
+     internal error
 """
 
 

@@ -16,6 +16,7 @@ from inventory.cli.sections import OUTPUT, Body, option
 from inventory.errors import (
     InventoryError,
     OutputLostError,
+    RemovalsWithheldError,
     RunInterruptedError,
     from_unforeseen,
 )
@@ -175,6 +176,14 @@ def log_run(row: dict[str, Any]) -> None:
         sys.stdout.flush()
         message = f"Run {row['run_id']} {row['status']}." if row["run_id"] else "Dry run."
         process.write_message("info", message, run=rows.json_value(row))
+
+
+def raise_if_withheld(row: dict[str, Any]) -> None:
+    """Raise an error if a run has withheld removals: it has succeeded, but a person must look."""
+    if row["withheld"]:
+        error = RemovalsWithheldError(row["error_message"])
+        error.run = row
+        raise error
 
 
 def resolve_connector(connection: Any, connector: str | None) -> str | None:

@@ -110,8 +110,9 @@ ENRICHMENT_OPTIONS = _add(
         metavar="WHICH",
         default="auto",
         help="Connectors to look up one by one for what the list leaves out, above all config: "
-        "all, none, or auto, which takes new and changed ones, then those read longest ago. Stops "
-        "when a fifth of the account's quota of requests is left.",
+        "all, none, or auto, which takes new and changed ones, then those not read for a day, the "
+        "longest first. Asks for none whose config is in the list. Stops when a fifth of the "
+        "account's quota of requests is left.",
     ),
     _enriching(
         "--details-budget",

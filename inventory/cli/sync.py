@@ -17,7 +17,11 @@ from inventory.errors import InventoryError
 
 
 @command()
-@option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+@option(
+    "--dry-run",
+    is_flag=True,
+    help="Show what would change; write nothing and run no setup tests.",
+)
 @option("--skip-if-running", is_flag=True, help="Exit 0 if another run is in progress.")
 @READ_OPTIONS
 @WAIT_OPTIONS
@@ -53,7 +57,7 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **options: An
         if output_format == "json" and not dry_run and error.run is not None:
             _print_failed_run(error)
         raise
-    _raise_if_withheld(row)
+    base.raise_if_withheld(row)
     base.log_run(row)
 
 
@@ -73,9 +77,11 @@ def _run(
     engine = base.engine()
     api_settings, removals, enrichment = settings_of(options)
     is_interactive = not (base.is_quiet() or process.uses_json())
+    notes: list[str] = []
     with run_report.progress(wanted=is_interactive) as on_page:
         how: dict[str, Any] = {
             "on_page": on_page,
+            "on_note": notes.append,
             "lock_timeout": lock_timeout,
             "enrichment": enrichment,
         }
@@ -90,17 +96,9 @@ def _run(
             where=errors.display_url(engine),
             output_format=output_format,
             quiet=base.is_quiet(),
+            notes=notes,
         )
     return row
-
-
-def _raise_if_withheld(row: dict[str, Any]) -> None:
-    from inventory.errors import RemovalsWithheldError
-
-    if row["withheld"]:
-        error = RemovalsWithheldError(row["error_message"])
-        error.run = row
-        raise error
 
 
 def _print_failed_run(error: InventoryError) -> None:

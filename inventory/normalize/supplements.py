@@ -49,7 +49,8 @@ def completion(connector_id: str, listed: Raw, details: Raw, *, tested: bool) ->
     """Return what the details tell beside the item of the list.
 
     After setup tests, the details also replace the status and the tests. Raises
-    UnexpectedResponseError for details of another connector, or that cannot be parsed.
+    UnexpectedResponseError for details of another connector, that cannot be parsed, or that lack
+    the results of the tests: nothing shows then that any were run.
     """
     try:
         fields = split_object(details)
@@ -61,7 +62,13 @@ def completion(connector_id: str, listed: Raw, details: Raw, *, tested: bool) ->
         raise UnexpectedResponseError(
             f"The details of connector {connector_id} are not those of a connector. {ADVICE}"
         )
-    more = {name: fields[name] for name in _told_fields(fields) - told}
+    told_by_details = _told_fields(fields)
+    if tested and "setup_tests" not in told_by_details:
+        raise UnexpectedResponseError(
+            f"The response to the setup tests of connector {connector_id} lacks setup_tests. "
+            f"{ADVICE}"
+        )
+    more = {name: fields[name] for name in told_by_details - told}
     sections = {"connectors"}
     if tested:
         more |= {name: fields[name] for name in ("status", "setup_tests") if name in fields}

@@ -51,17 +51,23 @@ def run(
     where: str,
     output_format: str,
     quiet: bool,
+    notes: Sequence[str] = (),
 ) -> None:
-    """Print the row of a run as JSON, or a summary. `changes` is only given for a dry run."""
+    """Print the row of a run as JSON, or a summary with the notes made by it.
+
+    `changes` is only given for a dry run.
+    """
     if output_format == "json":
         listed = {} if changes is None else {"changes": [change._asdict() for change in changes]}
         rows.write_object(row | listed)
     elif not quiet:
-        for line in _summary(row, changes, where):
+        for line in _summary(row, changes, where, notes):
             rows.write_line(line)
 
 
-def _summary(row: dict[str, Any], changes: "Sequence[Change] | None", where: str) -> Iterator[str]:
+def _summary(
+    row: dict[str, Any], changes: "Sequence[Change] | None", where: str, notes: Sequence[str]
+) -> Iterator[str]:
     seen, pages = _counted(row["connectors_seen"], "connector"), _counted(row["pages"], "page")
     account = escape_control_chars(row["account_id"])
     yield f"Saw {seen} of account {account} in {pages} of /v1/{row['endpoint']}."
@@ -74,6 +80,7 @@ def _summary(row: dict[str, Any], changes: "Sequence[Change] | None", where: str
     if row["tested"]:
         yield f"Had the setup tests of {_counted(row['tested'], 'connector')} run."
     yield from _notes(row)
+    yield from (f"Note: {note[:1].lower()}{note[1:]}" for note in notes)
     if changes is not None:
         yield from _change_lines(changes)
         yield f"Dry run: nothing was written to {where}."
@@ -88,17 +95,19 @@ def _counted(number: int, noun: str) -> str:
 
 def _notes(row: dict[str, Any]) -> Iterator[str]:
     notes = {
-        "duplicates": "connectors were listed twice: the list changed during the run, so nothing "
-        "was removed",
-        "unconfirmed": "missing connectors could not be looked up; they are left unchanged",
-        "withheld": "missing connectors are left unchanged: too many to treat as removed",
-        "details_failed": "connectors could not be read with details; they are left as listed",
-        "tests_failed": "connectors could not have their setup tests run; they are left as listed",
-        "anomalies": "values are invalid for their column (kept in extra) or unknown states",
+        "duplicates": (
+            "connector",
+            "listed twice: the list changed during the run, so nothing was removed",
+        ),
+        "unconfirmed": ("missing connector", "left unchanged: no lookup gave a clear result"),
+        "withheld": ("missing connector", "left unchanged: too many to treat as removed"),
+        "details_failed": ("connector", "left as listed: reading the details failed"),
+        "tests_failed": ("connector", "left as listed: running the setup tests failed"),
+        "anomalies": ("value", "invalid for a column (kept in extra), or an unknown state"),
     }
-    for name, note in notes.items():
+    for name, (noun, note) in notes.items():
         if row[name]:
-            yield f"Note: {row[name]:,} {note}."
+            yield f"Note: {_counted(row[name], noun)} {note}."
     if row["skipped"]:
         lists = row["skipped"].replace("_", " ")
         yield f"Note: skipped the lists of {lists}; nothing of them changed."

@@ -1,13 +1,18 @@
 """The results of setup tests, and which connectors can be tested."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from inventory.errors import ApiUnavailableError, ConfigurationError, NeedsAttentionError
+from inventory.errors import (
+    ApiUnavailableError,
+    ConfigurationError,
+    InventoryError,
+    NeedsAttentionError,
+)
 from inventory.models import CONNECTORS, SETUP_TESTS
-from inventory.queries.base import Rows, fetch
+from inventory.queries.base import Row, Rows, fetch
 from inventory.queries.lookup import connector_id
 
 _FAILED = ("failed", "job_failed")
@@ -22,8 +27,7 @@ def testable(connection: Connection, name: str) -> str:
     c = CONNECTORS.current.c
     state = select(c.removed_at, c.paused).where(c.connector_id == found)
     removed_at, paused = connection.execute(state).one()
-    if removed_at is not None or paused:
-        why = "was removed" if removed_at is not None else "is paused"
+    if why := _obstacle(removed_at, paused):
         raise ConfigurationError(f"{name} {why}, so its setup tests are not run.")
     return found
 
@@ -40,16 +44,62 @@ def results(connection: Connection, ids: Sequence[str], tested_at: datetime) -> 
     return fetch(connection, tests)
 
 
-def raise_unless_passed(results: Rows, ids: Sequence[str]) -> None:
-    """Raise an error that names the connectors that have a failed test, or no results."""
+def untested(connection: Connection, ids: Sequence[str], run: Row) -> dict[str, str | None]:
+    """Return which of these connectors were not tested in that run.
+
+    The values say what must change first; None if their rows do not tell.
+    """
+    c = CONNECTORS.current.c
+    columns = (c.connector_id, c.account_id, c.removed_at, c.paused)
+    statement = (
+        select(*columns)
+        .where(c.connector_id.in_(ids), c.tested_at.is_distinct_from(run["observed_at"]))
+        .order_by(c.connector_id)
+    )
+    missing: dict[str, str | None] = {}
+    for name, account_id, removed_at, paused in connection.execute(statement):
+        missing[name] = _obstacle(removed_at, paused)
+        if account_id != run["account_id"]:
+            missing[name] = f"belongs to account {account_id}, but the key to {run['account_id']}"
+    return missing
+
+
+def _obstacle(removed_at: datetime | None, paused: bool | None) -> str | None:
+    if removed_at is not None:
+        return "was removed"
+    return "is paused" if paused else None
+
+
+def without_tests(results: Rows, ids: Sequence[str], missing: Iterable[str]) -> list[str]:
+    """Return which of these connectors were tested, but have no setup tests."""
+    return sorted({*ids} - {*missing} - {row["connector_id"] for row in results})
+
+
+def verdict(
+    results: Rows, missing: Mapping[str, str | None], notes: Sequence[str]
+) -> InventoryError | None:
+    """Return an error that names the connectors that have a failed test, or no results.
+
+    `notes` are those of the run: they say what it left out. The gravest kind is that of the error.
+    """
     failed = sorted({row["connector_id"] for row in results if _has_failed(row["status"])})
+    lasting = [
+        f"{name} {why}, so its setup tests were not run." for name, why in missing.items() if why
+    ]
+    others = [name for name, why in missing.items() if why is None]
+    kind: type[InventoryError] | None = None
+    said = []
     if failed:
-        raise NeedsAttentionError(f"Setup tests failed: {', '.join(failed)}.")
-    missing = sorted({*ids} - {row["connector_id"] for row in results})
-    if missing:
-        raise ApiUnavailableError(
-            f"No results came for {', '.join(missing)}. Run it again later; -v shows the responses."
-        )
+        kind = NeedsAttentionError
+        said.append(f"Setup tests failed: {', '.join(failed)}.")
+    if lasting:
+        kind = kind or ConfigurationError
+        said += lasting
+    if others:
+        kind = kind or ApiUnavailableError
+        said += [f"No results came for {', '.join(others)}.", *notes]
+        said.append("Run it again later; -v shows the responses.")
+    return kind(" ".join(said)) if kind else None
 
 
 def _has_failed(status: str | None) -> bool:

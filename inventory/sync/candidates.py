@@ -1,6 +1,7 @@
 """Chooses the connectors to read beyond the list, and keeps their items of the list."""
 
 import random
+from collections.abc import Set
 from datetime import datetime, timedelta
 
 from msgspec import Raw
@@ -66,6 +67,10 @@ class Candidates:
         """Return the listed connectors to test, with their items, but none paused by now."""
         listed = {name: self._kept[name] for name in self._to_test if name in self._kept}
         return {name: item for name, item in listed.items() if not _is_paused(item)}
+
+    def unlisted(self) -> Set[str]:
+        """Return the connectors to test that the list does not show."""
+        return self._to_test - self._kept.keys()
 
     def to_read(self) -> dict[str, Raw]:
         """Return the listed connectors whose details to read, with their items.

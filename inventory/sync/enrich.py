@@ -25,6 +25,8 @@ _MAX_FAILURES = 10
 _LOCK_CHECK_INTERVAL = 100  # requests
 _RUNS_AN_HOUR = 12  # the quota is that of an hour; a small one must do for a run each 5 minutes
 
+# Called with what a run left out, in a sentence.
+OnNote = Callable[[str], object]
 Responses = Iterator[tuple[str, Raw | None]]
 
 
@@ -45,40 +47,56 @@ class Enrichment(NamedTuple):
     spool: Spool
     lock: Lock
     concurrency: int
+    on_note: OnNote
 
     def execute(self, candidates: Candidates) -> Enriched:
         """Run setup tests, then read details; return the counts."""
         self.api.reserve(_RUNS_AN_HOUR)
-        tests = self._read_each(
-            candidates.to_test(), self.api.run_setup_tests, "Running the setup tests", True
-        )
-        details = self._read_each(
-            candidates.to_read(), self.api.details, "Reading the details", False
-        )
+        to_test, unlisted = candidates.to_test(), candidates.unlisted()
+        if unlisted:
+            of = f"{len(unlisted):,} of {len(to_test) + len(unlisted):,} connectors"
+            self._note(f"The setup tests of {of} were not run: the list lacks them.")
+        tests = self._read_each(to_test, self.api.run_setup_tests, tested=True)
+        details = self._read_each(candidates.to_read(), self.api.details, tested=False)
         return Enriched(*details, *tests)
 
     def _read_each(
         self,
         items: Mapping[str, Raw],
         request: Callable[..., Responses],
-        what: str,
+        *,
         tested: bool,
     ) -> tuple[int, int]:
         """Complete these items of the list; return how many were, and how many failed."""
         done = failed = 0
+
+        def until_all_fail() -> Iterator[str]:
+            # Those that are begun are waited for and counted: the vendor runs them anyway.
+            for connector_id in items:
+                if failed >= _MAX_FAILURES and not done:
+                    return
+                yield connector_id
+
         with self.api.time_limit(_MAX_SHARE * self.api.seconds_left):
-            for connector_id, details in request(items, concurrency=self.concurrency):
+            for connector_id, details in request(until_all_fail(), concurrency=self.concurrency):
                 if self._complete(connector_id, items[connector_id], details, tested):
                     done += 1
                 else:
                     failed += 1
-                if failed == _MAX_FAILURES and not done:
-                    break
                 if (done + failed) % _LOCK_CHECK_INTERVAL == 0:
                     self.lock.check()
+        what, verb = ("setup tests", "run") if tested else ("details", "read")
         if failed:
-            log.info("%s failed for %d of %d connectors", what, failed, done + failed)
+            log.info("The %s of %d connectors could not be %s", what, failed, verb)
+        if left := len(items) - done - failed:
+            why = self.api.obstacle or f"the first {_MAX_FAILURES} requests failed"
+            of = f"{left:,} of {len(items):,} connectors"
+            self._note(f"The {what} of {of} were not {verb}: {why}.")
         return done, failed
+
+    def _note(self, note: str) -> None:
+        log.info("%s", note)
+        self.on_note(note)
 
     def _complete(self, connector_id: str, listed: Raw, details: Raw | None, tested: bool) -> bool:
         if details is None:

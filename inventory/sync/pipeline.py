@@ -21,7 +21,7 @@ from inventory.sync import run_log
 from inventory.sync.apply import apply_snapshot
 from inventory.sync.baseline import load_baseline
 from inventory.sync.candidates import Candidates
-from inventory.sync.enrich import Enrichment
+from inventory.sync.enrich import Enrichment, OnNote
 from inventory.sync.reference_merge import merge_references
 from inventory.sync.references import References, read_references, wanted_lists
 from inventory.sync.snapshot import OnPage, Snapshot, take_snapshot
@@ -48,6 +48,7 @@ class Pipeline:
     removals: RemovalSettings
     clock: Clock
     on_page: OnPage
+    on_note: OnNote
     enrichment: EnrichmentSettings
 
     @contextmanager
@@ -70,7 +71,12 @@ class Pipeline:
         with closing(snapshot.spool):
             references = read_references(self.api, lists, baseline.digest_key, lock)
             snapshot.enriched = Enrichment(
-                self.api, snapshot.normalizer, snapshot.spool, lock, self.enrichment.concurrency
+                self.api,
+                snapshot.normalizer,
+                snapshot.spool,
+                lock,
+                self.enrichment.concurrency,
+                self.on_note,
             ).execute(snapshot.candidates)
             lock.check()
             yield Reading(account, previous_at, snapshot, references)

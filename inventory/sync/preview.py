@@ -14,6 +14,7 @@ from inventory.db.locks import Lock
 from inventory.deadline import Deadline
 from inventory.settings import ApiSettings, EnrichmentSettings, RemovalSettings
 from inventory.sync import run_log
+from inventory.sync.enrich import OnNote
 from inventory.sync.pipeline import Pipeline, RunRow
 from inventory.sync.prepare import prepare
 from inventory.sync.run import DEFAULT_ENRICHMENT, DEFAULT_REMOVALS, check_account_name
@@ -29,6 +30,7 @@ def preview(
     removals: RemovalSettings = DEFAULT_REMOVALS,
     *,
     on_page: OnPage = lambda seen, known: None,
+    on_note: OnNote = lambda note: None,
     lock_timeout: float | None = None,
     enrichment: EnrichmentSettings = DEFAULT_ENRICHMENT,
 ) -> "tuple[RunRow, list[Change]]":
@@ -39,32 +41,33 @@ def preview(
     meanwhile.
     """
     check_account_name(settings.account)
-    enrichment = replace(enrichment, setup_tests="none", tested=frozenset())
+    if enrichment.setup_tests != "none" or enrichment.tested:
+        on_note("A dry run has no setup tests run, as the vendor would store their results.")
+        enrichment = replace(enrichment, setup_tests="none", tested=frozenset())
     deadline = Deadline(settings.deadline, lock_timeout)
     engine = engine.execution_options(deadline=deadline)
     with deadline.enforced(), closing(Client(settings)) as api:
+        pipeline = Pipeline(
+            engine=engine,
+            api=api,
+            removals=removals,
+            clock=now,
+            on_page=on_page,
+            on_note=on_note,
+            enrichment=enrichment,
+        )
         if revision.state_of(engine) is not revision.State.EMPTY:
             revision.require_current(engine)
-            return _preview(engine, api, settings, removals, on_page, enrichment)
+            return _preview(pipeline, settings)
         with in_memory() as substitute:
             prepare(substitute)
-            return _preview(substitute, api, settings, removals, on_page, enrichment)
+            return _preview(replace(pipeline, engine=substitute), settings)
 
 
-def _preview(
-    engine: Engine,
-    api: Client,
-    settings: ApiSettings,
-    removals: RemovalSettings,
-    on_page: OnPage,
-    enrichment: EnrichmentSettings,
-) -> "tuple[RunRow, list[Change]]":
-    account = AccountInfo(settings.account) if settings.account else api.account()
-    pipeline = Pipeline(
-        engine=engine, api=api, removals=removals, clock=now, on_page=on_page, enrichment=enrichment
-    )
+def _preview(pipeline: Pipeline, settings: ApiSettings) -> "tuple[RunRow, list[Change]]":
+    account = AccountInfo(settings.account) if settings.account else pipeline.api.account()
     changes: list[Change] = []
-    with pipeline.read(account, Lock()) as reading, rollback(engine) as connection:
+    with pipeline.read(account, Lock()) as reading, rollback(pipeline.engine) as connection:
         run_id = run_log.start_dry(connection, account.account_id, now)
         row = pipeline.write(connection, run_id, reading, changes)
     return row | {"run_id": None, "status": "dry_run"}, changes

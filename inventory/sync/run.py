@@ -28,6 +28,7 @@ from inventory.ids import MAX_ID, is_usable_id
 from inventory.models import COMPLETE
 from inventory.settings import ApiSettings, EnrichmentSettings, RemovalSettings
 from inventory.sync import run_log
+from inventory.sync.enrich import OnNote
 from inventory.sync.pipeline import Pipeline, RunRow
 from inventory.sync.prepare import prepare
 from inventory.sync.snapshot import OnPage
@@ -47,15 +48,17 @@ def sync(
     clock: Clock = now,
     http_clock: HttpClock = time,
     on_page: OnPage = lambda seen, known: None,
+    on_note: OnNote = lambda note: None,
     lock_timeout: float | None = None,
     enrichment: EnrichmentSettings = DEFAULT_ENRICHMENT,
 ) -> RunRow:
     """Merge one snapshot of the account into the database; return its row of inventory_runs.
 
-    Creates the tables of an empty database. `on_page` is called after each page. The row's status
-    is "withheld" if so many connectors were missing that their removal is implausible. Waits for a
-    lock of another session until the deadline, or for `lock_timeout` seconds. Raises an
-    InventoryError after it has marked the run as failed; nothing else is written then.
+    Creates the tables of an empty database. `on_page` is called after each page, `on_note` with
+    what the run left out of the enrichment, in a sentence. The row's status is "withheld" if so
+    many connectors were missing that their removal is implausible. Waits for a lock of another
+    session until the deadline, or for `lock_timeout` seconds. Raises an InventoryError after it has
+    marked the run as failed; nothing else is written then.
     """
     check_account_name(settings.account)
     deadline = Deadline(settings.deadline, lock_timeout)
@@ -68,6 +71,7 @@ def sync(
             removals=removals,
             clock=clock,
             on_page=on_page,
+            on_note=on_note,
             enrichment=enrichment,
         )
         return SyncRun(pipeline, settings, deadline).execute()

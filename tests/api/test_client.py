@@ -203,6 +203,16 @@ def test_404_on_a_later_page_is_never_the_end(api: FakeApi, client: Client, miss
     assert paths(api) == ["/v1/connectors"] * missed + [f"/v1/{LISTS[missed]}"] * 2
 
 
+def test_404_on_a_later_page_of_another_list_gives_no_advice_for_the_list_of_connectors(
+    api: FakeApi, client: Client
+) -> None:
+    api.intercept = in_turn(page("a", next_cursor="2"), GONE)
+    with pytest.raises(ConfigurationError, match="/v1/users answered 404") as caught:
+        client.reference_list("/v1/users")
+    assert "--endpoint" not in str(caught.value)
+    assert "empty account" not in str(caught.value)
+
+
 def test_404_of_both_endpoints_is_not_an_empty_account(api: FakeApi, client: Client) -> None:
     api.intercept = always(GONE)
     with pytest.raises(ConfigurationError, match=r"both answered 404.*FIVETRAN_API_URL"):
@@ -290,7 +300,9 @@ def test_response_may_not_unpack_to_more_than_the_limit(
     api.intercept = in_turn(page("a", padding="x" * room), page("a", padding="x" * (room + 1)))
     client = new_client(max_response_mb=1)
     assert walk(client) == [["a"]]
-    with pytest.raises(UnexpectedResponseError, match=r"more than 1 MB.*--max-response-mb"):
+    with pytest.raises(
+        UnexpectedResponseError, match=r"more than 1 MB.*--max-response-mb.*--page-size"
+    ):
         walk(client)
     assert len(api.requests) == 2
 

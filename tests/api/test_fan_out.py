@@ -1,6 +1,7 @@
 """One request for each connector, several at once: how many, how fast, and when it stops."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -154,14 +155,20 @@ BAD = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_response_that_does_not_count_is_that_of_one_connector_and_not_repeated(
-    api: FakeApi, account: DetailedAccount, kind: str
+    api: FakeApi, account: DetailedAccount, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
+    caplog.set_level("INFO", "inventory.api.fan_out")
     fill(account, 9)
     api.intercept = lambda request: BAD[kind] if request.path.endswith("/c0") else None
     with client_of(api, max_response_mb=1) as client:
         found = told(client, [each["id"] for each in account.connectors])
     assert [name for name, value in found.items() if value is None] == ["c0"]
     assert (len(found), len(api.requests)) == (9, 9)
+    [line] = [each.message for each in caplog.records]
+    failed = (
+        r"failed\. The API sent a response of more" if kind == "too large" else "(failed:|answered)"
+    )
+    assert re.match(f"The request for connector c0 {failed} ", line)
 
 
 @pytest.mark.parametrize(

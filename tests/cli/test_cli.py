@@ -75,6 +75,30 @@ def test_sync_prints_a_summary_on_stdout_and_nothing_on_stderr(
     assert last.endswith(f", into {database_shown(environment)}.")
 
 
+def test_sync_says_what_the_quota_left_out(
+    environment: dict[str, str], account: Account, api: FakeApi
+) -> None:
+    account.connectors = [item(f"c{number}") for number in range(3)]
+    api.used_by_others = 17_000
+    result = run("sync")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "Note: the details of 3 of 3 connectors were not read: the account's" in result.stdout
+
+
+def test_notes_of_a_run_count_in_the_singular_too(
+    environment: dict[str, str], account: Account, api: FakeApi
+) -> None:
+    account.connectors = [item("one"), item("two")]
+    failing = ["one"]
+    api.intercept = lambda each: (
+        FakeResponse.error(500, "Oops") if each.path.split("/")[-1] in failing else None
+    )
+    note = "left as listed: reading the details failed."
+    assert f"Note: 1 connector {note}" in run("sync").stdout
+    failing.append("two")
+    assert f"Note: 2 connectors {note}" in run("sync", "--details", "all").stdout
+
+
 def test_sync_as_json_is_the_row_of_the_run(
     environment: dict[str, str], account: Account, engine: Engine
 ) -> None:

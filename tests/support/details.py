@@ -20,7 +20,10 @@ LOGIN_FAILED = {
 
 
 class DetailedAccount(Account):
-    """`results` are what the answer to a setup test tells beside the details, by connector."""
+    """`results` are what the answer to a setup test tells beside the details, by connector.
+
+    Without them, it is that there are no setup tests.
+    """
 
     def __init__(self, *connectors: Item) -> None:
         super().__init__()
@@ -29,7 +32,8 @@ class DetailedAccount(Account):
 
     def tested(self, connector_id: str) -> Item | None:
         found = self.details(connector_id)
-        return None if found is None else found | self.results.get(connector_id, {})
+        results = self.results.get(connector_id, {"setup_tests": []})
+        return None if found is None else found | results
 
     def change(self, connector_id: str, **fields: Any) -> None:
         """Have the list tell other fields of a connector; one that is Ellipsis, no more."""
@@ -51,14 +55,17 @@ class Runs:
     def __init__(self, engine: Engine, api: FakeApi, clock: FakeClock, **settings: Any) -> None:
         self.engine, self.api, self.clock = engine, api, clock
         self._settings = settings
+        self.notes: list[str] = []  # of the last run
 
     def __call__(self, **enrichment: Any) -> RunRow:
         """Sync; return the row of the run."""
         self.api.requests.clear()
+        self.notes.clear()
         return sync(
             self.engine,
             api_settings(self.api, **self._settings),
             clock=self.clock,
+            on_note=self.notes.append,
             enrichment=EnrichmentSettings(**enrichment),
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support.builders import T0, FakeClock, api_settings, contents, everything, item, rows
-from support.details import LOGIN_FAILED, DetailedAccount, Runs, one, query
+from support.details import LOGIN_FAILED, DetailedAccount, Runs, fill, one, query
 
 from inventory.demo.fake_api import FakeApi, FakeResponse, Request
 from inventory.settings import EnrichmentSettings
@@ -193,6 +193,8 @@ FAILURES = {
     "HTML": FakeResponse(200, b"<html>"),
     "of another": FakeResponse.success(item("other", setup_tests=[LOGIN_FAILED])),
     "null": FakeResponse.success(None),
+    "no tests": FakeResponse.success(item("healthy", status=BROKEN)),
+    "tests of null": FakeResponse.success(item("healthy", status=BROKEN, setup_tests=None)),
 }
 
 
@@ -211,13 +213,25 @@ def test_failure_leaves_the_connector_as_it_was(
     assert everything(engine, but=("inventory_runs",)) == before
 
 
-def test_answer_without_tests_keeps_the_stored_ones(
+def test_all_that_were_begun_are_counted_if_all_fail(
+    run: Runs, account: DetailedAccount, api: FakeApi
+) -> None:
+    """What the vendor was asked to run is counted, though the run has given up meanwhile."""
+    fill(account, 30)
+    run(details="none")
+    api.intercept = lambda each: FAILURES["500"] if each.method == "POST" else None
+    report = run(details="none", setup_tests="all")
+    assert (report["tested"], report["tests_failed"]) == (0, len(run.tested))
+    assert 10 <= len(run.tested) <= 13
+    left = 30 - len(run.tested)
+    assert f"{left} of 30 connectors were not run: the first 10 requests failed" in run.notes[-1]
+
+
+def test_empty_list_of_tests_is_a_result(
     run: Runs, account: DetailedAccount, engine: Engine
 ) -> None:
-    for nothing in ({"setup_tests": None}, {}):
-        account.results["healthy"] = nothing
-        run(details="none", tested=frozenset({"healthy"}))
-        assert results_of(engine, "healthy") == [("Connecting to host", "PASSED", "")]
     account.results["healthy"] = {"setup_tests": []}
-    run(details="none", tested=frozenset({"healthy"}))
+    report = run(details="none", tested=frozenset({"healthy"}))
+    assert (report["tested"], report["tests_failed"]) == (1, 0)
+    assert one(engine, "healthy")["tested_at"] == T0 + SOON
     assert results_of(engine, "healthy") == []
