@@ -56,16 +56,18 @@ Listed = dict[str, Item] | None
 Facts = dict[str, Any]
 
 
-def facts_of(name: str, item: Item) -> Facts:
-    """Read an item; what cannot be read is null, and kept beside the columns."""
+def facts_of(name: str, item: Item, old: Facts | None) -> Facts:
+    """Read an item; what cannot be read stays as it was, and is kept beside the columns."""
     facts: Facts = {}
     unread = set()
     for column, field in COLUMNS[name].items():
         try:
             facts[column] = READERS.get(field, words)(item.get(field))
         except (ValueError, KeyError, TypeError, AttributeError):
-            facts[column] = None
+            facts[column] = (old or {}).get(column)
             unread.add(field)
+    if name == "destinations" and not facts["setup_status"]:  # each has one
+        facts["setup_status"] = (old or {}).get("setup_status")
     if name in VERSIONED:
         facts["extra"] = but(item, {"id", *COLUMNS[name].values()} - unread)
     return facts
@@ -120,7 +122,8 @@ class ModelOfLists:
                 skipped.add(name)
             elif name == "connector_types":
                 for key, item in listed.items():
-                    self.rows[name][key] = facts_of(name, item) | {"fetched_at": now}
+                    facts = facts_of(name, item, self.rows[name].get(key))
+                    self.rows[name][key] = facts | {"fetched_at": now}
             else:
                 self._merge(name, listed, account_id, now, before)
         return ", ".join(name for name in PATHS if name in skipped) or None
@@ -148,7 +151,8 @@ class ModelOfLists:
             rows[key]["removed_at"] = now
         began = {"valid_from": now, "changed_after": before} if name in VERSIONED else {}
         for key, item in listed.items():
-            facts, old = facts_of(name, item), rows.get(key)
+            old = rows.get(key)
+            facts = facts_of(name, item, old)
             if old and name in VERSIONED:
                 facts = settled(facts, old)
             unchanged = old is not None and old["removed_at"] is None
