@@ -21,6 +21,7 @@ from inventory.db.engine import copy_rows
 from inventory.models import CONNECTOR_TYPES, METADATA, REFERENCES, USERS, HistoryTable
 from inventory.normalize.reference_lists import REFERENCE_LISTS, ReferenceRows
 from inventory.sync import version_statements
+from inventory.sync.canonicalize import canonicalize_staged
 from inventory.sync.merge_context import ACCOUNT, OBSERVED_AT, MergeContext, execute
 from inventory.sync.staging import STAGED, STAGED_UNREADABLE, create
 
@@ -88,6 +89,7 @@ class ListMerge:
         return self._overwrite(_OVERWRITTEN[name])
 
     def _write_versions(self, of: HistoryTable) -> int:
+        canonicalize_staged(self._connection, of)
         statements = version_statements
         closed = self._execute(statements.close_changed(of))
         gone = self._execute(statements.close_missing(of))

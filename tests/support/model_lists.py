@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from support.model_values import Item, but, instant, truth, words
+from support.model_values import Item, but, instant, steady, truth, words
 
 PATHS = {
     "groups": "/v1/groups",
@@ -74,7 +74,7 @@ def facts_of(name: str, item: Item, old: Facts | None) -> Facts:
 
 
 def settled(new: Facts, old: Facts) -> Facts:
-    """The facts, with texts that mean the same written as they were."""
+    """The facts, with what means the same written as it was."""
 
     def same(name: str) -> bool:
         if not all(isinstance(value[name], str | None) for value in (new, old)):
@@ -82,7 +82,8 @@ def settled(new: Facts, old: Facts) -> Facts:
         one, other = new[name] or "", old[name] or ""
         return one == other or (name in CASELESS and one.lower() == other.lower())
 
-    return {name: old[name] if same(name) else value for name, value in new.items()}
+    facts = {name: old[name] if same(name) else value for name, value in new.items()}
+    return facts | {"extra": steady(new["extra"], old["extra"])}
 
 
 def in_order(versions: Any) -> list[tuple[str, Facts]]:

@@ -85,3 +85,20 @@ def test_outage_goes_on_while_the_status_of_the_destination_says_nothing(
     assert rows(engine, "destinations", "setup_status") == [("broken",)]
     run(destinations=[destination()])
     assert rows(engine, "connector_status", "health") == [("healthy",)]
+
+
+@pytest.mark.parametrize("name", ["groups", "destinations"])
+def test_extra_that_means_the_same_keeps_its_spelling(engine: Engine, run: Any, name: str) -> None:
+    first: Item = {"more": [1, {"a": 1}], "at": "2026-10-31T08:00:00Z"}
+    run(**{name: [ITEMS[name](**first)]})
+    before = rows(engine, name)
+    for same in (
+        {"more": [1.0, {"a": 1}], "at": "2026-10-31T09:00:00+01:00"},
+        {"more": [1, {"a": 1, "c": None}], "new": ""},
+        {"more": ["1", {"a": "1"}]} | {"at": first["at"]},
+        first,
+    ):
+        run(**{name: [ITEMS[name](**(first | same))]})
+        assert rows(engine, name) == before
+    run(**{name: [ITEMS[name](**(first | {"more": [2]}))]})
+    assert len(rows(engine, f"{name}_past")) == 1
