@@ -23,6 +23,7 @@ from inventory.normalize.reference_lists import REFERENCE_LISTS, ReferenceRows
 from inventory.sync import version_statements
 from inventory.sync.canonicalize import canonicalize_staged
 from inventory.sync.merge_context import ACCOUNT, OBSERVED_AT, MergeContext, execute
+from inventory.sync.references import spoken
 from inventory.sync.staging import STAGED, STAGED_UNREADABLE, create
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class ListMerge:
         elif "removed_at" in _OVERWRITTEN[name].c:
             table, missing = _OVERWRITTEN[name], _is_missing(_OVERWRITTEN[name])
         else:
-            return not rows.rows and self._has_any(_OVERWRITTEN[name])
+            return not rows.rows and self._is_emptied(_OVERWRITTEN[name])
         known, lost = self._connection.execute(
             select(func.count(), func.count().filter(missing))
             .select_from(table)
@@ -79,8 +80,12 @@ class ListMerge:
         )
         return True
 
-    def _has_any(self, table: Table) -> bool:
-        return self._connection.execute(select(table).limit(1)).first() is not None
+    def _is_emptied(self, table: Table) -> bool:
+        """Whether there are rows to lose, in a table that loses none. Logs it."""
+        if self._connection.execute(select(table).limit(1)).first() is None:
+            return False
+        log.warning("The list of %s is empty, so it was not believed.", spoken(table.name))
+        return True
 
     def write(self, name: str) -> int:
         """Merge the staged rows of a list; return how many rows began or ended to be true."""

@@ -37,7 +37,8 @@ class References:
 def wanted_lists(connection: Connection, now: datetime, *, users: bool) -> tuple[str, ...]:
     """Return which lists a run reads now, in their order; `users`: whether that of users, too."""
     newest = connection.scalar(select(func.max(CONNECTOR_TYPES.c.fetched_at)))
-    was_today = newest is not None and newest.astimezone(UTC).date() == now.astimezone(UTC).date()
+    # After the clock was set back it is of a later day, until that has come.
+    was_today = newest is not None and newest.astimezone(UTC).date() >= now.astimezone(UTC).date()
     return tuple(
         name
         for name in REFERENCE_LISTS
@@ -65,7 +66,7 @@ def read_references(
                 of = REFERENCE_LISTS[name]
                 references.lists[name] = read_list(of, items, digest_key, on_anomaly)
         except (ApiUnavailableError, ConfigurationError, UnexpectedResponseError) as error:
-            log.warning("The list of %s is left as it is: %s", _spoken(name), error)
+            log.warning("The list of %s is left as it is: %s", spoken(name), error)
             # The quota is that of all requests: the others would wait for the same.
             if isinstance(error, ApiUnavailableError) and api.is_refused:
                 break
@@ -73,7 +74,7 @@ def read_references(
     return references
 
 
-def _spoken(name: str) -> str:
+def spoken(name: str) -> str:
     return name.replace("_", " ")
 
 

@@ -117,7 +117,8 @@ def test_redating_moves_the_times_of_the_new_tables(
     assert WRONG in times(engine)
     moved = redate.redate(engine).rows
     # By hand: the second run added a group and removed a user, the third renamed the group; both
-    # began a version of the destination. The fourth read the connector types last.
+    # began a version of the destination. The second read the connector types last: for the clock of
+    # the others that is a later day.
     assert {name: moved[name] for name in NEW} == {
         "accounts": 0,
         "groups": 1,
@@ -128,7 +129,7 @@ def test_redating_moves_the_times_of_the_new_tables(
         "connector_types": 1,
     }
     found = times(engine)
-    assert found == set(RIGHT)
+    assert found == set(RIGHT[:3])
     assert times(engine, sent=True) == sent
     assert verify.problems(engine) == []
 

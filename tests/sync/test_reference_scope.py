@@ -58,6 +58,16 @@ def test_connector_types_are_read_once_a_day_of_utc(
     assert requested(api, "groups") == 6
 
 
+def test_connector_types_of_a_later_day_are_not_read_again_until_it_has_passed(
+    engine: Engine, api: FakeApi, clock: FakeClock
+) -> None:
+    """The clock was two days ahead, and was set back."""
+    for day, total in ((3, 1), (1, 1), (2, 1), (3, 1), (4, 2)):
+        clock.now = T0.replace(day=day, hour=20)
+        sync(engine, api_settings(api), clock=clock)
+        assert requested(api, "connector_types") == total, day
+
+
 def test_failed_list_of_connector_types_is_read_again_by_the_next_run(
     engine: Engine, api: FakeApi, account: Account, clock: FakeClock
 ) -> None:
