@@ -89,7 +89,8 @@ def _is_of_earlier_status(p: NamedFromClause) -> ColumnElement[bool]:
     next_version = select(r.destination_id).where(
         r.destination_id == q.destination_id, r.valid_from == q.valid_to
     )
-    is_last = and_(d.valid_from == q.valid_to, d.removed_at.is_(None))
+    follows = next_version.correlate(q.destination_id.table).scalar_subquery().is_not(None)
+    goes_on = or_(follows, and_(d.valid_from == q.valid_to, d.removed_at.is_(None)))
     status = lower_case(func.coalesce(d.setup_status, ""))
     earlier = (
         select(q.destination_id)
@@ -97,17 +98,7 @@ def _is_of_earlier_status(p: NamedFromClause) -> ColumnElement[bool]:
         .where(
             q.destination_id == p.c.destination_id,
             q.valid_from >= p.c.valid_from,
-            or_(
-                lower_case(func.coalesce(q.setup_status, "")) != status,
-                not_(
-                    or_(
-                        is_last,
-                        next_version.correlate(q.destination_id.table)
-                        .scalar_subquery()
-                        .is_not(None),
-                    )
-                ),
-            ),
+            or_(lower_case(func.coalesce(q.setup_status, "")) != status, not_(goes_on)),
         )
         .limit(1)
     )
