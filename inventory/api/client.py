@@ -82,6 +82,11 @@ class Client:
         """How many seconds requests may still take."""
         return self._attempts.seconds_left
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether any response so far was a 429."""
+        return self._attempts.is_refused
+
     def close(self) -> None:
         """Close the session and abandon the requests that are still in progress."""
         self._attempts.close()

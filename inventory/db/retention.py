@@ -1,7 +1,8 @@
 """Decides which history a cutoff makes deletable. It deletes nothing.
 
 Versions, sync outcomes and runs that ended before the cutoff are deletable. What is true now stays,
-whatever its age: current tables are never changed, nor do they lose a row that they refer to.
+whatever its age: current tables are never changed, nor do they lose a row that they refer to, nor
+destinations the versions that say since when they have their setup status.
 """
 
 from collections.abc import Iterator
@@ -15,14 +16,21 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
+    not_,
     or_,
     select,
     true,
 )
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from inventory.models import CONNECTOR_STATUS, HISTORY_TABLES, INVENTORY_RUNS, SYNC_OUTCOMES
-from inventory.models.types import UtcDateTime
+from inventory.models import (
+    CONNECTOR_STATUS,
+    DESTINATIONS,
+    HISTORY_TABLES,
+    INVENTORY_RUNS,
+    SYNC_OUTCOMES,
+)
+from inventory.models.types import UtcDateTime, lower_case
 
 CUTOFF = bindparam("cutoff", type_=UtcDateTime())
 # The last run that began before the cutoff, as sync outcomes are found by runs.
@@ -50,7 +58,8 @@ def plans(*, assume_deleted: bool = False) -> Iterator[PrunePlan]:
     """
     for versioned in HISTORY_TABLES:
         past = versioned.past.alias("p")
-        yield PrunePlan(versioned.past, past, past.c.valid_to, past.c.valid_to < CUTOFF, true())
+        deletable = _is_of_earlier_status(past) if versioned is DESTINATIONS else true()
+        yield PrunePlan(versioned.past, past, past.c.valid_to, past.c.valid_to < CUTOFF, deletable)
     outcomes, log = SYNC_OUTCOMES.alias("p"), INVENTORY_RUNS.alias("p")
     unused = _referring_connector(outcomes).is_(None)
     yield PrunePlan(
@@ -68,6 +77,32 @@ def last_run() -> Select[tuple[int]]:
 
 # The conditions below compare a scalar subquery with null instead of using `exists`, which
 # PostgreSQL might execute as a join that reads the whole table for each page.
+
+
+def _is_of_earlier_status(p: NamedFromClause) -> ColumnElement[bool]:
+    """Return the condition that a destination's present setup status began after this version.
+
+    That is so if it has been removed, or if any version from this one on has another status, or
+    none follows it at once. `destination_health` tells since when the status is as it is.
+    """
+    d, q, r = DESTINATIONS.current.c, DESTINATIONS.past.alias("q").c, DESTINATIONS.past.alias("r").c
+    next_version = select(r.destination_id).where(
+        r.destination_id == q.destination_id, r.valid_from == q.valid_to
+    )
+    follows = next_version.correlate(q.destination_id.table).scalar_subquery().is_not(None)
+    goes_on = or_(follows, and_(d.valid_from == q.valid_to, d.removed_at.is_(None)))
+    status = lower_case(func.coalesce(d.setup_status, ""))
+    earlier = (
+        select(q.destination_id)
+        .join(DESTINATIONS.current, d.destination_id == q.destination_id)
+        .where(
+            q.destination_id == p.c.destination_id,
+            q.valid_from >= p.c.valid_from,
+            or_(lower_case(func.coalesce(q.setup_status, "")) != status, not_(goes_on)),
+        )
+        .limit(1)
+    )
+    return earlier.correlate(p).scalar_subquery().is_not(None)
 
 
 def _referring_connector(outcome: NamedFromClause) -> ColumnElement[Any]:

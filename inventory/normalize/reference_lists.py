@@ -60,6 +60,10 @@ class _ConnectorTypeFields(Struct):
     link_to_docs: Text = None
 
 
+# A destination always has one: without a value, the item says nothing about it.
+_NEVER_BLANK = frozenset(("setup_status",))
+
+
 class ReferenceList(NamedTuple):
     """A list of the API beside the connectors: its name and path, and how its items become rows.
 
@@ -103,9 +107,13 @@ REFERENCE_LISTS = {
 
 
 class ReferenceRows(NamedTuple):
-    """The rows of a complete list by their ids, and a digest that equal lists share."""
+    """The rows of a complete list by their ids, and a digest that equal lists share.
+
+    `unreadable` has the columns, by id, whose stored values stay: their cells are null.
+    """
 
     rows: dict[str, tuple[Any, ...]]
+    unreadable: dict[str, list[str]]
     digest: str
 
 
@@ -119,19 +127,23 @@ def read_list(
 
     Raises UnexpectedResponseError for an item without a usable id.
     """
-    rows = {}
+    read: dict[str, tuple[tuple[Any, ...], list[str]]] = {}
     for raw in items:
-        row, anomalies = _read_item(of, raw, digest_key)
-        rows[row[0]] = row
+        row, unreadable, anomalies = _read_item(of, raw, digest_key)
+        read[row[0]] = row, unreadable
         for field_name, reason in anomalies:
             on_anomaly(of.name, field_name, reason)
-    in_order = [rows[name] for name in sorted(rows)]
-    return ReferenceRows(rows, sha256(encode((of.columns, in_order))).hexdigest()[:32])
+    in_order = [read[name] for name in sorted(read)]
+    return ReferenceRows(
+        {name: row for name, (row, _) in read.items()},
+        {name: unreadable for name, (_, unreadable) in read.items() if unreadable},
+        sha256(encode((of.columns, in_order))).hexdigest()[:32],
+    )
 
 
 def _read_item(
     of: ReferenceList, raw: Raw, digest_key: DigestKey
-) -> tuple[tuple[Any, ...], list[Anomaly]]:
+) -> tuple[tuple[Any, ...], list[str], list[Anomaly]]:
     try:
         fields = split_object(raw)
         name = usable_id(fields.pop("id", None))
@@ -151,4 +163,6 @@ def _read_item(
     coerced = coerce(values, of.fields)
     cells = (name, *(coerced.cells[field.column] for field in of.fields))
     extra = (extra_text(coerced.extra),) if of.has_extra else ()
-    return (*cells, *extra), [*coerced.anomalies, *kept_as_text]
+    blank = [name for name in _NEVER_BLANK & coerced.cells.keys() if not coerced.cells[name]]
+    unreadable = sorted({*coerced.unreadable, *blank})
+    return (*cells, *extra), unreadable, [*coerced.anomalies, *kept_as_text]

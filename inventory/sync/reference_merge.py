@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, insert, select, update
 
 from inventory.api.responses import AccountInfo
-from inventory.models import ACCOUNTS, DESTINATIONS
-from inventory.normalize.reference_lists import ReferenceRows
+from inventory.models import ACCOUNTS, DESTINATIONS, METADATA
+from inventory.normalize.reference_lists import REFERENCE_LISTS, ReferenceRows
 from inventory.settings import RemovalSettings
 from inventory.sync.merge_context import MergeContext
 from inventory.sync.references import DAILY, References, in_words
@@ -37,7 +37,9 @@ def merge_references(
     changed = {
         name: rows
         for name, rows in references.lists.items()
-        if name == DAILY or known.get(name) != rows.digest
+        if name == DAILY
+        or known.get(name) != rows.digest
+        or not _are_stored(connection, context, name, rows)
     }
     rows_written = _merge_lists(connection, context, changed, removals) if changed else {}
     not_believed = changed.keys() - rows_written.keys()
@@ -71,6 +73,20 @@ def _merge_lists(
         if removals.accept or not merge.is_implausible(name, rows):
             written[name] = merge.write(name)
     return written
+
+
+def _are_stored(
+    connection: Connection, context: MergeContext, name: str, rows: ReferenceRows
+) -> bool:
+    """Whether each row of a list exists: somebody may have deleted it, another account removed it.
+
+    One that another account lists as well may be of that account: the two would take it in turns.
+    """
+    table = METADATA.tables[name]
+    existing = select(table.c[REFERENCE_LISTS[name].id_column]).where(table.c.removed_at.is_(None))
+    if table.c.account_id.primary_key:
+        existing = existing.where(table.c.account_id == context.account_id)
+    return rows.rows.keys() <= {*connection.scalars(existing)}
 
 
 # --- the account ----------------------------------------------------------------------------

@@ -18,11 +18,13 @@ from sqlalchemy import (
 )
 
 from inventory.db.engine import copy_rows
-from inventory.models import CONNECTOR_TYPES, REFERENCES, USERS, HistoryTable
-from inventory.normalize.reference_lists import ReferenceRows
+from inventory.models import CONNECTOR_TYPES, METADATA, REFERENCES, USERS, HistoryTable
+from inventory.normalize.reference_lists import REFERENCE_LISTS, ReferenceRows
 from inventory.sync import version_statements
+from inventory.sync.canonicalize import canonicalize_staged
 from inventory.sync.merge_context import ACCOUNT, OBSERVED_AT, MergeContext, execute
-from inventory.sync.staging import STAGED, create
+from inventory.sync.references import spoken
+from inventory.sync.staging import STAGED, STAGED_UNREADABLE, create
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,16 @@ class ListMerge:
     def stage(self, name: str, rows: ReferenceRows) -> None:
         create(self._connection, STAGED[name])
         copy_rows(self._connection, STAGED[name], rows.rows.values())
+        if rows.unreadable:
+            self._keep_unreadable(name, rows.unreadable)
+
+    def _keep_unreadable(self, name: str, unreadable: dict[str, list[str]]) -> None:
+        """Stage the stored values in place of those that cannot be read: see `semantics.md`."""
+        cells = [(item_id, column) for item_id, names in unreadable.items() for column in names]
+        create(self._connection, STAGED_UNREADABLE[name])
+        copy_rows(self._connection, STAGED_UNREADABLE[name], cells)
+        for column in sorted({column for _, column in cells}):
+            self._execute(_keep_stored(name, column))
 
     def is_implausible(self, name: str, rows: ReferenceRows) -> bool:
         """Whether more is missing than is likely to have been removed at once. Logs it."""
@@ -51,7 +63,7 @@ class ListMerge:
         elif "removed_at" in _OVERWRITTEN[name].c:
             table, missing = _OVERWRITTEN[name], _is_missing(_OVERWRITTEN[name])
         else:
-            return not rows.rows and self._has_any(_OVERWRITTEN[name])
+            return not rows.rows and self._is_emptied(_OVERWRITTEN[name])
         known, lost = self._connection.execute(
             select(func.count(), func.count().filter(missing))
             .select_from(table)
@@ -68,8 +80,12 @@ class ListMerge:
         )
         return True
 
-    def _has_any(self, table: Table) -> bool:
-        return self._connection.execute(select(table).limit(1)).first() is not None
+    def _is_emptied(self, table: Table) -> bool:
+        """Whether there are rows to lose, in a table that loses none. Logs it."""
+        if self._connection.execute(select(table).limit(1)).first() is None:
+            return False
+        log.warning("The list of %s is empty, so it was not believed.", spoken(table.name))
+        return True
 
     def write(self, name: str) -> int:
         """Merge the staged rows of a list; return how many rows began or ended to be true."""
@@ -78,6 +94,7 @@ class ListMerge:
         return self._overwrite(_OVERWRITTEN[name])
 
     def _write_versions(self, of: HistoryTable) -> int:
+        canonicalize_staged(self._connection, of)
         statements = version_statements
         closed = self._execute(statements.close_changed(of))
         gone = self._execute(statements.close_missing(of))
@@ -93,6 +110,15 @@ class ListMerge:
             is_missing = _is_missing(table)
             written += self._execute(update(table).where(is_missing).values(removed_at=OBSERVED_AT))
         return written + self._execute(_insert_new(table))
+
+
+def _keep_stored(name: str, column: str) -> Any:
+    """Give a column of staged rows its stored values, where those of the list are unreadable."""
+    table, staged, cells = METADATA.tables[name], STAGED[name], STAGED_UNREADABLE[name].c
+    stored = select(table.c[column]).where(_key_matches(table)).scalar_subquery()
+    unreadable = select(cells.item_id).where(cells.column_name == column)
+    item_id = staged.c[REFERENCE_LISTS[name].id_column]
+    return update(staged).values({column: stored}).where(item_id.in_(unreadable))
 
 
 # --- tables without versions ----------------------------------------------------------------

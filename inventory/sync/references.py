@@ -37,7 +37,8 @@ class References:
 def wanted_lists(connection: Connection, now: datetime, *, users: bool) -> tuple[str, ...]:
     """Return which lists a run reads now, in their order; `users`: whether that of users, too."""
     newest = connection.scalar(select(func.max(CONNECTOR_TYPES.c.fetched_at)))
-    was_today = newest is not None and newest.astimezone(UTC).date() == now.astimezone(UTC).date()
+    # After the clock was set back it is of a later day, until that has come.
+    was_today = newest is not None and newest.astimezone(UTC).date() >= now.astimezone(UTC).date()
     return tuple(
         name
         for name in REFERENCE_LISTS
@@ -48,30 +49,32 @@ def wanted_lists(connection: Connection, now: datetime, *, users: bool) -> tuple
 def read_references(
     api: Client, wanted: Collection[str], digest_key: DigestKey, lock: Lock
 ) -> References:
-    """Read these lists, in at most a minute and a quarter of the time that is left."""
+    """Read these lists, in at most a minute and a quarter of the time that is left.
+
+    Each may take half of the time for it and those after it: one that hangs must not cost the rest.
+    """
     references = References()
     on_anomaly = AnomalyLogger()
-    with api.time_limit(min(_MAX_SECONDS, _MAX_SHARE * api.seconds_left)):
-        for name in wanted:
-            lock.check()
-            try:
+    ends = api.seconds_left - min(_MAX_SECONDS, _MAX_SHARE * api.seconds_left)
+    for name in wanted:
+        lock.check()
+        left = api.seconds_left - ends
+        try:
+            with api.time_limit(left if name == [*wanted][-1] else left / 2):
                 items = api.reference_list(REFERENCE_LISTS[name].path)
-                if items is None:
-                    references.skipped.add(name)
-                else:
-                    references.lists[name] = read_list(
-                        REFERENCE_LISTS[name], items, digest_key, on_anomaly
-                    )
-            except (ApiUnavailableError, ConfigurationError, UnexpectedResponseError) as error:
-                log.warning("The list of %s is left as it is: %s", _spoken(name), error)
-                references.skipped.add(name)
-                if isinstance(error, ApiUnavailableError):  # the others would wait for the same
-                    references.skipped |= {*wanted} - references.lists.keys()
-                    break
+            if items is not None:
+                of = REFERENCE_LISTS[name]
+                references.lists[name] = read_list(of, items, digest_key, on_anomaly)
+        except (ApiUnavailableError, ConfigurationError, UnexpectedResponseError) as error:
+            log.warning("The list of %s is left as it is: %s", spoken(name), error)
+            # The quota is that of all requests: the others would wait for the same.
+            if isinstance(error, ApiUnavailableError) and api.is_refused:
+                break
+    references.skipped = {*wanted} - references.lists.keys()
     return references
 
 
-def _spoken(name: str) -> str:
+def spoken(name: str) -> str:
     return name.replace("_", " ")
 
 

@@ -30,6 +30,13 @@ STAGED = {
     versioned.current.name: _staged(versioned.current, COLUMNS[versioned.current.name])
     for versioned in VERSIONED
 } | {name: _staged(METADATA.tables[name], of.columns) for name, of in REFERENCE_LISTS.items()}
+# The cells of the lists beside the connectors whose stored values stay.
+STAGED_UNREADABLE = {
+    name: temporary(
+        f"staged_unreadable_{name}", Column("item_id", Text()), Column("column_name", Text())
+    )
+    for name in REFERENCE_LISTS
+}
 STAGED_REMOVALS = temporary(
     "staged_removals", Column("connector_id", Text()), Column("reason", Text())
 )

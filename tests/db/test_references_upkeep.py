@@ -18,6 +18,7 @@ from support.builders import (
     rows,
 )
 from support.references import destination, group, numbered, serve, user
+from support.view_rows import select_rows
 from support.wrong_clock import CLOCKS, HOUR, RIGHT, WRONG, S, at, stop_clock
 
 from inventory.cli import main
@@ -117,7 +118,8 @@ def test_redating_moves_the_times_of_the_new_tables(
     assert WRONG in times(engine)
     moved = redate.redate(engine).rows
     # By hand: the second run added a group and removed a user, the third renamed the group; both
-    # began a version of the destination. The fourth read the connector types last.
+    # began a version of the destination. The second read the connector types last: for the clock of
+    # the others that is a later day.
     assert {name: moved[name] for name in NEW} == {
         "accounts": 0,
         "groups": 1,
@@ -128,7 +130,7 @@ def test_redating_moves_the_times_of_the_new_tables(
         "connector_types": 1,
     }
     found = times(engine)
-    assert found == set(RIGHT)
+    assert found == set(RIGHT[:3])
     assert times(engine, sent=True) == sent
     assert verify.problems(engine) == []
 
@@ -163,6 +165,40 @@ def test_prune_keeps_versions_that_ended_lately(lived: Engine) -> None:
     assert (pruned["groups_past"], pruned["destinations_past"]) == (1, 1)
     assert rows(lived, "groups_past", "group_name") == [("b",)]
     assert rows(lived, "destinations_past", "setup_status") == [("broken",)]
+
+
+@pytest.mark.parametrize("page", [1, 10_000])
+def test_prune_leaves_since_when_a_destination_has_its_status(
+    engine: Engine, api: FakeApi, account: Account, clock: FakeClock, page: int
+) -> None:
+    """By day: the status and region of a destination, and the region of one that is removed."""
+    account.connectors = [item("one", schedule_type="manual")]
+    days: tuple[tuple[str | None, str], ...] = (
+        *(("broken", "EU"), ("connected", "EU"), ("broken", "EU"), (None, "")),
+        *(("broken", "EU"), ("Broken", "US"), ("broken", "AP"), ("broken", "EU")),
+    )
+    for number, (status, region) in enumerate(days):
+        listed = [destination(setup_status=status, region=region)] if status else []
+        goes = [destination("goes", region=f"{number}")] if number < 7 else []
+        serve(account, destinations=[*listed, *goes, *numbered("destinations", 2)])
+        assert sync(engine, api_settings(api), clock=clock)["skipped"] is None
+        clock.pass_a_day()
+    stop_clock(engine, T0 + timedelta(days=100))
+    since = select_since(engine)
+    assert since["group_one"] == T0.replace(day=5)
+    counted = prune(engine, timedelta(days=40), dry_run=True).rows
+    assert prune(engine, timedelta(days=40), page=page).rows == counted
+    assert rows(engine, "destinations_past", "destination_id", "valid_from") == [
+        ("group_one", T0.replace(day=day)) for day in (5, 6, 7)
+    ]
+    assert select_since(engine) == since
+    assert verify.problems(engine) == []
+
+
+def select_since(engine: Engine) -> dict[str, datetime]:
+    with read_only(engine) as connection:
+        columns = "destination_id setup_status_since"
+        return dict(select_rows(connection, "destination_health", columns))
 
 
 # --- upgrades and grants --------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from support.model_values import Item, but, instant, truth, words
+from support.model_values import Item, but, instant, steady, truth, words
 
 PATHS = {
     "groups": "/v1/groups",
@@ -56,23 +56,25 @@ Listed = dict[str, Item] | None
 Facts = dict[str, Any]
 
 
-def facts_of(name: str, item: Item) -> Facts:
-    """Read an item; what cannot be read is null, and kept beside the columns."""
+def facts_of(name: str, item: Item, old: Facts | None) -> Facts:
+    """Read an item; what cannot be read stays as it was, and is kept beside the columns."""
     facts: Facts = {}
     unread = set()
     for column, field in COLUMNS[name].items():
         try:
             facts[column] = READERS.get(field, words)(item.get(field))
         except (ValueError, KeyError, TypeError, AttributeError):
-            facts[column] = None
+            facts[column] = (old or {}).get(column)
             unread.add(field)
+    if name == "destinations" and not facts["setup_status"]:  # each has one
+        facts["setup_status"] = (old or {}).get("setup_status")
     if name in VERSIONED:
         facts["extra"] = but(item, {"id", *COLUMNS[name].values()} - unread)
     return facts
 
 
 def settled(new: Facts, old: Facts) -> Facts:
-    """The facts, with texts that mean the same written as they were."""
+    """The facts, with what means the same written as it was."""
 
     def same(name: str) -> bool:
         if not all(isinstance(value[name], str | None) for value in (new, old)):
@@ -80,7 +82,8 @@ def settled(new: Facts, old: Facts) -> Facts:
         one, other = new[name] or "", old[name] or ""
         return one == other or (name in CASELESS and one.lower() == other.lower())
 
-    return {name: old[name] if same(name) else value for name, value in new.items()}
+    facts = {name: old[name] if same(name) else value for name, value in new.items()}
+    return facts | {"extra": steady(new["extra"], old["extra"])}
 
 
 def in_order(versions: Any) -> list[tuple[str, Facts]]:
@@ -102,7 +105,7 @@ class ModelOfLists:
     def wanted(self, now: datetime) -> list[str]:
         """The lists that a run reads: that of connector types once on each day."""
         fetched = [row["fetched_at"].date() for row in self.rows["connector_types"].values()]
-        is_read = bool(fetched) and max(fetched) == now.date()
+        is_read = bool(fetched) and max(fetched) >= now.date()
         return [name for name in PATHS if not (is_read and name == "connector_types")]
 
     def observe(
@@ -120,7 +123,8 @@ class ModelOfLists:
                 skipped.add(name)
             elif name == "connector_types":
                 for key, item in listed.items():
-                    self.rows[name][key] = facts_of(name, item) | {"fetched_at": now}
+                    facts = facts_of(name, item, self.rows[name].get(key))
+                    self.rows[name][key] = facts | {"fetched_at": now}
             else:
                 self._merge(name, listed, account_id, now, before)
         return ", ".join(name for name in PATHS if name in skipped) or None
@@ -148,7 +152,8 @@ class ModelOfLists:
             rows[key]["removed_at"] = now
         began = {"valid_from": now, "changed_after": before} if name in VERSIONED else {}
         for key, item in listed.items():
-            facts, old = facts_of(name, item), rows.get(key)
+            old = rows.get(key)
+            facts = facts_of(name, item, old)
             if old and name in VERSIONED:
                 facts = settled(facts, old)
             unchanged = old is not None and old["removed_at"] is None

@@ -45,7 +45,8 @@ def verdict(
     """
     traffic = {"requests": len(said)}
     said, details = asked_for(said, [*PATHS.values()])
-    answers = settled(said, attempts)
+    refused: list[Any] = []
+    answers = settled(said, attempts, refused)
     walk, walks = walked(answers), 1
     if walk.duplicates and not walk.failure:
         again, walks = walked(answers), 2
@@ -59,7 +60,7 @@ def verdict(
         withheld, code = len(missing), "removals_withheld"
     elif missing and not walk.duplicates:
         alive, gone = looked_up(answers, missing, walk.shown, rules.max_lookups)
-    lists = read_lists(answers, wanted)
+    lists = read_lists(answers, wanted, refused)
     assert next(answers, None) is None, "it asked for more than it had to know"
     row = traffic | {
         "status": "withheld" if withheld else "succeeded",
@@ -74,11 +75,15 @@ def verdict(
     return Verdict(row, walk.shown, alive, gone, lists, details)
 
 
-def settled(said: list[Any], attempts: int) -> Said:
-    """The last answer to each request; what was no use before it has been asked for again."""
+def settled(said: list[Any], attempts: int, refused: list[Any]) -> Said:
+    """The last answer to each request; what was no use before it has been asked for again.
+
+    Requests that were refused for the rate limit go to `refused` as they pass.
+    """
     tries: list[Any] = []
     for request, answer in said:
         tries.append((request.path, request.query))
+        refused += [request] if answer.status == 429 else []
         assert tries.count(tries[0]) == len(tries), "it gave up early"
         if failure(answer) not in (UNAVAILABLE, UNUSABLE) or len(tries) == attempts:
             yield request, answer
@@ -152,13 +157,13 @@ def looked_up(
     return alive, gone
 
 
-def read_lists(answers: Said, wanted: list[str]) -> dict[str, Listed]:
-    """Read these lists. An outage ends the reading: the others would wait for the same."""
+def read_lists(answers: Said, wanted: list[str], refused: list[Any]) -> dict[str, Listed]:
+    """Read these lists. Where the rate limit is reached, an outage ends the reading."""
     lists: dict[str, Listed] = dict.fromkeys(wanted)
     for name in wanted:
         walk = walked(answers, PATHS[name])
         lists[name] = None if walk.failure else walk.shown
-        if walk.failure == UNAVAILABLE:
+        if walk.failure == UNAVAILABLE and refused:
             break
     return lists
 

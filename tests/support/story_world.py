@@ -136,12 +136,13 @@ LISTS = {
     "tasks": ALERTS,
     "setup_tests": ([], [FAILED, PASSED], [PASSED, FAILED, PASSED], None, ABSENT),
 }
-# What the items of other lists may say.
+# What the items of other lists may say; the first three novelties mean the same.
+NOVELTIES = ({"deep": [1]}, {"deep": ["1"], "c": None}, {"deep": [1.0]}, "plain", ABSENT)
 OF_LISTS = {
     "groups": {
         "name": ("G", "H", "", None, ABSENT),
         "created_at": (EARLY, LATE, "soon", None, ABSENT),
-        "novelty": ({"deep": [1]}, "plain", ABSENT),
+        "novelty": NOVELTIES,
     },
     "destinations": {
         "setup_status": (*["broken", "BROKEN", "connected"] * 3, "incomplete", 7, None, ABSENT),
@@ -149,7 +150,7 @@ OF_LISTS = {
         "daylight_saving_time_enabled": (True, False, "true", "often", None, ABSENT),
         "networking_method": ("Directly", "directly", "SshTunnel", "", None, ABSENT),
         "group_id": ("a", "b", ABSENT),
-        "novelty": ({"deep": [1]}, "plain", ABSENT),
+        "novelty": NOVELTIES,
         **dict.fromkeys(("service", "region", "private_link_id"), WORDS),
     },
     "users": {

@@ -14,7 +14,7 @@ from support.builders import (
     item,
     rows,
 )
-from support.references import PATHS, group, serve, user
+from support.references import PATHS, group, numbered, serve, user
 
 from inventory.cli import main
 from inventory.db.engine import transaction
@@ -58,6 +58,16 @@ def test_connector_types_are_read_once_a_day_of_utc(
     assert requested(api, "groups") == 6
 
 
+def test_connector_types_of_a_later_day_are_not_read_again_until_it_has_passed(
+    engine: Engine, api: FakeApi, clock: FakeClock
+) -> None:
+    """The clock was two days ahead, and was set back."""
+    for day, total in ((3, 1), (1, 1), (2, 1), (3, 1), (4, 2)):
+        clock.now = T0.replace(day=day, hour=20)
+        sync(engine, api_settings(api), clock=clock)
+        assert requested(api, "connector_types") == total, day
+
+
 def test_failed_list_of_connector_types_is_read_again_by_the_next_run(
     engine: Engine, api: FakeApi, account: Account, clock: FakeClock
 ) -> None:
@@ -87,12 +97,43 @@ def test_users_that_somebody_deleted_return_only_if_a_run_reads_them(
     engine: Engine, api: FakeApi
 ) -> None:
     sync(engine, api_settings(api))
-    with transaction(engine) as connection:
-        connection.execute(text("delete from users"))
-    sync(engine, api_settings(api), enrichment=EnrichmentSettings(users=False))
-    assert rows(engine, "users") == []
-    sync(engine, api_settings(api))
-    assert rows(engine, "users", "user_id") == [("user_one",)]
+    for without in (1, 0):  # the digest of the list is forgotten, or still stored
+        with transaction(engine) as connection:
+            connection.execute(text("delete from users"))
+        for _ in range(without):
+            sync(engine, api_settings(api), enrichment=EnrichmentSettings(users=False))
+            assert rows(engine, "users") == []
+        sync(engine, api_settings(api))
+        assert rows(engine, "users", "user_id") == [("user_one",)]
+
+
+def test_equal_list_restores_what_another_account_took_and_removed(
+    engine: Engine, api: FakeApi, account: Account, clock: FakeClock
+) -> None:
+    mine = numbered("groups", 3), numbered("destinations", 3, setup_status="broken")
+    theirs = numbered("groups", 5)[2:], numbered("destinations", 5)[2:]
+    accounts = {"account_one": "one", "account_two": "two"}
+    for account_id, (groups, destinations) in (
+        ("account_one", mine),
+        ("account_two", theirs),
+        ("account_one", mine),  # both list n2: whose it is does not change with every run
+        ("account_two", tuple(of[1:] for of in theirs)),
+        ("account_one", mine),
+    ):
+        account.account_id = account_id
+        account.connectors = [item(accounts[account_id], schedule_type="manual", group_id="n2")]
+        serve(account, groups=groups, destinations=destinations)
+        sync(engine, api_settings(api), clock=clock)
+        clock.pass_a_day()
+    for name, id_column in (("groups", "group_id"), ("destinations", "destination_id")):
+        assert rows(engine, name, id_column, "account_id", "removed_at") == [
+            *((f"n{number}", "account_one", None) for number in range(3)),
+            *((f"n{number}", "account_two", None) for number in (3, 4)),
+        ]
+        assert len(rows(engine, f"{name}_past")) == 2
+    assert ("one", "destination_broken") in rows(
+        engine, "connector_status", "connector_id", "health"
+    )
 
 
 def test_help_says_how_to_remove_the_users_already_stored() -> None:

@@ -218,12 +218,17 @@ def test_empty_list_is_believed_where_nothing_was_known(
 
 
 def test_connector_type_that_is_listed_no_more_keeps_its_row(
-    engine: Engine, api: FakeApi, account: Account, clock: FakeClock
+    engine: Engine,
+    api: FakeApi,
+    account: Account,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     serve(account, connector_types=numbered("connector_types", 3))
     run(engine, api, clock)
     serve(account, connector_types=[])
     assert run(engine, api, clock)["skipped"] == "connector_types"
+    assert "The list of connector types is empty, so it was not believed." in caplog.text
     serve(account, connector_types=numbered("connector_types", 1))
     assert run(engine, api, clock)["skipped"] is None
     assert rows(engine, "connector_types", "service", "fetched_at") == [

@@ -70,10 +70,12 @@
 {%- set creator = "coalesce(nullif(u.given_name, '') || ' ', '') || coalesce(nullif(u.family_name, '') || ' ', '')
   || coalesce('<' || nullif(u.email, '') || '>', '')" %}
 {%- set destination = "coalesce(h.group_name, h.group_id) || coalesce(' (' || h.destination_service || ')', '')" %}
+{#- Only of those that are broken: this is read with every query. #}
+{%- set broken = "destination_id in (select destination_id from destinations where " ~ sql.lower("setup_status") ~ " = 'broken')" %}
 {%- set success = "coalesce('last success ' || " ~ sql.format_timestamp("h.succeeded_at") ~ ", case when h.success_is_unread
   then 'the time of its last success cannot be read' else 'no success so far' end)" %}
 with fact as (
-  select c.connector_id, c.account_id, c.group_id, g.group_name, c.service, y.service_name, c.schema_name,
+  select c.connector_id, c.account_id, c.group_id, nullif(g.group_name, '') as group_name, c.service, y.service_name, c.schema_name,
     c.paused, c.schedule_type, c.sync_frequency, c.schedule, c.connected_by, c.created_at,
     c.first_seen_at, c.removed_at, s.setup_state, s.sync_state, s.update_state, s.schema_status,
     s.is_historical_sync, s.last_sync_failed, s.succeeded_at, s.failed_at, s.rescheduled_for,
@@ -89,13 +91,15 @@ with fact as (
     coalesce(w.alerts, 0) as open_warnings, coalesce(t.alerts, 0) as open_tasks,
     coalesce(x.tests, 0) as failing_setup_tests,
     w.codes as warnings, t.codes as tasks, 'test ' || x.results as failed_tests,
-    nullif(trim({{ creator }}), '') as creator, d.service as destination_service, y.link_to_docs
+    nullif(trim({{ creator }}), '') as creator, d.service as destination_service, b.setup_status_since as destination_since,
+    y.link_to_docs
   from clock k
   cross join connectors c
   left join connector_status s on s.connector_id = c.connector_id
   left join latest_run r on r.account_id = c.account_id
   left join groups g on g.group_id = c.group_id
   left join destinations d on d.destination_id = c.group_id
+  left join ({{ sql.setup_status_since(broken) }}) b on b.destination_id = c.group_id
   left join connector_types y on y.service = c.service
   left join users u on u.account_id = c.account_id and u.user_id = c.connected_by
   left join {{ alerts_of("warnings") }} w on w.connector_id = c.connector_id
@@ -143,7 +147,8 @@ select h.connector_id, h.account_id, h.group_id, h.group_name, h.service, h.serv
     when 'paused' then {{ since("paused") }}
     when 'incomplete' then {{ since("setup incomplete") }} || {{ alerts }}
     when 'broken' then {{ since("setup broken") }} || {{ alerts }}
-    when 'destination_broken' then 'destination ' || {{ destination }} || {{ since(" broken") }}
+    when 'destination_broken' then 'destination ' || {{ destination }} || ' broken since '
+      || {{ sql.format_timestamp("coalesce(h.destination_since, h.health_since)") }}
     when 'unknown' then 'setup state ' || coalesce(nullif(h.setup_state, '') || ' not recognised', 'missing')
       || {{ since("") }} || {{ tests }}
     when 'initial_sync' then {{ since("first sync in progress") }} || {{ tests }}

@@ -13,32 +13,18 @@
 -- connectors          number  Connectors that exist in its group
 -- down_now            number  Connectors of its group that are down now
 -- destination_broken  number  Connectors of its group that are down because of it
-{%- set status = sql.lower("coalesce(setup_status, '')") %}
 with connector as (
   select group_id, count(*) as connectors, {{ sql.as_bigint("sum(case when is_down then 1 else 0 end)") }} as down_now,
     {{ sql.as_bigint("sum(case when health = 'destination_broken' then 1 else 0 end)") }} as destination_broken
   from connector_health
   where removed_at is null
   group by group_id
-),
-version as (
-  select destination_id, valid_from, {{ status }} as status,
-    lag(valid_to) over (partition by destination_id order by valid_from) as previous_end,
-    lag({{ status }}) over (partition by destination_id order by valid_from) as previous_status
-  from destination_history
-),
--- The last version that began with another status, or after a time without the destination.
-since as (
-  select destination_id, max(valid_from) as setup_status_since
-  from version
-  where previous_end is null or previous_end <> valid_from or previous_status <> status
-  group by destination_id
 )
 select d.destination_id, d.account_id, d.group_id, {{ sql.group_name("d.destination_id") }} as group_name, d.service,
   d.region, d.setup_status, coalesce({{ sql.lower("d.setup_status") }} = 'broken', false) as is_broken,
   s.setup_status_since, coalesce(c.connectors, 0) as connectors, coalesce(c.down_now, 0) as down_now,
   coalesce(c.destination_broken, 0) as destination_broken
 from destinations d
-left join since s on s.destination_id = d.destination_id
+left join ({{ sql.setup_status_since("true") }}) s on s.destination_id = d.destination_id
 left join connector c on c.group_id = d.destination_id
 where d.removed_at is null

@@ -114,7 +114,25 @@
   {%- endif -%}
 {%- endmacro %}
 
-{%- macro group_name(group_id) %}(select n.group_name from groups n where n.group_id = {{ group_id }}){% endmacro %}
+{#- Grain: one row per destination: since when it has its setup status, that is, the last version
+    that began with another status, or after a time without the destination. #}
+{%- macro setup_status_since(condition) -%}
+  select destination_id, max(valid_from) as setup_status_since
+  from (
+    select destination_id, valid_from, status,
+      lag(valid_to) over (partition by destination_id order by valid_from) as previous_end,
+      lag(status) over (partition by destination_id order by valid_from) as previous_status
+    from (
+      select destination_id, valid_from, valid_to, {{ lower("coalesce(setup_status, '')") }} as status
+      from destination_history
+      where {{ condition }}
+    ) history
+  ) version
+  where previous_end is null or previous_end <> valid_from or previous_status <> status
+  group by destination_id
+{%- endmacro %}
+
+{%- macro group_name(group_id) %}(select nullif(n.group_name, '') from groups n where n.group_id = {{ group_id }}){% endmacro %}
 {%- macro service_name(service) %}(select n.service_name from connector_types n where n.service = {{ service }}){% endmacro %}
 {%- macro identity_columns(alias) -%}
   {{ alias }}.connector_id, {{ alias }}.account_id, {{ alias }}.group_id,

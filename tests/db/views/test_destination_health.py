@@ -89,13 +89,13 @@ def test_since_is_when_the_status_became_what_it_is(engine: Engine, run: Any) ->
         ("BROKEN", "EU"),
         ("connected", "EU"),
         ("incomplete", "EU"),
-        (None, "EU"),
-        (None, "US"),
+        (None, "EU"),  # that says nothing of it
+        ("", "US"),
         ("connected", "US"),
     ):
         run(destination(setup_status=status, region=region))
         since += [at for (at,) in shown(engine, "setup_status_since")]
-    assert since == [day(number) for number in (1, 1, 3, 3, 5, 6, 7, 7, 9)]
+    assert since == [day(number) for number in (1, 1, 3, 3, 5, 6, 6, 6, 9)]
 
 
 def test_since_of_one_that_returned_is_when_it_returned(engine: Engine, run: Any) -> None:
@@ -105,3 +105,40 @@ def test_since_of_one_that_returned_is_when_it_returned(engine: Engine, run: Any
     assert [name for (name,) in shown(engine, "destination_id")] == ["n0", "n1"]
     run(destination(), *others)
     assert ("group_one", day(3)) in shown(engine, "destination_id setup_status_since")
+
+
+def test_reason_says_since_when_the_destination_is_broken(
+    engine: Engine, account: Account, run: Any
+) -> None:
+    """Whatever happened to the connector meanwhile."""
+    account.connectors = [well("one"), well("paused", paused=True), well("moves", group_id="two")]
+    run(destination(), destination("two"))
+    run(destination(setup_status="broken"), destination("two"))
+    account.connectors = [well("one"), well("paused"), well("moves"), well("new")]
+    run(destination(setup_status="Broken", region="US"), destination("two"))
+    columns = "connector_id group_name reason"
+    since = "broken since 2026-11-02 03:00 UTC"
+    with read_only(engine) as connection:
+        found = sorted(select_rows(connection, "connector_health", columns))
+    assert found == [
+        (name, "Finance", f"destination Finance (snowflake) {since}")
+        for name in ("moves", "new", "one", "paused")
+    ]
+
+
+def test_group_with_an_empty_name_is_shown_by_its_id(
+    engine: Engine, api: FakeApi, account: Account, clock: FakeClock
+) -> None:
+    account.connectors = [well("one")]
+    serve(account, groups=[group(name="")], destinations=[destination(setup_status="broken")])
+    sync(engine, api_settings(api), clock=clock)
+    with transaction(engine) as connection:
+        views.stop_clock(connection, clock.now)
+        [(name, reason)] = select_rows(connection, "connector_health", "group_name reason")
+    assert (name, reason) == (
+        None,
+        "destination group_one (snowflake) broken since 2026-11-01 03:00 UTC",
+    )
+    for view in ("incidents", "destination_health"):
+        with read_only(engine) as connection:
+            assert select_rows(connection, view, "group_name") == [(None,)]
