@@ -54,7 +54,7 @@ def test(
     write_rows(results, _COLUMNS, output_format)
     for name in setup_tests.without_tests(results, ids, missing):
         base.print_note(f"{name} has no setup tests.")
-    _report(row, setup_tests.verdict(results, missing, notes))
+    _report(row, setup_tests.verdict(row, results, missing, notes))
 
 
 def _report(row: dict[str, Any], verdict: InventoryError | None) -> None:

@@ -60,7 +60,8 @@ def untested(connection: Connection, ids: Sequence[str], run: Row) -> dict[str, 
     for name, account_id, removed_at, paused in connection.execute(statement):
         missing[name] = _obstacle(removed_at, paused)
         if account_id != run["account_id"]:
-            missing[name] = f"belongs to account {account_id}, but the key to {run['account_id']}"
+            key = f"the key to {run['account_id']} (use a key of {account_id})"
+            missing[name] = f"belongs to account {account_id}, but {key}"
     return missing
 
 
@@ -76,7 +77,7 @@ def without_tests(results: Rows, ids: Sequence[str], missing: Iterable[str]) -> 
 
 
 def verdict(
-    results: Rows, missing: Mapping[str, str | None], notes: Sequence[str]
+    run: Row, results: Rows, missing: Mapping[str, str | None], notes: Sequence[str]
 ) -> InventoryError | None:
     """Return an error that names the connectors that have a failed test, or no results.
 
@@ -97,8 +98,10 @@ def verdict(
         said += lasting
     if others:
         kind = kind or ApiUnavailableError
-        said += [f"No results came for {', '.join(others)}.", *notes]
-        said.append("Run it again later; -v shows the responses.")
+        were_asked = run["tests_failed"] > 0
+        what = "No results came for" if were_asked else "Not tested:"
+        advice = "Run it again later; -v shows the responses." if were_asked else "Run it later."
+        said += [f"{what} {', '.join(others)}.", *notes, advice]
     return kind(" ".join(said)) if kind else None
 
 

@@ -188,6 +188,7 @@ def test_missing_results_are_explained(
     result = run("test", "one", "--format", "json")
     assert (result.exit_code, json.loads(result.stdout)) == (code, [])
     assert why in result.stderr
+    assert ("-v shows" in result.stderr) == (cause is fail)
     assert len(posts(api)) == (1 if cause is fail else 0)
 
 
