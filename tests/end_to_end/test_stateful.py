@@ -287,6 +287,11 @@ class Model(RuleBasedStateMachine):
         assert {name: row[name] for name in want} == want
         assert row == max(self.held["inventory_runs"], key=itemgetter("run_id"))
         assert_contents_equal(self.held, self.ledger)
+        assert self.ledger.details == {
+            row["connector_id"]: (row["details_at"], {*row["details_fields"]})
+            for row in self.held["connectors"]
+            if row["details_at"]
+        }
         assert_history_tells_what_was_seen(self.held, self.ledger)
 
     def _taken_in(self, outcome: Verdict, rules: RemovalSettings) -> dict[str, Any]:

@@ -472,8 +472,10 @@ def plan(connection: Connection, words: str, **values: object) -> str:
 
 
 def test_health_is_read_and_not_computed(engine: Engine) -> None:
+    """Of destinations, the history says since when one is broken."""
     with read_only(engine) as connection:
-        assert "_past" not in plan(connection, "select * from connector_health")
+        how = plan(connection, "select * from connector_health")
+    assert "_past" not in how.replace("destinations_past", "")
 
 
 # An account of 2,000 after two runs, a tenth of which the second one found changed.
