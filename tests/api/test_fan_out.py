@@ -12,7 +12,7 @@ import pytest
 from support import endless
 from support.builders import SECRET, FakeMonotonic, api_settings, item
 from support.details import DetailedAccount, fill
-from support.effort import few_of
+from support.effort import Effort, few_of
 
 from inventory.api.client import Client
 from inventory.demo.fake_api import FakeApi, FakeResponse, Request
@@ -71,11 +71,11 @@ def test_each_connector_is_asked_once_and_gets_its_own_item(
     assert {(each.method, each.body) for each in api.requests} == {("GET", b"")}
 
 
-@pytest.mark.parametrize("number", few_of([40, 5000], [40]))
 def test_slow_details_take_hardly_longer_than_their_share_of_the_time(
-    api: FakeApi, account: DetailedAccount, number: int
+    api: FakeApi, account: DetailedAccount, tried: Effort
 ) -> None:
     """Compared with as many sleeps in four threads on this machine, now."""
+    number = tried.number(40, 5000)
     fill(account, number)
     api.intercept = slow = Slow()
     begun = time.monotonic()
