@@ -55,10 +55,10 @@ def read_references(
     """
     references = References()
     on_anomaly = AnomalyLogger()
-    ends = api.seconds_left - min(_MAX_SECONDS, _MAX_SHARE * api.seconds_left)
+    kept_for_the_run = api.seconds_left - min(_MAX_SECONDS, _MAX_SHARE * api.seconds_left)
     for name in wanted:
         lock.check()
-        left = api.seconds_left - ends
+        left = api.seconds_left - kept_for_the_run
         try:
             with api.time_limit(left if name == [*wanted][-1] else left / 2):
                 items = api.reference_list(REFERENCE_LISTS[name].path)
