@@ -154,7 +154,7 @@ def _body(file: str) -> str:
 
 def query(name: str, connection: Connection, *, columns_of: str = "") -> TextualSelect:
     """Return a statement with typed columns; the caller binds its parameters."""
-    columns = (VIEWS | FUNCTIONS)[columns_of or name].columns
+    columns = _read(columns_of or name).columns
     statement = _rendered(name, connection.dialect.name, as_of=f":{PARAMETER}")
     return text(statement).columns(**{each: column.type for each, column in columns.items()})
 

@@ -26,17 +26,14 @@
         and g.ends > {{ of }}.starts
     ), 0)
 {%- endmacro %}
-with interval_30d as ({{ sql.run_intervals(30) }}
+with interval_30d as ({{ sql.run_intervals(sql.days_ago(30)) }}
 ),
 typical as ({{ sql.typical_interval("interval_30d") }}
 ),
--- Nothing is known about the time between two runs more than three typical intervals apart.
 gap as (
-  select i.account_id, {{ clipped("i.starts", "i.ends") }}
-  from interval_30d i
+  select g.account_id, {{ clipped("g.starts", "g.ends") }}
+  from ({{ sql.gaps("interval_30d", "typical") }}) g
   cross join clock k
-  left join typical u on u.account_id = i.account_id
-  where i.seconds > 3 * coalesce(u.seconds, 0)
 ),
 version as (
   select connector_id, valid_from, valid_to

@@ -27,7 +27,7 @@
 -- last_attempt_status       text    How that run ended
 -- last_attempt_error        text    Its error; null = none
 -- failed_attempts           number  Runs that failed or crashed since the last complete one
-with interval_30d as ({{ sql.run_intervals(30) }}
+with interval_30d as ({{ sql.run_intervals(sql.days_ago(30)) }}
 ),
 typical as ({{ sql.typical_interval("interval_30d") }}
 ),

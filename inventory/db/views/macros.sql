@@ -155,8 +155,8 @@
 {%- endmacro %}
 
 {#- Grain: one row per complete run, with the interval until the next one or now, if that interval
-    overlaps the last days. #}
-{%- macro run_intervals(days) %}
+    overlaps the time since a timestamp. #}
+{%- macro run_intervals(since) %}
   select r.account_id, r.observed_at as starts, coalesce(r.next_at, k.now) as ends,
     r.next_at is null as is_last,
     {{ epoch_seconds("coalesce(r.next_at, k.now)") }} - {{ epoch_seconds("r.observed_at") }} as seconds
@@ -167,7 +167,7 @@
     where status in ('succeeded', 'withheld')
   ) r
   cross join clock k
-  where coalesce(r.next_at, k.now) > {{ days_ago(days) }}
+  where coalesce(r.next_at, k.now) > {{ since }}
 {%- endmacro %}
 
 {#- Grain: one row per account: the lower median of its run intervals, at least five minutes.
@@ -183,6 +183,15 @@
   ) i
   where 2 * position >= total
   group by account_id
+{%- endmacro %}
+
+{#- Grain: one row per gap: an interval between runs that is longer than three typical ones. Nothing is
+    known about the time between its ends. #}
+{%- macro gaps(interval, typical) %}
+  select i.account_id, i.starts, i.ends, i.is_last
+  from {{ interval }} i
+  left join {{ typical }} u on u.account_id = i.account_id
+  where i.seconds > 3 * coalesce(u.seconds, 0)
 {%- endmacro %}
 
 {#- Grain: one row per outage that ended in the last days or is open; an open one ends at infinity. #}

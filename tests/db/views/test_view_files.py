@@ -35,10 +35,11 @@ from inventory.models import (
     HistoryTable,
 )
 from inventory.queries import as_of as instants
+from inventory.queries.daily_health import daily_health
 
 FOLDER = Path(views.__file__).parent
 # Files that no view is made of: parts of others, and the statements with parameters.
-OTHERS = {"macros", "incidents_of", "incidents_since"}
+OTHERS = {"macros", "incidents_of", "incidents_since", "observation_gaps"}
 # What PostgreSQL may call a column of each word.
 KINDS = {
     "Text": {"text"},
@@ -83,6 +84,7 @@ def test_every_file_is_used(engine: Engine, read: set[str]) -> None:
         queries.list_incidents(connection, connector_ids=["one"])
         queries.list_incidents(connection, since=T0)
         instants.at(connection, T0)
+        daily_health(connection, first_day=T0.date(), last_day=T0.date())
     # That is what the health of an instant is made of; SQLite has no functions to be made.
     assert {f"{name}.sql" for name in FUNCTIONS} <= read
     assert read == {file.name for file in FOLDER.glob("*.sql")}
