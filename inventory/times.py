@@ -13,6 +13,8 @@ _DURATION = re.compile(r"\s*".join(rf"(?:(\d{{1,7}})\s*{unit})?" for unit in _UN
 # A timestamp in a sentence, as views and errors write it.
 _IN_TEXT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC\b", re.ASCII)
 _LONGEST = timedelta(days=36_500)
+# Not by strftime: no name of a month in the user's language, which may be of any width.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MINUTES = (("d", 24 * 60), ("h", 60), ("min", 1))
 
 
@@ -86,11 +88,35 @@ def resolve(value: TimeOrAge, now: datetime) -> datetime:
 
 def format_local(timestamp: datetime) -> str:
     """Format a timestamp in the user's time zone, to the second and with its offset."""
+    return _local(timestamp).isoformat(sep=" ", timespec="seconds")
+
+
+def format_short(timestamp: datetime, now: datetime) -> str:
+    """Format a timestamp as Oct 27 03:00, in the user's time zone; as a date in other years."""
+    local = _local(timestamp)
+    if local.year != _local(now).year:
+        return local.date().isoformat()
+    return f"{_MONTHS[local.month - 1]} {local.day} {local:%H:%M}"
+
+
+def format_zone(timestamp: datetime) -> str:
+    """Name the user's time zone at a timestamp."""
+    return _local(timestamp).tzname() or ""
+
+
+def format_age(timestamp: datetime, now: datetime) -> str:
+    """Format how long ago a timestamp was, in its largest unit: 12 min, 3 h, 40 d."""
+    minutes = max(0, int((now - timestamp).total_seconds()) // 60)
+    unit, size = next(((unit, size) for unit, size in _MINUTES if minutes >= size), _MINUTES[-1])
+    return f"{minutes // size:,} {unit}"
+
+
+def _local(timestamp: datetime) -> datetime:
+    """Return a timestamp in the user's time zone, or in UTC if that would leave year 1 or 9999."""
     try:
-        local = timestamp.astimezone()
-    except (OverflowError, ValueError, OSError):  # the zone would leave year 1 or 9999
-        local = timestamp.astimezone(UTC)
-    return local.isoformat(sep=" ", timespec="seconds")
+        return timestamp.astimezone()
+    except (OverflowError, ValueError, OSError):
+        return timestamp.astimezone(UTC)
 
 
 def localize(text: str) -> str:
@@ -102,12 +128,28 @@ def localize(text: str) -> str:
 
 
 def _localize_match(found: re.Match[str]) -> str:
-    try:
-        local = datetime.fromisoformat(f"{found[1]}+00:00").astimezone()
-    except (OverflowError, ValueError, OSError):  # there is no such time, or as in `format_local`
+    timestamp = _in_text(found)
+    if timestamp is None or not (local := _local(timestamp)).utcoffset():
         return found[0]
     precision = "seconds" if found[1].count(":") > 1 else "minutes"
-    return local.isoformat(sep=" ", timespec=precision) if local.utcoffset() else found[0]
+    return local.isoformat(sep=" ", timespec=precision)
+
+
+def shorten(text: str, now: datetime) -> str:
+    """Rewrite the UTC timestamps in a text as `format_short` does."""
+
+    def short(found: re.Match[str]) -> str:
+        timestamp = _in_text(found)
+        return found[0] if timestamp is None else format_short(timestamp, now)
+
+    return _IN_TEXT.sub(short, text)
+
+
+def _in_text(found: re.Match[str]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(f"{found[1]}+00:00")
+    except ValueError:  # there is no such time
+        return None
 
 
 def format_utc(timestamp: datetime) -> str:

@@ -212,11 +212,6 @@ def resolve_time(connection: Any, when: "times.TimeOrAge") -> datetime:
     return times.resolve(when, session.now(connection))
 
 
-def health_style(row: Any) -> str:
-    """Return the color of a health, by its severity."""
-    return ("green", "cyan", "yellow", "bold red")[row["severity"]]
-
-
 def with_names(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add what tables show of service and group: the name, or the id where that is unknown."""
     return [

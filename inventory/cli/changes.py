@@ -1,24 +1,12 @@
 """`inventory changes`."""
 
-from typing import Any
-
 import click
 
 from inventory.cli import base
-from inventory.cli.options import SINCE, TEXT, filter_options, rows_format_option
+from inventory.cli.options import SINCE, TEXT, filter_options, rows_output
 from inventory.cli.sections import command, option
+from inventory.output.formats import Output
 from inventory.times import TimeOrAge
-
-_COLUMNS = (
-    "changed_at",
-    "connector_id",
-    "schema_name",
-    "table_name",
-    "kind",
-    "field",
-    "old_value",
-    "new_value",
-)
 
 
 @command()
@@ -38,13 +26,13 @@ _COLUMNS = (
     help="Only this field and the fields inside it: config includes config.host. Repeatable.",
 )
 @filter_options
-@rows_format_option
+@rows_output
 @base.reports_errors
 def changes(
     connector: str | None,
     since: TimeOrAge | None,
     fields: tuple[str, ...],
-    output_format: Any,
+    output: Output,
     **place: tuple[str, ...],
 ) -> None:
     """Show what changed, oldest first, one line per field.
@@ -53,14 +41,20 @@ def changes(
     name). A change happened at or before changed_at, and after the previous complete run.
     """
     from inventory import queries
-    from inventory.output.rows import write_rows
+    from inventory.db import session
+    from inventory.output import columns, happenings
+    from inventory.output.listing import write_rows, write_table
 
     with base.open_session() as connection:
         key = base.resolve_connector(connection, connector)
         begin = None if since is None else base.resolve_time(connection, since)
         found = queries.list_changes(connection, since=begin, fields=fields, connector_id=key)
         notes = base.recreation_notes(connection, connector, key)
+        now = session.now(connection)
     rows = queries.located(found, **place)
-    columns = _COLUMNS if output_format == "table" else queries.view_columns("state_changes")
-    write_rows(rows, columns, output_format)
+    if output.is_table:
+        lines = happenings.in_words(rows, output.screen(), now)
+        write_table(lines, columns.CHANGES, output, now)
+    else:
+        write_rows(rows, queries.view_columns("state_changes"), output)
     base.print_notes(notes)

@@ -119,7 +119,7 @@ def _print_problems(checked: "Checked", output_format: Any) -> None:
     from inventory.queries import checks
 
     if output_format != "table":
-        rows.write_rows(checked.problems, checks.COLUMNS, output_format)
+        rows.write_data(checked.problems, checks.COLUMNS, output_format)
     elif checked.problems:
         for line in checks.lines(checked.problems):
             rows.write_line(escape_control_chars(line))
@@ -155,7 +155,7 @@ def _print_changes(checked: "Checked", saved: "State", output_format: Any) -> No
     }
     if output_format != "table":
         listed = [{"change": name} | dict(each) for name in changes for each in changes[name]]
-        rows.write_rows(listed, ("change", *checks.COLUMNS), output_format)
+        rows.write_data(listed, ("change", *checks.COLUMNS), output_format)
     else:
         for change, problems in changes.items():
             for line in checks.lines(problems):

@@ -1,44 +1,48 @@
 """`inventory history`: everything that is known about one connector."""
 
-from typing import Any
+from datetime import timedelta
 
 import click
 
 from inventory.cli import base
-from inventory.cli.options import TEXT, rows_format_option
+from inventory.cli.options import TEXT, rows_output
 from inventory.cli.sections import command
+from inventory.output.formats import Output
 
 
 @command()
 @click.argument("connector", type=TEXT)
-@rows_format_option
+@rows_output
 @base.reports_errors
-def history(connector: str, output_format: Any) -> None:
+def history(connector: str, output: Output) -> None:
     """Show the history of one connector as a timeline.
 
-    CONNECTOR is an id or a name. The timeline covers its syncs, outages and changes. JSON contains
-    every version as well; CSV contains the timeline only.
+    CONNECTOR is an id or a name. Prints its health and its syncs on each of the last 30 days, then
+    its outages and changes. JSON contains every version as well; CSV contains the timeline only.
     """
     from inventory import queries
     from inventory.db import session
-    from inventory.output import timeline
-    from inventory.output.rows import write_line, write_object, write_rows
-    from inventory.text import escape_control_chars
+    from inventory.output import columns, strips, timeline
+    from inventory.output.listing import write_rows, write_table
+    from inventory.output.rows import write_object
 
     with base.open_session() as connection:
         key = base.resolve_connector(connection, connector)
         assert key is not None
         found = queries.connector_history(connection, key)
-        today = session.now(connection).date()
-    if output_format == "json":
+        now = session.now(connection)
+        health = queries.daily_health(
+            connection,
+            first_day=(now - timedelta(days=strips.DAYS - 1)).date(),
+            last_day=now.date(),
+            connector_ids=[key],
+        )[key]
+    if output.format == "json":
         write_object(found, indent=1)
-        return
-    if output_format == "table":
-        for line in timeline.header(found, today):
-            write_line(escape_control_chars(line))
-    rows = [event._asdict() for event in timeline.events(found)]
-    write_rows(rows, timeline.TimelineEvent._fields, output_format, {"kind": _style})
-
-
-def _style(event: Any) -> str:
-    return {"down": "bold red", "recovered": "green"}.get(event["kind"], "")
+    elif output.is_table:
+        screen = output.screen()
+        events = timeline.events(found, screen.symbols.arrow)
+        above = timeline.header(found, health, now, screen)
+        write_table(events, columns.TIMELINE, output, now, above=list(above))
+    else:
+        write_rows(timeline.events(found, "->"), timeline.COLUMNS, output)

@@ -4,22 +4,12 @@ from typing import Any
 
 import click
 
+from inventory import times
 from inventory.cli import base
-from inventory.cli.options import TEXT, TIMESTAMP, filter_options, rows_format_option
+from inventory.cli.options import TEXT, TIMESTAMP, filter_options, rows_output
 from inventory.cli.sections import command, option
+from inventory.output.formats import Output
 from inventory.times import TimeOrAge
-
-_COLUMNS = (
-    "started_at",
-    "ended_at",
-    "lasted",
-    "connector_id",
-    "schema_name",
-    "service",
-    "group",
-    "path",
-    "closed_by",
-)
 
 
 @command()
@@ -31,13 +21,13 @@ _COLUMNS = (
     help="Only outages that ended after this time, or have not ended: a time, yesterday, or 7d.",
 )
 @filter_options
-@rows_format_option
+@rows_output
 @base.reports_errors
 def incidents(
     connector: str | None,
     open_only: bool,
     since: TimeOrAge | None,
-    output_format: Any,
+    output: Output,
     **place: tuple[str, ...],
 ) -> None:
     """Show outages, oldest first.
@@ -45,8 +35,10 @@ def incidents(
     Prints when each outage began, how long it lasted, which states it went through and how it
     ended, for all connectors or for CONNECTOR (an id or a name).
     """
-    from inventory import queries, times
-    from inventory.output.rows import write_rows
+    from inventory import queries
+    from inventory.db import session
+    from inventory.output import columns
+    from inventory.output.listing import write_rows, write_table
 
     with base.open_session() as connection:
         begin = None if since is None else base.resolve_time(connection, since)
@@ -56,10 +48,16 @@ def incidents(
             connection, open_only=open_only, since=begin, connector_ids=ids
         )
         notes = base.recreation_notes(connection, connector, key)
+        now = session.now(connection)
     rows = queries.located(found, **place)
-    if output_format == "table":
-        lines = [row | {"lasted": times.format_duration(row["minutes"])} for row in rows]
-        write_rows(base.with_names(lines), _COLUMNS, "table")
+    if output.is_table:
+        lines = [row | {"lasted": _lasted(row)} for row in rows]
+        write_table(base.with_names(lines), columns.INCIDENTS, output, now)
     else:
-        write_rows(rows, queries.view_columns("incidents"), output_format)
+        write_rows(rows, queries.view_columns("incidents"), output)
     base.print_notes(notes)
+
+
+def _lasted(outage: dict[str, Any]) -> str:
+    lasted = times.format_duration(outage["minutes"])
+    return lasted if outage["ended_at"] else f"{lasted}, open"

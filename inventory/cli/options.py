@@ -1,5 +1,6 @@
 """Types of option values, and the options that several commands have."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ import click
 
 from inventory import health, times
 from inventory.cli.sections import OUTPUT, Body, Decorator, option
+from inventory.output.formats import Output
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[Any]
@@ -101,6 +103,31 @@ def format_option(*formats: str, more: str = "") -> Decorator:
 rows_format_option = format_option(
     "table", "json", "csv", "spreadsheet", more=" (CSV in which no cell is a formula)"
 )
+
+
+def rows_output(body: Body) -> Body:
+    """Add --format, --wide and --no-pager; the body gets them as one `output`."""
+
+    @rows_format_option
+    @option(
+        "--wide",
+        section=OUTPUT,
+        is_flag=True,
+        help="Show rows whole on a terminal, too; in a pipe they always are.",
+    )
+    @option(
+        "--no-pager",
+        section=OUTPUT,
+        is_flag=True,
+        help="Print all at once what is longer than the terminal.",
+    )
+    @functools.wraps(body)
+    def wrapped(output_format: Any, wide: bool, no_pager: bool, **options: Any) -> None:
+        body(output=Output(output_format, wide=wide, pager=not no_pager), **options)
+
+    return wrapped
+
+
 lock_timeout_option = option(
     "--lock-timeout",
     type=SECONDS,

@@ -2,14 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from inventory.cli import base
-from inventory.cli.options import TEXT, rows_format_option
+from inventory.cli.options import TEXT, rows_output
 from inventory.cli.sections import command, option
 from inventory.errors import ConfigurationError
+from inventory.output.formats import Output
 
 _STDIN = "-"
 
@@ -18,9 +18,9 @@ _STDIN = "-"
 @command(context_settings={"ignore_unknown_options": True})
 @click.argument("sql", type=TEXT, required=False)
 @option("--file", metavar="FILE", help="Read the SQL from this file; - is stdin.")
-@rows_format_option
+@rows_output
 @base.reports_errors
-def query(sql: str | None, file: str | None, output_format: Any) -> None:
+def query(sql: str | None, file: str | None, output: Output) -> None:
     """Run one read-only SQL query.
 
     Without SQL, lists the tables and views. SQL may be - to read it from stdin.
@@ -29,7 +29,7 @@ def query(sql: str | None, file: str | None, output_format: Any) -> None:
     two columns have the same name, the second is shown as name_2. On PostgreSQL, the query runs as
     a read-only role (see `inventory db grant-reader`) if your user is a member of one.
     """
-    from inventory.output import rows
+    from inventory.output.listing import write_rows
     from inventory.queries import sql as queries
 
     if sql is not None and file is not None:
@@ -39,10 +39,10 @@ def query(sql: str | None, file: str | None, output_format: Any) -> None:
     engine = base.engine()
     if statement is None:
         result = queries.relations(engine)
-        rows.write_rows(result.rows, result.columns, output_format)
+        write_rows(result.rows, result.columns, output)
         return
     with queries.stream(engine, statement) as result:
-        rows.write_rows(result.rows, result.columns, output_format)
+        write_rows(result.rows, result.columns, output)
 
 
 def _read(file: str) -> str:

@@ -1,25 +1,29 @@
 """`inventory runs`."""
 
-from typing import Any
-
 from inventory.cli import base
-from inventory.cli.options import POSITIVE, rows_format_option
+from inventory.cli.options import POSITIVE, rows_output
 from inventory.cli.sections import command, option
+from inventory.output.formats import Output
 
 
 @command()
 @option("--limit", metavar="N", type=POSITIVE, default=20, help="Maximum number of runs to show.")
-@rows_format_option
+@rows_output
 @base.reports_errors
-def runs(limit: int, output_format: Any) -> None:
+def runs(limit: int, output: Output) -> None:
     """Show the log of runs, newest first.
 
     A table shows the main columns, JSON and CSV show all.
     """
     from inventory import queries
-    from inventory.output.rows import write_rows
+    from inventory.db import session
+    from inventory.output import columns
+    from inventory.output.listing import write_rows, write_table
 
     with base.open_session() as connection:
         rows = queries.list_runs(connection, limit=limit)
-    columns = queries.RUN_COLUMNS if output_format == "table" else queries.ALL_RUN_COLUMNS
-    write_rows(rows, columns, output_format)
+        now = session.now(connection)
+    if output.is_table:
+        write_table(rows, columns.RUNS, output, now)
+    else:
+        write_rows(rows, queries.ALL_RUN_COLUMNS, output)

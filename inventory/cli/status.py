@@ -1,18 +1,19 @@
 """`inventory status`."""
 
+from datetime import datetime
 from typing import Any
 
 import click
 
 from inventory.cli import base
-from inventory.cli.options import HEALTH, HEALTH_NAMES, TEXT, filter_options, rows_format_option
+from inventory.cli.options import HEALTH, HEALTH_NAMES, TEXT, filter_options, rows_output
 from inventory.cli.sections import command, option
-
-_COLUMNS = ("health", "since", "connector_id", "schema_name", "service", "group", "reason")
+from inventory.output.formats import Output
 
 
 @command(epilog=HEALTH_NAMES)
 @click.argument("connector", type=TEXT, required=False)
+@option("--all", "show_all", is_flag=True, help="List connectors that are well, too.")
 @option("--down", is_flag=True, help="Only connectors that are down.")
 @option(
     "--health",
@@ -23,42 +24,75 @@ _COLUMNS = ("health", "since", "connector_id", "schema_name", "service", "group"
     "connectors are left out.",
 )
 @filter_options
-@rows_format_option
+@rows_output
 @base.reports_errors
-def status(connector: str | None, output_format: Any, **filters: Any) -> None:
+def status(
+    connector: str | None,
+    show_all: bool,
+    down: bool,
+    health: tuple[str, ...],
+    output: Output,
+    **place: tuple[str, ...],
+) -> None:
     """Show the health of each connector, worst first.
 
-    Prints one line per connector: its health, since when, and why. With CONNECTOR (an id or a
-    name), prints every column of that connector.
+    On a terminal, begins with the number of connectors of each health. Then lists those that are
+    not well, one per line: health, since when, and why. JSON and CSV list all. With CONNECTOR (an
+    id or a name), prints every column of that connector.
     """
     from inventory import queries
+    from inventory.db import session
     from inventory.health import REMOVED
     from inventory.output import summary
+    from inventory.output.listing import write_rows
 
-    is_table, is_list = output_format == "table", connector is None
+    is_list = connector is None
     with base.open_session() as connection:
         key = base.resolve_connector(connection, connector)
-        columns = ("account_id", "health_since", "reason") if is_table and is_list else ()
+        columns = ("account_id", "health_since", "reason") if output.is_table and is_list else ()
         rows = queries.status(connection, columns, connector_id=key)
         runs = queries.latest_runs(connection)
         notes = base.recreation_notes(connection, connector, key)
-    if not is_list and not filters["health"] and rows[0]["health"] in REMOVED:
-        filters["health"] = REMOVED  # a removed connector is shown if the user names it
-    _write(queries.filter_rows(rows, **filters), output_format, is_list=is_list)
-    if is_table:
-        base.print_note(summary.as_of(runs, rows if is_list else None))
+        now = session.now(connection)
+    if not is_list and not health and rows[0]["health"] in REMOVED:
+        health = REMOVED  # a removed connector is shown if the user names it
+    rows = queries.located(rows, **place)
+    chosen = queries.filter_rows(rows, down=down, health=health)
+    if not output.is_table:
+        write_rows(chosen, queries.view_columns("connector_health"), output)
+    elif is_list:
+        listed = chosen if show_all or down or health else queries.not_well(chosen)
+        _write_list(rows, listed, runs, output, now)
+        if hidden := len(chosen) - len(listed):
+            base.print_note(f"Not listed because well: {hidden:,}; --all lists them.")
+        if not output.screen().is_terminal:
+            base.print_note(summary.as_of(runs, rows))
+    else:
+        _write_facts(chosen, runs)
     base.print_notes(notes)
 
 
-def _write(rows: Any, output_format: Any, *, is_list: bool) -> None:
-    from inventory import queries
-    from inventory.output.rows import write_facts, write_rows
+def _write_list(rows: Any, listed: Any, runs: Any, output: Output, now: datetime) -> None:
+    """Write the list; on a terminal below a summary of `rows`."""
+    from inventory.output import columns, health_summary, summary
+    from inventory.output.listing import write_table
 
-    if output_format != "table":
-        write_rows(rows, queries.view_columns("connector_health"), output_format)
-    elif is_list:
-        lines = [row | {"since": row["health_since"]} for row in base.with_names(rows)]
-        write_rows(lines, _COLUMNS, "table", {"health": base.health_style})
-    else:
-        for row in rows:
-            write_facts(row)
+    screen = output.screen()
+    lines = [row | {"since": row["health_since"]} for row in base.with_names(listed)]
+    if screen.fits_rows:
+        lines = [row | {"reason": summary.brief_reason(row)} for row in lines]
+    above: list[str] = []
+    if screen.is_terminal:
+        above = [*health_summary.lines(runs, rows, screen, now), ""]
+    if lines or not above:
+        write_table(lines, columns.STATUS, output, now, above=above)
+    else:  # all are well: no headings without rows
+        screen.show(above[:-1], pager=output.pager)
+
+
+def _write_facts(rows: Any, runs: Any) -> None:
+    from inventory.output import listing, summary
+
+    for row in rows:
+        listing.write_facts(row)
+    base.print_note(summary.as_of(runs))

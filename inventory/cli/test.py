@@ -6,10 +6,11 @@ import click
 
 from inventory import process
 from inventory.cli import base
-from inventory.cli.options import TEXT, rows_format_option
+from inventory.cli.options import TEXT, rows_output
 from inventory.cli.run_options import READ_OPTIONS, WAIT_OPTIONS, settings_of
 from inventory.cli.sections import command
 from inventory.errors import InventoryError
+from inventory.output.formats import Output
 
 _COLUMNS = ("connector_id", "schema_name", "title", "status", "message")
 
@@ -18,10 +19,10 @@ _COLUMNS = ("connector_id", "schema_name", "title", "status", "message")
 @click.argument("connectors", metavar="CONNECTOR...", type=TEXT, nargs=-1, required=True)
 @READ_OPTIONS
 @WAIT_OPTIONS
-@rows_format_option
+@rows_output
 @base.reports_errors
 def test(
-    connectors: tuple[str, ...], output_format: Any, lock_timeout: float | None, **options: Any
+    connectors: tuple[str, ...], output: Output, lock_timeout: float | None, **options: Any
 ) -> None:
     """Run setup tests of connectors at the vendor; show results.
 
@@ -30,7 +31,7 @@ def test(
     whatever else has changed. It never asks the vendor to trust a certificate. Exits 3 if a test
     failed or removals were withheld.
     """
-    from inventory.output.rows import write_rows
+    from inventory.output.listing import write_rows
     from inventory.queries import setup_tests
     from inventory.sync.run import sync
 
@@ -51,7 +52,7 @@ def test(
     with base.open_session() as connection:
         results = setup_tests.results(connection, ids, row["observed_at"])
         missing = setup_tests.untested(connection, ids, row)
-    write_rows(results, _COLUMNS, output_format)
+    write_rows(results, _COLUMNS, output)
     for name in setup_tests.without_tests(results, ids, missing):
         base.print_note(f"{name} has no setup tests.")
     _report(row, setup_tests.verdict(row, results, missing, notes))

@@ -20,7 +20,8 @@ from inventory.demo.account import DemoAccount
 from inventory.demo.fake_api import LISTS, FakeApi, Request
 from inventory.errors import ConfigurationError
 from inventory.models import CONNECTORS, HISTORY_TABLES, INVENTORY_RUNS
-from inventory.output import rows
+from inventory.output.formats import Output
+from inventory.output.listing import write_rows
 from inventory.queries.sql import run_query
 from inventory.settings import ApiSettings, DatabaseSettings, EnrichmentSettings, Secret
 from inventory.sync import run
@@ -168,7 +169,7 @@ def _echo_result(engine: Engine) -> None:
 def _echo_query(engine: Engine, query: SampleQuery) -> None:
     click.echo(f"\n-- {query.question}\n{query.sql};\n")
     result = run_query(engine, query.sql)
-    rows.write_rows(result.rows, result.columns, "table")
+    write_rows(result.rows, result.columns, Output(pager=False))
 
 
 def _echo_next_steps(engine: Engine) -> None:

@@ -1,53 +1,31 @@
-"""Writes rows to stdout: as a table for people, as JSON or CSV for programs."""
+"""Writes rows to stdout for programs, as JSON or CSV. Times are in UTC."""
 
 import csv
 import json
 import math
-import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-from inventory import times
-from inventory.output import tables
+from inventory.output.formats import Format
 from inventory.text import escape_control_chars
 
-# "spreadsheet" is CSV that is safe to open in a spreadsheet program.
-Format = Literal["table", "json", "csv", "spreadsheet"]
 Row = Mapping[str, Any]
-Rows = Sequence[Row]
-# For some columns: the rich style of a row's cell on a terminal.
-CellStyle = Mapping[str, Callable[[Row], str]]
 
-# Columns with sentences of ours, in which times are in UTC.
-_SENTENCES = ("reason", "detail", "what", "error_message", "last_attempt_error")
-# Columns with values of other columns: only a value that is nothing but a time is converted.
-_VALUES = ("old_value", "new_value")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC")
 # Spreadsheets evaluate a cell that begins with one of these; some also accept the full-width forms.
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
-def write_rows(
-    rows: Iterable[Row],
-    columns: Iterable[str],
-    output_format: Format,
-    paint: CellStyle | None = None,
-) -> None:
-    """Write rows to stdout; in JSON (a list of objects) and CSV each as it arrives.
-
-    Times are in UTC; in tables they are in the user's zone, also within sentences of ours.
-    """
-    names = list(columns)
-    if output_format == "table":
-        _table(list(rows), names, paint or {})
-    elif output_format == "json":
-        _json(rows, names)
+def write_data(rows: Iterable[Row], names: Iterable[str], output_format: Format) -> None:
+    """Write rows as JSON (a list of objects) or CSV, each as it arrives."""
+    columns = list(names)
+    if output_format == "json":
+        _json(rows, columns)
     else:
-        _csv(rows, names, guarded=output_format == "spreadsheet")
+        _csv(rows, columns, guarded=output_format == "spreadsheet")
 
 
 def write_object(row: Row, *, indent: int | None = None) -> None:
@@ -55,40 +33,12 @@ def write_object(row: Row, *, indent: int | None = None) -> None:
     write_line(_to_json(row, indent=indent))
 
 
-def write_facts(row: Row) -> None:
-    """Write one row for people, a line per column."""
-    for line in tables.aligned([(name, _table_cell(name, value)) for name, value in row.items()]):
-        write_line(line)
-
-
 def write_line(text: str) -> None:
     """Write a line to stdout."""
     sys.stdout.write(f"{text}\n")
 
 
-# --- for people -----------------------------------------------------------------------------
-
-
-def _table(rows: Rows, names: list[str], paint: CellStyle) -> None:
-    cells = [[_table_cell(name, row[name]) for name in names] for row in rows]
-    styles = {name: [style(row) for row in rows] for name, style in paint.items()}
-    for line in tables.draw([escape_control_chars(name) for name in names], cells, styles):
-        write_line(line)
-
-
-def _table_cell(name: str, value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return times.format_local(value) if value.tzinfo else value.isoformat(sep=" ")
-    text = _text(value)
-    has_our_times = name in _SENTENCES or (name in _VALUES and _TIME.fullmatch(text))
-    return escape_control_chars(times.localize(text) if has_our_times else text)
-
-
-def _text(value: Any) -> str:
+def to_text(value: Any) -> str:
     """Return any value as text; lists and objects as JSON."""
     if isinstance(value, (dict, list, tuple)):
         return _to_json(value)
@@ -182,7 +132,7 @@ def _csv_cell(value: Any, *, guarded: bool) -> Any:
         return _json_number(value)  # Python would write "nan" or "inf"
     if value is None or isinstance(value, (int, float, Decimal)):
         return value
-    text = _text(value)
+    text = to_text(value)
     if guarded and text.startswith(_FORMULA):
         text = f"'{text}"
     return escape_control_chars(text) if sys.stdout.isatty() else text

@@ -1,6 +1,6 @@
 """One line that says how current a result is, or which period the data covers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,12 @@ from inventory.health import REMOVED, UNOBSERVED
 Row = dict[str, Any]
 
 
-def as_of(runs: Sequence[Row], connectors: Sequence[Row] | None = None) -> str:
+def as_of(
+    runs: Sequence[Row],
+    connectors: Sequence[Row] | None = None,
+    *,
+    time: Callable[[datetime], str] = times.format_local,
+) -> str:
     """Say how old the data is: by the oldest of the accounts' latest runs. Count the status rows.
 
     A run of unknown age, because its clock was in the future, counts as the oldest.
@@ -21,7 +26,7 @@ def as_of(runs: Sequence[Row], connectors: Sequence[Row] | None = None) -> str:
     oldest = min(
         complete, key=lambda run: (not _is_of_unknown_age(run), -(run["age_minutes"] or 0))
     )
-    text = f"As of {times.format_local(oldest['observed_at'])} ({_age(oldest)})"
+    text = f"As of {time(oldest['observed_at'])} ({_age(oldest)})"
     if any(run.get("is_in_future") for run in complete):
         text += ", with runs dated in the future: a clock was wrong, see `inventory db redate`"
     if connectors is None:
@@ -32,6 +37,15 @@ def as_of(runs: Sequence[Row], connectors: Sequence[Row] | None = None) -> str:
     counted = f"{text}: {len(existing):,} {noun}, {down:,} down"
     unobserved = [row for row in existing if row["health"] == UNOBSERVED.name]
     return f"{counted}{_unobserved(unobserved, runs)}."
+
+
+def brief_reason(row: Row) -> str:
+    """Return the reason of a status row without the time that its health_since tells, too."""
+    reason: str = row["reason"]
+    if row["health_since"] is None:
+        return reason
+    to_the_minute = times.format_utc(row["health_since"])[: -len(":00 UTC")]
+    return reason.replace(f" since {to_the_minute} UTC", "", 1)
 
 
 def recreation_notes(name: str, links: Mapping[str, Row | None]) -> list[str]:

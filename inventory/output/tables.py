@@ -1,67 +1,143 @@
-"""Text tables for people: fitted to the width of a terminal, at full width elsewhere."""
+"""Text tables for people: one line per row, fitted to a terminal, whole elsewhere."""
 
-import sys
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-# For some columns: a rich style for each cell.
-Styles = Mapping[str, Sequence[str]]
+from inventory.output.screen import BOLD, Screen, Style
+from inventory.output.widths import display_width, shorten
+
+Row = Mapping[str, Any]
+
+_GAP = "  "
+NARROWEST = 8  # to which a cell is shortened that has no other limit
+_ORDINARY = 32  # a cell up to this width is never an exception to its column
 
 
-def draw(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Styles) -> Iterator[str]:
-    """Yield the lines. Only on a terminal are they styled and folded to its width.
+class Column(NamedTuple):
+    """A column of a table.
 
-    In a pipe or a file nothing is cut, so that all text can be searched.
+    If a terminal is too narrow, columns give way by `importance`: 0 stays, 1 goes last. A cell is
+    shortened to `least` at most; None = shown whole or not at all.
     """
-    if sys.stdout.isatty():
-        return _for_terminal(columns, rows, styles)
-    return aligned([columns, *rows])
+
+    name: str
+    importance: int = 0
+    least: int | None = None
+    heading: str = ""
+    is_age: bool = False  # a time whose age counts: "3 d"
+    style: Callable[[Row], Style] | None = None
+
+    @property
+    def title(self) -> str:
+        return self.heading or self.name
+
+
+# The style of a row's cell, by the numbers of row and column.
+CellStyle = Callable[[int, int], Style]
+
+
+def unstyled(row: int, column: int) -> Style:
+    return {}
+
+
+def draw(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    screen: Screen,
+    style: CellStyle = unstyled,
+) -> Iterator[str]:
+    """Yield a line per row, below the headings."""
+    titles, fits = [column.title for column in columns], screen.fits_rows
+    occurring = [sorted(map(display_width, cells)) for cells in zip(titles, *rows, strict=True)]
+    if fits:
+        widths = _fit(columns, occurring, screen.width)
+    else:
+        widths = dict(enumerate(map(_ordinary_width, occurring)))
+
+    def line(cells: Sequence[str], style_of: Callable[[int], Style]) -> str:
+        shown = []
+        for number, width in widths.items():
+            text = cells[number]
+            taken = display_width(text)
+            if fits and taken > width:
+                text = shorten(text, width, screen.symbols.ellipsis)
+                taken = display_width(text)
+            shown.append(screen.paint(text, style_of(number)) + " " * (width - taken))
+        return _GAP.join(shown).rstrip()
+
+    yield line(titles, lambda number: BOLD)
+    for position, cells in enumerate(rows):
+        yield line(cells, lambda number, row=position: style(row, number))  # type: ignore[misc]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield a line per row with aligned columns.
-
-    Written by hand: rich takes two seconds for the rows of a large account.
-    """
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    """Yield a line per row of cells, all columns but the last padded."""
+    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = (
-            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        padded = (
+            cell + " " * (width - display_width(cell))
+            for cell, width in zip(row, widths, strict=True)
         )
-        yield "  ".join(cells).rstrip()
+        yield _GAP.join(padded).rstrip()
 
 
-def _width(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    return sum(map(_character_width, text))
+# --- widths of columns ----------------------------------------------------------------------
 
 
-def _character_width(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+def _ordinary_width(widths: Sequence[int]) -> int:
+    """Return the width of a column; cells much longer than most do not count.
+
+    Otherwise one long name would spread all rows.
+    """
+    ordinary = max(_ORDINARY, 2 * widths[len(widths) // 2])
+    return max(width for width in widths if width <= ordinary)
 
 
-def _for_terminal(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Styles
-) -> Iterator[str]:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _fit(
+    columns: Sequence[Column], occurring: Sequence[Sequence[int]], room: int
+) -> dict[int, int]:
+    """Choose the columns that have room, the important ones first; return the width of each."""
+    longest = [widths[-1] for widths in occurring]
+    ordinary = [
+        longest[number] if column.least is None else _ordinary_width(occurring[number])
+        for number, column in enumerate(columns)
+    ]
+    least = [
+        wide if column.least is None else min(wide, max(column.least, display_width(column.title)))
+        for column, wide in zip(columns, ordinary, strict=True)
+    ]
+    chosen = {number: least[number] for number, each in enumerate(columns) if not each.importance}
+    left = room - _total(chosen)
+    for is_shortened in (True, False):  # an id is shortened last: a row must stay one line
+        for number in [each for each in chosen if left < 0]:
+            if (columns[number].least is not None) == is_shortened:
+                chosen[number] = min(NARROWEST, chosen[number])
+        left = room - _total(chosen)
+    by_importance = sorted(range(len(columns)), key=lambda each: columns[each].importance)
+    for number in by_importance:
+        if columns[number].importance and least[number] + len(_GAP) <= left:
+            chosen[number] = least[number]
+            left -= least[number] + len(_GAP)
+    widths = dict(sorted(chosen.items()))
+    left = _share(widths, ordinary, left)
+    for number in by_importance:  # what is left is for the longest cells of the important columns
+        if number in widths:
+            gained = min(max(left, 0), longest[number] - widths[number])
+            widths[number] += gained
+            left -= gained
+    return widths
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(Text(name), overflow="fold")
-    for number, row in enumerate(rows):
-        table.add_row(
-            *(
-                Text(cell, style=styles[name][number] if name in styles else "")
-                for name, cell in zip(columns, row, strict=True)
-            )
-        )
-    console = Console(highlight=False)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        yield line.rstrip()
+
+def _total(widths: Mapping[int, int]) -> int:
+    return sum(widths.values()) + len(_GAP) * (len(widths) - 1)
+
+
+def _share(widths: dict[int, int], wanted: Sequence[int], left: int) -> int:
+    """Widen columns in equal parts until they are as wide as wanted; return what is left."""
+    while left > 0 and (narrow := [one for one, width in widths.items() if width < wanted[one]]):
+        part = max(1, left // len(narrow))
+        for number in narrow[: left // part]:
+            gained = min(part, wanted[number] - widths[number])
+            widths[number] += gained
+            left -= gained
+    return left

@@ -5,18 +5,19 @@ What one command shows comes from one snapshot: pass a connection of `inventory.
 
 from inventory.queries.base import Row, Rows, view_columns
 from inventory.queries.changes import list_changes
-from inventory.queries.connectors import filter_rows, located, status
+from inventory.queries.connectors import filter_rows, located, not_well, status
+from inventory.queries.daily_health import daily_health
 from inventory.queries.findings import list_findings
 from inventory.queries.history import connector_history, predecessor_and_successor
 from inventory.queries.incidents import list_incidents
-from inventory.queries.runs import ALL_RUN_COLUMNS, RUN_COLUMNS, failures, latest_runs, list_runs
+from inventory.queries.runs import ALL_RUN_COLUMNS, failures, latest_runs, list_runs
 
 __all__ = [
     "ALL_RUN_COLUMNS",
-    "RUN_COLUMNS",
     "Row",
     "Rows",
     "connector_history",
+    "daily_health",
     "failures",
     "filter_rows",
     "latest_runs",
@@ -25,6 +26,7 @@ __all__ = [
     "list_incidents",
     "list_runs",
     "located",
+    "not_well",
     "predecessor_and_successor",
     "status",
     "view_columns",

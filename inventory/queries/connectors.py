@@ -57,6 +57,11 @@ def filter_rows(
     ]
 
 
+def not_well(rows: Rows) -> Rows:
+    """Keep the rows that somebody should look at, sooner or later."""
+    return [row for row in rows if row["severity"] > 0]
+
+
 def located(rows: Rows, *, services: Collection[str] = (), groups: Collection[str] = ()) -> Rows:
     """Keep the rows about connectors of one of these services and one of these groups.
 

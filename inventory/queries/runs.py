@@ -6,24 +6,6 @@ from inventory.models import INVENTORY_RUNS
 from inventory.queries.base import Row, Rows, fetch, view
 
 ALL_RUN_COLUMNS = tuple(column.name for column in INVENTORY_RUNS.columns)
-# Those that a table for people has room for.
-RUN_COLUMNS = (
-    "run_id",
-    "account_id",
-    "status",
-    "started_at",
-    "finished_at",
-    "connectors_seen",
-    "added",
-    "changed",
-    "removed",
-    "returned",
-    "anomalies",
-    "details_read",
-    "details_failed",
-    "skipped",
-    "error_message",
-)
 
 _run = INVENTORY_RUNS.c
 

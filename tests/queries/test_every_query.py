@@ -3,9 +3,6 @@
 import csv
 import io
 import json
-import os
-import pty
-import re
 import subprocess
 import sys
 
@@ -19,6 +16,7 @@ from support.four_days import (
     HOSTILE,
     run,
 )
+from support.terminal import Terminal
 
 from inventory.db.engine import read_only
 
@@ -102,42 +100,19 @@ def test_queries_change_nothing(database: str) -> None:
         assert connection.execute(everything).one() == before
 
 
-def on_terminal(*words: str, url: str) -> str:
-    """What the command shows on a terminal of 60 columns."""
-    master, slave = pty.openpty()
-    size = {"COLUMNS": "60", "LINES": "50", "TERM": "xterm", "INVENTORY_DATABASE_URL": url}
-    job = subprocess.Popen(
-        [sys.executable, "-m", "inventory", *words],
-        stdout=slave,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | size,
-    )
-    os.close(slave)
-    shown = b""
-    while True:
-        try:
-            part = os.read(master, 65536)
-        except OSError:  # the other side is closed
-            break
-        if not part:
-            break
-        shown += part
-    os.close(master)
-    assert job.wait(60) == 0
-    return shown.decode()
-
-
 def test_colours_and_width_are_for_terminals_only(database: str) -> None:
-    shown = on_terminal("status", url=database)
-    assert "\x1b[1;31m" in shown
-    assert HOSTILE[:5] not in shown
-    plain = re.sub(r"\x1b\[[\d;]*m", "", shown)
-    assert max(map(len, plain.splitlines())) <= 60
+    terminal = Terminal(60)
+    shown = terminal.run("status", "--all")
+    assert terminal.colours_of("broken") == {"red"}
+    assert HOSTILE.strip().encode() not in terminal.output
+    assert max(map(len, shown)) <= 60
     piped = run("status").stdout
     assert "\x1b" not in piped
     assert max(map(len, piped.splitlines())) > 100
-    assert "\x1b" not in on_terminal("status", "--format", "json", url=database)
-    assert "\x1b" not in on_terminal("status", "--format", "csv", url=database)
+    for data_format in ("json", "csv"):
+        terminal = Terminal(200)
+        terminal.run("status", "--format", data_format)
+        assert b"\x1b" not in terminal.output
 
 
 PROBE = """

@@ -27,16 +27,21 @@ def test_history_of_a_connector_fits_one_screen(database: str) -> None:
     assert result.stdout.splitlines() == [
         "stock (three): s3 in group group_one",
         "broken: setup broken since 2026-11-04 08:45+05:45: task reconnect (down for 1 d)",
-        "syncs of 30 days (UTC) to 2026-11-04: ..........................++xx"
-        "  (+ succeeded, x failed, ! both, . none seen)",
+        "",
+        "health  ··························░░██",
+        "syncs   ..........................++xx",
+        "        2026-10-06          2026-11-04 (days of UTC)",
+        "",
+        "health  █ down, ▓ needs action, ▒ worth a look, ░ well, · not observed",
+        "syncs   + succeeded, x failed, ! both, . none seen",
         "",
         "at                         kind        what",
         "2026-11-01 08:45:00+05:45  first seen  created 2026-01-02 08:49+05:45",
-        "2026-11-03 08:45:00+05:45  changed     health: healthy -> failing",
-        "2026-11-03 08:45:00+05:45  changed     last_sync_failed: no -> yes",
+        "2026-11-03 08:45:00+05:45  changed     health: healthy → failing",
+        "2026-11-03 08:45:00+05:45  changed     last_sync_failed: no → yes",
         "2026-11-03 08:45:00+05:45  down        failing",
-        "2026-11-04 08:45:00+05:45  changed     health: failing -> broken",
-        "2026-11-04 08:45:00+05:45  changed     setup_state: connected -> broken",
+        "2026-11-04 08:45:00+05:45  changed     health: failing → broken",
+        "2026-11-04 08:45:00+05:45  changed     setup_state: connected → broken",
         "2026-11-04 08:45:00+05:45  raised      task reconnect: Log in",
     ]
 

@@ -1,0 +1,96 @@
+"""The columns of each command's table, and which of them give way on a narrow terminal."""
+
+from inventory.health import SHOWN
+from inventory.output.screen import BAD, BY_SEVERITY, GOOD, Style
+from inventory.output.tables import Column, Row
+
+_SEVERITY = {rule.name: rule.severity for rule in SHOWN}
+
+
+def _by_health(row: Row) -> Style:
+    return BY_SEVERITY[_SEVERITY[row["health"]]]
+
+
+def _by_new_health(change: Row) -> Style:
+    severity = _SEVERITY.get(change["new_value"]) if change["field"] == "health" else None
+    return {} if severity is None else BY_SEVERITY[severity]
+
+
+def _bad_if_open(outage: Row) -> Style:
+    return BAD if outage["ended_at"] is None else {}
+
+
+def _by_kind(event: Row) -> Style:
+    return {"down": BAD, "recovered": GOOD}.get(event["kind"], {})
+
+
+_ID, _HEALTH = Column("connector_id"), Column("health", style=_by_health)
+
+STATUS = (
+    _HEALTH,
+    Column("since", 3, is_age=True),
+    _ID,
+    Column("schema_name", 2, least=16),
+    Column("service", 4, least=10),
+    Column("group", 5, least=8),
+    Column("reason", 1, least=26),
+)
+CHANGES = (
+    Column("changed_at"),
+    _ID,
+    Column("schema_name", 1, least=16),
+    Column("what", least=16),
+    Column("change", least=22, style=_by_new_health),
+)
+INCIDENTS = (
+    Column("started_at", 2),
+    Column("ended_at", 5),
+    Column("lasted"),
+    _ID,
+    Column("schema_name", 3, least=16),
+    Column("service", 6, least=10),
+    Column("group", 7, least=8),
+    Column("path", 1, least=16, style=_bad_if_open),
+    Column("closed_by", 4),
+)
+FINDINGS = (
+    Column("finding"),
+    Column("since", 3, is_age=True),
+    _ID,
+    Column("schema_name", 2, least=16),
+    Column("service", 4, least=10),
+    Column("group", 5, least=8),
+    Column("detail", 1, least=24),
+)
+AT = (
+    _HEALTH,
+    _ID,
+    Column("schema_name", 1, least=16),
+    Column("service", 2, least=10),
+    Column("group", 3, least=8),
+    Column("paused", 7),
+    Column("setup_state", 4),
+    Column("sync_state", 5),
+    Column("update_state", 6),
+    Column("schema_status", 8, least=10),
+    Column("is_historical_sync", 10, heading="historical"),
+    Column("last_sync_failed", 9, heading="failed"),
+)
+RUNS = (
+    Column("run_id", heading="run"),
+    Column("account_id", 6, least=10, heading="account"),
+    Column("status"),
+    Column("started_at"),
+    Column("finished_at", 9),
+    Column("connectors_seen", 2, heading="seen"),
+    Column("added", 4),
+    Column("changed", 3),
+    Column("removed", 5),
+    Column("returned", 10),
+    Column("anomalies", 11),
+    Column("details_read", 7, heading="details"),
+    Column("details_failed", 8, heading="failed"),
+    Column("skipped", 12, least=10),
+    Column("error_message", 1, least=20, heading="error"),
+)
+TIMELINE = (Column("at"), Column("kind", style=_by_kind), Column("what", least=20))

@@ -1,0 +1,108 @@
+"""What stdout can show: its size, colours and symbols, and a pager for what is longer."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from inventory.output.widths import display_width
+
+Style = Mapping[str, Any]  # what `click.style` takes
+BOLD: Style = {"bold": True}
+DIM: Style = {"dim": True}
+GOOD: Style = {"fg": "green"}
+BAD: Style = {"fg": "red", "bold": True}
+BY_SEVERITY: Sequence[Style] = (GOOD, {"fg": "cyan"}, {"fg": "yellow"}, BAD)
+
+
+class Symbols(NamedTuple):
+    """Characters that the encoding of stdout may lack. `shades` are by severity, from 0 to 3."""
+
+    ellipsis: str
+    arrow: str
+    shades: str
+    nothing: str
+
+
+_UNICODE = Symbols("…", "→", "░▒▓█", "·")
+_ASCII = Symbols("~", "->", ".-=#", "_")
+
+
+class Screen(NamedTuple):
+    """Where a command prints.
+
+    `fits_rows`: a row is one line, shortened to the width, and times are short. Otherwise
+    everything is whole, so that it can be searched.
+    """
+
+    is_terminal: bool
+
+    width: int
+    height: int
+    fits_rows: bool
+    has_colours: bool
+    symbols: Symbols
+
+    def paint(self, text: str, style: Style) -> str:
+        """Return the text in a style, if there are colours."""
+        if not (text and style and self.has_colours):
+            return text
+        import click
+
+        return click.style(text, **style)
+
+    def fold(self, parts: Iterable[str], *, before: str = "", between: str = " ") -> Iterator[str]:
+        """Join parts to lines that fit the width; each line begins below the first part."""
+        line, taken, is_first = before, len(before), True
+        for part in parts:
+            width = display_width(part)
+            if not is_first and self.is_terminal and taken + len(between) + width > self.width:
+                yield line + between.rstrip()
+                line, taken, is_first = " " * len(before), len(before), True
+            line += part if is_first else between + part
+            taken += width + (0 if is_first else len(between))
+            is_first = False
+        yield line
+
+    def show(self, lines: Sequence[str], *, pager: bool) -> None:
+        """Print lines; through the user's pager if a terminal cannot show all of them at once."""
+        text = "".join(f"{line}\n" for line in lines)
+        if pager and self.is_terminal and len(lines) >= self.height:
+            import click
+
+            sys.stdout.flush()
+            click.echo_via_pager(text)
+        else:
+            sys.stdout.write(text)
+
+
+def of_stdout(*, wide: bool = False) -> Screen:
+    """Return what stdout is now; with `wide`, rows are whole on a terminal, too."""
+    is_terminal = sys.stdout.isatty()
+    width, height = shutil.get_terminal_size()
+    return Screen(
+        is_terminal=is_terminal,
+        width=width,
+        height=height,
+        fits_rows=is_terminal and not wide,
+        has_colours=_has_colours(is_terminal=is_terminal),
+        symbols=_symbols(),
+    )
+
+
+def _has_colours(*, is_terminal: bool) -> bool:
+    """Follow no-color.org and force-color.org; a user who sets both wants no colours."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return is_terminal and os.environ.get("TERM") != "dumb"
+
+
+def _symbols() -> Symbols:
+    try:
+        "".join(_UNICODE).encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return _ASCII
+    return _UNICODE
