@@ -168,3 +168,42 @@ def test_times_within_a_text_are_shown_in_the_users_zone(zone: Zone, text: str, 
 )
 def test_durations_are_shown_by_their_two_largest_units(minutes: int, shown: str) -> None:
     assert times.format_duration(minutes) == shown
+
+
+@pytest.mark.parametrize(
+    ("at", "short"),
+    [
+        (datetime(2026, 11, 3, 8, 5, tzinfo=UTC), "Nov 3 09:05"),
+        (datetime(2026, 7, 1, 23, 59, tzinfo=UTC), "Jul 2 01:59"),  # in summer time
+        (datetime(2025, 12, 31, 23, 30, tzinfo=UTC), "Jan 1 00:30"),  # of this year, in Berlin
+        (datetime(2025, 12, 31, 22, 30, tzinfo=UTC), "2025-12-31"),
+        (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01"),
+        (datetime(9999, 12, 31, 23, 30, tzinfo=UTC), "9999-12-31"),
+    ],
+)
+def test_short_times_are_in_the_users_zone(at: datetime, short: str, zone: Zone) -> None:
+    zone("Europe/Berlin")
+    assert times.format_short(at, NOW) == short
+
+
+@pytest.mark.parametrize(
+    ("ago", "age"),
+    [
+        (timedelta(seconds=-5), "0 min"),
+        (timedelta(seconds=59), "0 min"),
+        (timedelta(minutes=59, seconds=59), "59 min"),
+        (timedelta(minutes=60), "1 h"),
+        (timedelta(hours=23, minutes=59), "23 h"),
+        (timedelta(days=1), "1 d"),
+        (timedelta(days=1200), "1,200 d"),
+    ],
+)
+def test_ages_are_in_their_largest_unit(ago: timedelta, age: str) -> None:
+    assert times.format_age(NOW - ago, NOW) == age
+
+
+def test_times_in_a_sentence_are_shortened(zone: Zone) -> None:
+    zone("Asia/Kathmandu")
+    text = "failed 2026-11-19 20:00 UTC, then 2025-01-02 03:04:05 UTC, not 2026-99-99 03:04 UTC"
+    short = "failed Nov 20 01:45, then 2025-01-02, not 2026-99-99 03:04 UTC"
+    assert times.shorten(text, NOW) == short

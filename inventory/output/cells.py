@@ -1,4 +1,4 @@
-"""Values as text for people: whole, or short enough for a terminal. Never empty, never control."""
+"""Values as text for people: whole, or short enough for a terminal."""
 
 import re
 from collections.abc import Callable
@@ -33,8 +33,9 @@ def short(name: str, value: Any, now: datetime, *, is_age: bool = False) -> str:
 
 def _in_column(time: datetime, now: datetime) -> str:
     """Pad the day of a short time, so that times below each other are aligned."""
-    month, *day, rest = times.format_short(time, now).rsplit(" ", 2)
-    return f"{month} {day[0]:>2} {rest}" if day else f"{month} {rest}"
+    text = times.format_short(time, now)
+    month, _, rest = text.partition(" ")
+    return f"{month} {rest:>8}" if rest else text
 
 
 def _cell(

@@ -1,6 +1,7 @@
 """Text tables for people: one line per row, fitted to a terminal, whole elsewhere."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from inventory.output.screen import BOLD, Screen, Style
@@ -67,7 +68,7 @@ def draw(
 
     yield line(titles, lambda number: BOLD)
     for position, cells in enumerate(rows):
-        yield line(cells, lambda number, row=position: style(row, number))  # type: ignore[misc]
+        yield line(cells, partial(style, position))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -96,36 +97,39 @@ def _ordinary_width(widths: Sequence[int]) -> int:
 def _fit(
     columns: Sequence[Column], occurring: Sequence[Sequence[int]], room: int
 ) -> dict[int, int]:
-    """Choose the columns that have room, the important ones first; return the width of each."""
+    """Choose the columns that have room; return the width of each, by its number."""
     longest = [widths[-1] for widths in occurring]
     ordinary = [
-        longest[number] if column.least is None else _ordinary_width(occurring[number])
-        for number, column in enumerate(columns)
+        widths[-1] if column.least is None else _ordinary_width(widths)
+        for column, widths in zip(columns, occurring, strict=True)
     ]
     least = [
         wide if column.least is None else min(wide, max(column.least, display_width(column.title)))
         for column, wide in zip(columns, ordinary, strict=True)
     ]
-    chosen = {number: least[number] for number, each in enumerate(columns) if not each.importance}
-    left = room - _total(chosen)
-    for is_shortened in (True, False):  # an id is shortened last: a row must stay one line
-        for number in [each for each in chosen if left < 0]:
-            if (columns[number].least is not None) == is_shortened:
-                chosen[number] = min(NARROWEST, chosen[number])
-        left = room - _total(chosen)
-    by_importance = sorted(range(len(columns)), key=lambda each: columns[each].importance)
-    for number in by_importance:
-        if columns[number].importance and least[number] + len(_GAP) <= left:
-            chosen[number] = least[number]
-            left -= least[number] + len(_GAP)
-    widths = dict(sorted(chosen.items()))
-    left = _share(widths, ordinary, left)
-    for number in by_importance:  # what is left is for the longest cells of the important columns
-        if number in widths:
-            gained = min(max(left, 0), longest[number] - widths[number])
-            widths[number] += gained
-            left -= gained
+    widths = _choose(columns, least, room)
+    left = _share(widths, ordinary, room - _total(widths))
+    # What is left is for the longest cells of the important columns.
+    for number in sorted(widths, key=lambda each: columns[each].importance):
+        gained = min(max(left, 0), longest[number] - widths[number])
+        widths[number] += gained
+        left -= gained
     return widths
+
+
+def _choose(columns: Sequence[Column], least: Sequence[int], room: int) -> dict[int, int]:
+    """Choose the columns that have room with their least widths, the important ones first."""
+    chosen = {number: least[number] for number, each in enumerate(columns) if not each.importance}
+    for is_shortened in (True, False):  # an id is shortened last: a row must stay one line
+        if _total(chosen) > room:
+            for number in chosen:
+                if (columns[number].least is not None) == is_shortened:
+                    chosen[number] = min(NARROWEST, chosen[number])
+    for number in sorted(range(len(columns)), key=lambda each: columns[each].importance):
+        more = chosen | {number: least[number]}
+        if columns[number].importance and _total(more) <= room:
+            chosen = more
+    return dict(sorted(chosen.items()))
 
 
 def _total(widths: Mapping[int, int]) -> int:
