@@ -74,6 +74,20 @@ def ignore_signals() -> None:
     _state.ignores_signals = True
 
 
+@contextmanager
+def leaving_ctrl_c_to_child() -> Iterator[None]:
+    """Let Ctrl-C reach only the child that has the terminal, such as a pager."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # A handler and not SIG_IGN, which the child would inherit.
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def was_interrupted() -> bool:
     """Return whether a signal has come, even if other code swallowed its exception."""
     return _state.was_interrupted

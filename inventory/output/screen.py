@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from inventory import process
 from inventory.output.widths import display_width
 
 Style = Mapping[str, Any]  # what `click.style` takes
@@ -72,7 +73,8 @@ class Screen(NamedTuple):
             import click
 
             sys.stdout.flush()
-            click.echo_via_pager(text)
+            with process.leaving_ctrl_c_to_child():
+                click.echo_via_pager(text)
         else:
             sys.stdout.write(text)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.four_days import run
-from support.terminal import Terminal
+from support.terminal import CTRL_C, Terminal
 
 SCREENS = Path(__file__).with_name("screens.txt")
 COMMANDS = ("status", "changes --since 7d", "incidents", "findings", "history cobalt_fig")
@@ -156,10 +156,27 @@ def test_no_pager_prints_all_at_once(database: str, pager: str) -> None:
 @pytest.mark.skipif(shutil.which("less") is None, reason="less is not installed")
 def test_less_shows_colours_and_the_first_screen(database: str) -> None:
     terminal = Terminal(80, lines=8)
-    terminal.run("changes", "--since", "7d", keys={"cobalt_fig": "q"})
+    terminal.run("changes", "--since", "7d", keys=[("\n:", "q")])
     assert b"\x1b[1mchanged_at" in terminal.output
     assert b"update_state" not in terminal.output  # it is below the first screen
     assert b"ESC" not in terminal.output
+
+
+def test_ctrl_c_in_a_pager_is_for_the_pager(database: str, tmp_path: Path) -> None:
+    """The result is longer than a pipe holds: the command still writes when Ctrl-C comes."""
+    pager = tmp_path / "pager"
+    pager.write_text(
+        "#!/bin/sh\ntrap 'echo HEARD' INT\necho READY\n"
+        'read key <&2 || read key <&2\ncat > /dev/null\necho "GOT $key"\n'
+    )
+    pager.chmod(0o755)
+    sql = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 9999)"
+    terminal = Terminal(80, lines=20)
+    keys = [("READY", CTRL_C), ("HEARD", "x\n")]
+    terminal.run(
+        *("query", f"{sql} select i, 'a longer text' as text from n"), keys=keys, PAGER=str(pager)
+    )
+    assert "GOT x" in terminal.text
 
 
 def test_output_that_is_not_for_a_terminal_is_not_paged(database: str, pager: str) -> None:

@@ -3,14 +3,16 @@
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import pyte
 
+CTRL_C = "\x03"
 TALL = 60  # lines: no list of a test needs a pager
 
 
@@ -26,12 +28,13 @@ class Terminal:
     def run(
         self,
         *words: str,
-        keys: Mapping[str, str] | None = None,
+        keys: Sequence[tuple[str, str]] = (),
         **variables: str,
     ) -> list[str]:
         """Run `inventory`, and return what the screen shows at its end, without empty lines below.
 
-        `keys` are typed when the text before each shows for the first time.
+        `keys` are typed one after the other, each once the text before it is on the screen. Ctrl-C
+        is a signal to the command and its pager, as a shell's terminal sends it.
         """
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", self.lines, self.columns, 0, 0))
@@ -42,15 +45,16 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
+            start_new_session=True,
             env=environment | {"TERM": "xterm-256color", "PYTHONUTF8": "1"} | variables,
         )
         os.close(slave)
-        self._draw(master, dict(keys or {}))
+        self._draw(master, list(keys), job.pid)
         os.close(master)
         assert job.wait(60) == 0, self.text
         return self.text
 
-    def _draw(self, master: int, keys: dict[str, str]) -> None:
+    def _draw(self, master: int, keys: list[tuple[str, str]], group: int) -> None:
         while True:
             try:
                 part = os.read(master, 65536)
@@ -60,8 +64,12 @@ class Terminal:
                 return
             self.output += part
             self._stream.feed(part)
-            for shown in [each for each in keys if each in "\n".join(self.text)]:
-                os.write(master, keys.pop(shown).encode())
+            while keys and keys[0][0] in "\n".join(self.text):
+                _, typed = keys.pop(0)
+                if typed == CTRL_C:
+                    os.killpg(group, signal.SIGINT)
+                else:
+                    os.write(master, typed.encode())
 
     @property
     def text(self) -> list[str]:
