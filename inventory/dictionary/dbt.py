@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from inventory.dictionary.entities import Column, Entity
 
 _HEAD = """\
-# Printed by `inventory schema --format dbt`, for dbt 1.10.5 or newer.
+# Printed by `inventory schema --format dbt`, for dbt 1.11 or newer.
 # Save it as models/inventory.yml.
 # If the tables are not in the schema public of the target's database, set the variables
 # inventory_schema and inventory_database in dbt_project.yml.

@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from support.docs import PAGES, QUERY
 
 from inventory.cli import main
+from inventory.dictionary.entities import all_entities
 from inventory.dictionary.sample_queries import SampleQuery, sample_queries
 
 # Nobody waits for the rows here, but a busy machine is not to fail the tests.
@@ -102,6 +103,8 @@ def test_queries_of_the_documentation_are_listed(site: str) -> None:
     for query in sample_queries():
         assert f'/{query.name}"' in shown
         assert query.question in shown
+    names = {query.name for query in sample_queries()}
+    assert names & {entity.name for entity in all_entities()} == set()  # they share addresses
 
 
 def text_of(value: object) -> str:

@@ -22,9 +22,9 @@ _QUERIES = (
     "recovery_by_service",
     "lowest_availability",
     "down_by_destination",
-    "findings",
+    "needs_attention",
     "longest_without_success",
-    "flapping",
+    "most_unstable",
 )
 _HERE = Path(__file__).parent
 _PARAMETER = re.compile(r"-- :(\w+) = (.+)")
