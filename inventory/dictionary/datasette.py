@@ -49,15 +49,15 @@ _LABELS = {
 def metadata(
     database: str,
     entities: Iterable[Entity],
-    hidden: Iterable[str] = (),
+    closed: Iterable[str] = (),
     queries: Iterable[SampleQuery] = (),
 ) -> dict[str, Any]:
     """Return the object for `datasette --metadata`.
 
-    `database`: the file's name without its suffix. `hidden`: tables whose pages nobody may open.
+    `database`: the file's name without its suffix. `closed`: tables that nobody may open.
     """
     tables: dict[str, Any] = {entity.name: _table(entity) for entity in entities}
-    tables |= {name: {"hidden": True, "allow": False} for name in hidden}
+    tables |= {name: {"allow": False} for name in closed}
     described: dict[str, Any] = {"tables": tables}
     if canned := {query.name: _query(query) for query in queries}:
         described["queries"] = canned

@@ -1,6 +1,5 @@
 """The dictionary as an entity-relationship diagram of Mermaid, which GitHub and others draw."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from inventory.dictionary.entities import Column, Entity
@@ -30,8 +29,7 @@ def neighbourhood(entity: Entity, others: Sequence[Entity]) -> Iterator[str]:
 def _entity(entity: Entity, columns: Sequence[Column]) -> Iterator[str]:
     yield f"    {entity.name} {{"
     for column in columns:
-        one_word = re.sub(r"\W+", "_", column.type)
-        yield f"        {one_word} {column.name} {', '.join(_marks(entity, column))}".rstrip()
+        yield f"        {column.type} {column.name} {', '.join(_marks(entity, column))}".rstrip()
     yield "    }"
 
 
