@@ -1,14 +1,12 @@
 """`inventory schema`."""
 
-import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from inventory.cli import base
-from inventory.cli.options import TEXT, format_option
+from inventory.cli.options import TEXT, format_option, no_pager_option
 from inventory.cli.sections import command
 
 _DATASETTE = "datasette"
@@ -17,8 +15,9 @@ _DATASETTE = "datasette"
 @command()
 @click.argument("name", type=TEXT, required=False, metavar="[TABLE|VIEW]")
 @format_option("text", "markdown", "dbt", "mermaid", "json", _DATASETTE)
+@no_pager_option
 @base.reports_errors
-def schema(name: str | None, output_format: Any) -> None:
+def schema(name: str | None, output_format: Any, no_pager: bool) -> None:
     """Print the data dictionary: tables, views, columns, joins.
 
     It reads no database. Without a name, text lists all tables and views, mermaid draws all
@@ -31,12 +30,12 @@ def schema(name: str | None, output_format: Any) -> None:
     datasette  metadata.json, with facets and the queries of the documentation
     """
     from inventory.dictionary import formats
-    from inventory.output.rows import write_line
+    from inventory.output.screen import of_stdout
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    screen = of_stdout()
     database = _database_in_datasette() if output_format == _DATASETTE else ""
-    for line in formats.lines(output_format, name, width=width, database=database):
-        write_line(line)
+    lines = formats.lines(output_format, name, screen=screen, database=database)
+    screen.show([*lines], pager=not no_pager)
 
 
 def _database_in_datasette() -> str:

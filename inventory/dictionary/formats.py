@@ -8,6 +8,7 @@ from inventory.dictionary import datasette, dbt, markdown, mermaid, objects, tex
 from inventory.dictionary.entities import Entity, all_entities, find
 from inventory.dictionary.sample_queries import sample_queries
 from inventory.errors import ConfigurationError
+from inventory.output.screen import Screen
 
 Format = Literal["text", "markdown", "dbt", "mermaid", "json", "datasette"]
 
@@ -19,17 +20,17 @@ class NotInFormatError(ConfigurationError):
 
 
 def lines(
-    output_format: Format, name: str | None, *, width: int | None, database: str
+    output_format: Format, name: str | None, *, screen: Screen, database: str
 ) -> Iterator[str]:
     """Return the lines of a format; of one entity if a name is given.
 
-    `width`: of the terminal, None = do not wrap. `database`: how Datasette calls the file. Raises
+    `screen`: what text is fitted to. `database`: how Datasette calls the file. Raises
     UnknownEntityError, or NotInFormatError if the format leaves that entity out.
     """
     known = all_entities()
     one = None if name is None else find(name, known)
     if output_format == "text":
-        return text.entity_lines(one, width) if one else text.list_lines(known, width)
+        return text.entity_lines(one, screen) if one else text.list_lines(known, screen)
     if output_format == "markdown":
         return markdown.section(one) if one else markdown.page(known)
     if output_format == "json":

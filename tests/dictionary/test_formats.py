@@ -1,21 +1,18 @@
 """`inventory schema` as people see it: in each format, of everything and of one."""
 
 import json
-import os
-import pty
 import re
-import subprocess
-import sys
-import termios
 from collections.abc import Iterable, Iterator
 
 import pytest
 from click.testing import CliRunner, Result
+from support.terminal import Terminal
 
 from inventory.cli import main
 from inventory.dictionary import markdown, text
 from inventory.dictionary.entities import Column, Entity, all_entities
 from inventory.dictionary.joins import Join
+from inventory.output.screen import of_stdout
 
 ENTITIES = {entity.name: entity for entity in all_entities()}
 FORMATS = ("text", "markdown", "dbt", "mermaid", "json", "datasette")
@@ -55,45 +52,41 @@ run        run_id = inventory_runs.run_id (foreign key)
 """
 
 
-def on_a_terminal(columns: int, *words: str) -> str:
-    master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (24, columns))
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    command = [sys.executable, "-m", "inventory", "schema", *words]
-    with subprocess.Popen(command, stdout=slave, env=environment) as process:
-        os.close(slave)
-        output = b"".join(iter(lambda: _read(master), b""))
-    os.close(master)
-    assert process.returncode == 0
-    return output.decode().replace("\r\n", "\n")
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 65536)
-    except OSError:  # the other end is closed
-        return b""
-
-
 def test_terminal_shows_a_table_within_its_width() -> None:
-    assert on_a_terminal(60, "sync_outcomes") == SYNC_OUTCOMES_AT_60
+    terminal = Terminal(60)
+    assert terminal.run("schema", "sync_outcomes") == SYNC_OUTCOMES_AT_60.splitlines()
+    assert b"\x1b[1mcolumn " in terminal.output
+    plain = Terminal(60)
+    assert plain.run("schema", "sync_outcomes", NO_COLOR="1") == SYNC_OUTCOMES_AT_60.splitlines()
+    assert b"\x1b" not in plain.output
 
 
-def test_terminal_shows_the_list_within_its_width() -> None:
-    lines = on_a_terminal(80).splitlines()
-    assert max(map(len, lines)) <= 80
+def test_list_is_longer_than_a_screen_so_it_goes_through_the_pager() -> None:
+    end = "`inventory schema NAME` shows the columns and joins of one."
+    paged = Terminal(80, 10).run("schema", PAGER="sed s/^/:/")
+    whole = Terminal(80, 10).run("schema", "--no-pager", PAGER="sed s/^/:/")
+    assert f":{end}" in paged
+    assert whole[-1] == end
+
+
+def test_list_has_all_names_under_headings() -> None:
+    terminal = Terminal(80, 150)
+    lines = terminal.run("schema", "--no-pager")
     names = [found[1] for line in lines if (found := re.match(r"  (\w+)", line))]
     assert sorted(names) == sorted(ENTITIES)
     headings = [line for line in lines if line and not line.startswith((" ", "`"))]
     assert headings == ["Views", "Tables", "Functions NAME(as_of timestamptz), on PostgreSQL only"]
 
 
+PIPE = of_stdout()._replace(is_terminal=False, has_colours=False)
+
+
 @pytest.mark.parametrize("entity", ENTITIES.values(), ids=ENTITIES)
 def test_lines_fit_any_width_and_break_between_words(entity: Entity) -> None:
     name, kind = (max(len(getattr(each, of)) for each in entity.columns) for of in ("name", "type"))
-    whole = words(text.entity_lines(entity, None))
+    whole = words(text.entity_lines(entity, PIPE))
     for width in range(max(name, len("column")) + kind + 28, 140):
-        lines = list(text.entity_lines(entity, width))
+        lines = list(text.entity_lines(entity, PIPE._replace(is_terminal=True, width=width)))
         assert max(map(len, lines)) <= width
         assert words(lines) == whole
 
