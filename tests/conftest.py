@@ -34,7 +34,10 @@ from inventory.demo.fake_api import FakeApi
 from inventory.demo.tour import FILE
 
 # Files whose tests read one database that takes seconds to set up.
-SHARED_SET_UPS = [re.compile(".*/db/(views/|test_prune)"), re.compile(".*/(queries|output)/")]
+SHARED_SET_UPS = [
+    re.compile(".*/db/(views/|test_prune)"),
+    re.compile(".*/(queries|output|dictionary)/"),
+]
 FEW, MANY = 40, 5_000  # random examples of a test
 
 

@@ -103,6 +103,12 @@ def format_option(*formats: str, more: str = "") -> Decorator:
 rows_format_option = format_option(
     "table", "json", "csv", "spreadsheet", more=" (CSV in which no cell is a formula)"
 )
+no_pager_option = option(
+    "--no-pager",
+    section=OUTPUT,
+    is_flag=True,
+    help="Print all at once what is longer than the terminal.",
+)
 
 
 def rows_output(body: Body) -> Body:
@@ -115,12 +121,7 @@ def rows_output(body: Body) -> Body:
         is_flag=True,
         help="Show rows whole on a terminal, too; in a pipe they always are.",
     )
-    @option(
-        "--no-pager",
-        section=OUTPUT,
-        is_flag=True,
-        help="Print all at once what is longer than the terminal.",
-    )
+    @no_pager_option
     @functools.wraps(body)
     def wrapped(output_format: Any, wide: bool, no_pager: bool, **options: Any) -> None:
         body(output=Output(output_format, wide=wide, pager=not no_pager), **options)

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
 from inventory.errors import ConfigurationError
 from inventory.models import CONNECTORS
+from inventory.suggestions import did_you_mean
 
-_COMPARED = 10_000  # names that a misspelled one is compared with; more would take over a second
+_COMPARED = 10_000  # connectors whose names a misspelled one is compared with, within a second
 
 
 class UnknownConnectorError(ConfigurationError):
@@ -45,7 +45,7 @@ def connector_id(connection: Connection, name: str) -> str:
     for matches in rules:
         if candidates := [each for each in known if matches(each)]:
             return _only(name, [each for each in candidates if each.exists] or candidates)
-    raise UnknownConnectorError(f"There is no connector named {name}.{_suggestion(name, known)}")
+    raise UnknownConnectorError(f"There is no connector named {name}. {_suggestion(name, known)}")
 
 
 def _known(connection: Connection) -> list[_Known]:
@@ -78,12 +78,5 @@ def _only(name: str, candidates: Sequence[_Known]) -> str:
 
 
 def _suggestion(name: str, known: Sequence[_Known]) -> str:
-    """Suggest names with a similar spelling, or else names that contain this one."""
-    folded = name.casefold()
-    spelled = {word.casefold(): word for each in known[:_COMPARED] for word in each[:2] if word}
-    near = get_close_matches(folded, spelled, n=3) or [
-        word for word in sorted(spelled, key=len) if folded and folded in word
-    ]
-    if not near:
-        return " `inventory status` lists all."
-    return f" Did you mean {' or '.join(spelled[word] for word in near[:3])}?"
+    words = [word for each in known[:_COMPARED] for word in each[:2] if word]
+    return did_you_mean(name, words) or "`inventory status` lists all."

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Engine
 
 from inventory.db import grants, revision, views
 from inventory.db.engine import is_sqlite, read_only
+from inventory.dictionary.entities import all_entities
 from inventory.errors import ConfigurationError, InventoryError
-from inventory.models import METADATA, readable_tables
+from inventory.models import readable_tables
 from inventory.queries import sql_guard, sql_values
 
 Row = dict[str, Any]
@@ -57,11 +58,14 @@ def stream(engine: Engine, sql: str) -> Iterator[Result]:
 def relations(engine: Engine) -> Result:
     """List the views and tables that can be queried, with their comments; views first."""
     revision.require_current(engine)
-    readable = [(view.name, "view", view.comment) for view in views.VIEWS.values()]
-    for name in readable_tables():
-        readable.append((name, "table", METADATA.tables[name].comment or ""))
-    columns = ["name", "kind", "comment"]
-    return Result(columns, list(_rows(columns, readable)))
+    readable = [each for each in all_entities() if each.is_readable]
+    rows = [
+        {"name": each.name, "kind": kind, "comment": each.comment}
+        for kind in ("view", "table")
+        for each in readable
+        if each.kind == kind
+    ]
+    return Result(["name", "kind", "comment"], rows)
 
 
 def _raw_rows(engine: Engine, sql: str) -> Generator[Sequence[Any], None, None]:

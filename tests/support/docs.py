@@ -1,25 +1,19 @@
 """Reads the documentation, and rewrites the parts of it that are generated.
 
-`.venv/bin/python tests/support/docs.py` writes `inventory/docs/schema.md` from the models, the
-headers of the views and the health rules, and the result below each query of the other pages from
-the demo's database. `tests/test_docs.py` compares both.
+`.venv/bin/python tests/support/docs.py` writes `inventory/docs/schema.md`, which is what `inventory
+schema --format markdown` prints, and the result below each query of the other pages from the demo's
+database. `tests/test_docs.py` compares both.
 """
 
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.types import TypeEngine
-
-from inventory.db.views import FUNCTIONS, PARAMETER, VIEWS, View
-from inventory.health import SHOWN
-from inventory.models import METADATA
+from inventory.dictionary import markdown
+from inventory.dictionary.entities import all_entities
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -30,29 +24,6 @@ PAGES = (README, *sorted(DOCS.glob("*.md")), *sorted((ROOT / ".github").glob("*.
 QUERY = re.compile(r"(^```sql\n(.*?);\n```\n\n```text\n)(.*?)(^```$)", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
-
-_HEAD = """\
-# Schema
-
-Generated from the models, the headers of the views and the health rules by
-`tests/support/docs.py`: change those, not this page.
-
-**From 0.2.0 on, the names of tables, views, functions and columns are a promise.** A release may
-add names; it does not rename or remove one. A test lists them. The order of columns is not
-promised, so name the columns that you read.
-
-Types are those of PostgreSQL; how SQLite stores them, and what the values mean, is in
-[semantics](semantics.md).
-
-## Health
-
-Each connector has one health, the first in this order that matches. Those marked *down* count as
-outages. Severity: 3 = down, 2 = somebody must act, 1 = worth a look, 0 = as it should be. The last
-one is never stored: only views about now show it.
-
-| health | down | severity | meaning |
-|---|---|---|---|
-"""
 
 
 def blocks(language: str, *pages: Path) -> list[str]:
@@ -76,51 +47,8 @@ def anchors(page: Path) -> set[str]:
 
 
 def schema_page() -> str:
-    """Return what schema.md should contain."""
-    return f"{_HEAD}{''.join(_health())}\n{''.join(_sections())}".rstrip("\n") + "\n"
-
-
-def _health() -> Iterator[str]:
-    for rule in SHOWN:
-        is_down = "down" if rule.is_down else ""
-        yield f"| `{rule.name}` | {is_down} | {rule.severity} | {rule.meaning} |\n"
-
-
-def _sections() -> Iterator[str]:
-    yield "## Tables\n\n"
-    for table in METADATA.sorted_tables:
-        columns = ((each.name, each.type, each.comment, each.primary_key) for each in table.columns)
-        yield from _section(f"`{table.name}`", table.comment, columns)
-    yield "## Views\n\n"
-    for view in VIEWS.values():
-        yield from _view(f"`{view.name}`", view)
-    yield "## Functions\n\nOn PostgreSQL only.\n\n"
-    for function in FUNCTIONS.values():
-        yield from _view(f"`{function.name}({PARAMETER} timestamptz)`", function)
-
-
-def _view(heading: str, view: View) -> Iterator[str]:
-    columns = ((name, each.type, each.comment, False) for name, each in view.columns.items())
-    yield from _section(heading, view.comment, columns)
-
-
-def _section(
-    heading: str,
-    grain: str | None,
-    columns: Iterable[tuple[str, TypeEngine[Any], str | None, bool]],
-) -> Iterator[str]:
-    assert grain
-    yield f"### {heading}\n\n{grain}.\n\n| column | type | meaning |\n|---|---|---|\n"
-    for name, kind, comment, is_key in columns:
-        assert comment
-        meaning = comment.replace("|", "\\|")
-        yield f"| `{name}`{' (key)' if is_key else ''} | {_type(kind)} | {meaning} |\n"
-    yield "\n"
-
-
-def _type(kind: TypeEngine[Any]) -> str:
-    words = str(kind.compile(postgresql.dialect())).lower()
-    return words.replace("timestamp with time zone", "timestamptz")
+    """Return what schema.md should contain: what `inventory schema` prints."""
+    return "".join(f"{line}\n" for line in markdown.page(all_entities()))
 
 
 # --- results of queries ---------------------------------------------------------------------

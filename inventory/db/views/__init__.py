@@ -1,9 +1,10 @@
 """The views that people and BI tools read, one SQL file each; only an upgrade creates them.
 
-A file's header states the grain, and the name, type and comment of each column. The rest is SQL,
-with Jinja2 for what differs between the databases (macros.sql). Neither database can alter a table
-under a view, so a revision drops all views and creates them again. A digest of their texts is
-stored beside the revision: if it differs, an upgrade renews the views.
+A file's header states the grain, the key (no two rows agree in it), and the name, type and comment
+of each column. The rest is SQL, with Jinja2 for what differs between the databases (macros.sql).
+Neither database can alter a table under a view, so a revision drops all views and creates them
+again. A digest of their texts is stored beside the revision: if it differs, an upgrade renews the
+views.
 """
 
 import re
@@ -74,6 +75,7 @@ _TYPES: dict[str, TypeEngine[Any]] = {
 }
 _TYPE_NAMES = {type(of): name for name, of in _TYPES.items()}
 _HEADER = re.compile(r"\A(--.*\n)+")
+_KEY = "\n-- Key: "
 _COLUMN = re.compile(r"-- (\w+) +(\w+) *(.*)")
 
 
@@ -85,10 +87,11 @@ class ViewColumn(NamedTuple):
 
 
 class View(NamedTuple):
-    """The header of a file. The comment states the grain."""
+    """The header of a file. The comment states the grain; a view without a key has an empty one."""
 
     name: str
     comment: str
+    key: tuple[str, ...]
     columns: dict[str, ViewColumn]
 
     @property
@@ -110,7 +113,13 @@ def _read(name: str) -> View:
         else:
             so_far = columns[last]
             columns[last] = so_far._replace(comment=f"{so_far.comment} {line[2:].strip()}")
-    return View(name, grain.replace("\n--", "").removeprefix("-- ").rstrip("."), columns)
+    comment, _, key = grain.removeprefix("-- ").rstrip(".").partition(_KEY)
+    return View(
+        name,
+        comment.replace("\n--", "").rstrip("."),
+        tuple(key.split(", ")) if key else (),
+        columns,
+    )
 
 
 VIEWS = {name: _read(name) for name in _VIEWS}

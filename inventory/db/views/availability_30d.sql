@@ -1,4 +1,5 @@
 -- One row per connector that existed in the last 30 days: the share of observed time it was up.
+-- Key: connector_id.
 --
 -- connector_id      text    The connector's id, as the API gives it
 -- account_id        text    The Fivetran account the connector was seen in

@@ -1,4 +1,5 @@
 -- One row per connector ever seen: its health now, since when, and why.
+-- Key: connector_id.
 --
 -- connector_id         text    The connector's id, as the API gives it
 -- account_id           text    The Fivetran account the connector was seen in

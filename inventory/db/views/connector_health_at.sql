@@ -1,5 +1,6 @@
 -- The health of each connector at a timestamp, as it was stored then: one row for each that
 -- existed.
+-- Key: connector_id.
 --
 -- connector_id        text    The connector's id, as the API gives it
 -- account_id          text    The Fivetran account the connector was seen in

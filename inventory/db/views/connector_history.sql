@@ -1,4 +1,5 @@
 -- One row per version of a row of connectors; valid_to null = the open version.
+-- Key: connector_id, valid_from.
 --
 -- connector_id                text    The connector's id, as the API gives it
 -- account_id                  text    The Fivetran account the connector was seen in

@@ -1,4 +1,5 @@
 -- One row per version of a connector, with the columns of Fivetran's history mode.
+-- Key: connector_id, _fivetran_start.
 --
 -- connector_id                text    The connector's id, as the API gives it
 -- _fivetran_start             time    When the version began (UTC)

@@ -1,5 +1,6 @@
 -- The states of each connector at a timestamp, and the last sync outcomes observed by then: one row
 -- for each that existed.
+-- Key: connector_id.
 --
 -- connector_id        text    The connector's id, as the API gives it
 -- setup_state         text    incomplete, connected, broken, or as the API sends it

@@ -1,4 +1,5 @@
 -- One row per version of a row of connector_status; valid_to null = the open version.
+-- Key: connector_id, valid_from.
 --
 -- connector_id        text    The connector's id, as the API gives it
 -- setup_state         text    incomplete, connected, broken, or as the API sends it

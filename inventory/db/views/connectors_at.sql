@@ -1,4 +1,5 @@
 -- The connectors as they were at a timestamp: one row for each that existed.
+-- Key: connector_id.
 --
 -- connector_id                text    The connector's id, as the API gives it
 -- account_id                  text    The Fivetran account the connector was seen in

@@ -1,5 +1,6 @@
 -- One row per destination that exists: its setup status, since when, and the connectors it takes
 -- down.
+-- Key: destination_id.
 --
 -- destination_id      text    The destination's id, as the API gives it
 -- account_id          text    The Fivetran account the destination was seen in

@@ -1,4 +1,5 @@
 -- One row per version of a row of destinations; valid_to null = the open version.
+-- Key: destination_id, valid_from.
 --
 -- destination_id                text    The destination's id, as the API gives it
 -- account_id                    text    The Fivetran account the destination was seen in

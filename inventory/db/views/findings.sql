@@ -1,4 +1,5 @@
 -- One row per finding and connector: non-urgent problems.
+-- Key: finding, connector_id.
 --
 -- finding       text    incomplete (for 14 days), paused (30 days), never_synced (7 days), dormant
 --                       (30 days without a success and without a schedule), each counted up to the

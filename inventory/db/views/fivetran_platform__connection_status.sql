@@ -1,4 +1,5 @@
 -- One row per connector ever seen, with the columns of the dbt package's model of this name.
+-- Key: connection_id.
 --
 -- connection_id                              text    connector_id
 -- connection_name                            text    schema_name

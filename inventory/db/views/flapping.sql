@@ -1,4 +1,5 @@
 -- One row per connector that went down or came up in the last 7 days.
+-- Key: connector_id.
 --
 -- connector_id  text    The connector's id, as the API gives it
 -- account_id    text    The Fivetran account the connector was seen in

@@ -1,4 +1,5 @@
 -- One row per version of a row of groups; valid_to null = the open version.
+-- Key: group_id, valid_from.
 --
 -- group_id       text    The group's id, as the API gives it
 -- account_id     text    The Fivetran account the group was seen in

@@ -1,5 +1,6 @@
 -- One row per outage: an interval in which a connector was broken, destination_broken, stalled,
 -- failing, delayed or stale.
+-- Key: connector_id, started_at.
 --
 -- connector_id   text    The connector's id, as the API gives it
 -- account_id     text    The Fivetran account the connector was seen in

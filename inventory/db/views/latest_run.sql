@@ -1,6 +1,7 @@
 -- One row per account: its last complete run, and whether its data is current. One more row,
 -- without an account, covers the runs of the last 24 hours that failed before their account was
 -- known.
+-- Key: account_id.
 --
 -- account_id                text    The account; null = the runs whose account is unknown
 -- run_id                    number  Number of the run, counting up

@@ -1,8 +1,9 @@
 -- One row per service, and one per service and group: outages and recoveries in 30 days.
+-- Key: service, group_id, scope.
 --
--- service       text    The connector type, e.g. google_sheets
+-- service       text    The connector type, e.g. google_sheets; null = unknown
 -- service_name  text    The vendor's name of the service; null = unknown
--- group_id      text    The group, which is the destination
+-- group_id      text    The group, which is the destination; null = all its groups, or unknown
 -- group_name    text    The group's name; null = unknown
 -- scope         text    service = all its groups together, group = one group
 -- connectors    number  Connectors that exist now

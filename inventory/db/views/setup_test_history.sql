@@ -1,4 +1,5 @@
 -- One row per version of a row of setup_tests; valid_to null = the open version.
+-- Key: connector_id, title, ordinal, valid_from.
 --
 -- connector_id   text    The connector's id, as the API gives it
 -- title          text    The test's title; empty if the API sent none

@@ -1,4 +1,5 @@
 -- One row per connector and day (UTC) with an observed sync outcome.
+-- Key: connector_id, day.
 --
 -- connector_id  text    The connector's id, as the API gives it
 -- account_id    text    The Fivetran account the connector was seen in

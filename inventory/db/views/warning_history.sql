@@ -1,4 +1,5 @@
 -- One row per version of a row of warnings; valid_to null = the open version.
+-- Key: connector_id, content_hash, ordinal, valid_from.
 --
 -- connector_id   text    The connector's id, as the API gives it
 -- content_hash   text    Digest of the alert's content; alerts have no id

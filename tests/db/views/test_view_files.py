@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, Table, insert, text
+from sqlalchemy import Connection, Engine, Table, insert, select, text
 from support.builders import (
     DAY,
     T0,
@@ -103,6 +103,20 @@ def test_file_follows_the_format(file: Path) -> None:
 def test_view_has_the_columns_of_its_header(engine: Engine, name: str) -> None:
     with read_only(engine) as connection:
         assert columns_of(connection, name) == list(VIEWS[name].columns)
+
+
+@pytest.mark.parametrize("name", [name for name, view in VIEWS.items() if view.key])
+def test_no_two_rows_agree_in_the_key_of_the_header(scenario: Engine, name: str) -> None:
+    columns = VIEWS[name].table.c
+    with rollback(scenario) as connection:
+        views.stop_clock(connection, utc("11-20 11:00"))
+        key = select(*(columns[column] for column in VIEWS[name].key))
+        rows = connection.execute(key).all()
+    assert len(set(rows)) == len(rows) > 0
+    for place, column in enumerate(VIEWS[name].key):
+        # A comment says so where a column can be null: `inventory schema --format dbt` reads it.
+        if "null = " not in VIEWS[name].columns[column].comment:
+            assert None not in {row[place] for row in rows}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -1,0 +1,48 @@
+"""The dictionary as an entity-relationship diagram of Mermaid, which GitHub and others draw."""
+
+from collections.abc import Iterator, Sequence
+
+from inventory.dictionary.entities import Column, Entity
+from inventory.dictionary.joins import Join
+
+
+def diagram(entities: Sequence[Entity]) -> Iterator[str]:
+    """Yield the lines of a diagram: each entity with the columns that it is joined by."""
+    yield "erDiagram"
+    for entity in entities:
+        yield from _entity(entity, [each for each in entity.columns if _marks(entity, each)])
+    for entity in entities:
+        yield from (_relationship(entity, join) for join in entity.joins)
+
+
+def neighbourhood(entity: Entity, others: Sequence[Entity]) -> Iterator[str]:
+    """Yield the lines of a diagram of one entity, and of the keys of the tables that it joins."""
+    yield "erDiagram"
+    yield from _entity(entity, entity.columns)
+    targets = {join.target for join in entity.joins}
+    for other in others:
+        if other.name in targets:
+            yield from _entity(other, [each for each in other.columns if each.name in other.key])
+    yield from (_relationship(entity, join) for join in entity.joins)
+
+
+def _entity(entity: Entity, columns: Sequence[Column]) -> Iterator[str]:
+    yield f"    {entity.name} {{"
+    for column in columns:
+        yield f"        {column.type} {column.name} {', '.join(_marks(entity, column))}".rstrip()
+    yield "    }"
+
+
+def _marks(entity: Entity, column: Column) -> list[str]:
+    """Mark keys, and columns that lead to another table, whether or not a constraint says so."""
+    leads_on = {name for join in entity.joins for name, _ in join.pairs}
+    marks = {"PK": column.name in entity.key, "FK": column.name in leads_on}
+    return [mark for mark, applies in marks.items() if applies]
+
+
+def _relationship(entity: Entity, join: Join) -> str:
+    """Draw a foreign key as a solid line, another join, which may lead to no row, as dashed."""
+    columns = tuple(column for column, _ in join.pairs)
+    many = "o|" if columns == entity.key else "o{"
+    one, line = ("||", "--") if join.is_foreign_key else ("|o", "..")
+    return f'    {join.target} {one}{line}{many} {entity.name} : "{join.name}"'
