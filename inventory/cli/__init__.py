@@ -26,6 +26,7 @@ from inventory.cli import (
     prune,
     query,
     runs,
+    schedule,
     status,
     sync,
     test,
@@ -104,6 +105,7 @@ for command in (
     query.query,
     prune.prune,
     db.db,
+    schedule.schedule,
     dashboards.dashboards,
     demo.demo,
 ):

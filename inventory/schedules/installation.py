@@ -1,0 +1,67 @@
+"""Finds the program of this installation, and who may run it. It runs nothing."""
+
+import os
+import pwd
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_HOMES = ("/home", "/root", "/run/user")  # what ProtectHome= of systemd hides
+_TEMPORARY = ("/tmp", "/var/tmp")  # what PrivateTmp= of systemd hides
+
+
+class Installation(NamedTuple):
+    """The words that start the program, and what keeps another user from running it."""
+
+    command: tuple[str, ...]
+    owner: str | None = None  # who has to run it; None = any user may
+    in_home: bool = False
+    is_temporary: bool = False
+
+
+def this_installation() -> Installation:
+    """Describe the installation that runs."""
+    command = _command()
+    paths = [Path(command[0]), *_needed_paths()]
+    paths += [path.resolve() for path in paths]
+    in_home = any(_is_below(path, _HOMES) for path in paths)
+    owner = None
+    if in_home or not all(_is_open_to_all(path) for path in paths):
+        owner = _owner(Path(command[0]))
+    return Installation(command, owner, in_home, any(_is_below(path, _TEMPORARY) for path in paths))
+
+
+def _command() -> tuple[str, ...]:
+    """Return the script that was called, not what it links to: an upgrade may move that."""
+    called = Path(os.path.abspath(sys.argv[0]))
+    beside = Path(sys.executable).with_name("inventory")
+    for script in (called, beside):
+        if script.name == "inventory" and script.is_file() and os.access(script, os.X_OK):
+            return (str(script),)
+    return (sys.executable, "-m", "inventory")
+
+
+def _needed_paths() -> Iterator[Path]:
+    """Yield the interpreter, its libraries, and this package, which may be installed elsewhere."""
+    yield from map(Path, (sys.executable, sys.prefix, sys.base_prefix))
+    yield Path(__file__).parents[1]
+
+
+def _is_below(path: Path, folders: tuple[str, ...]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
+def _is_open_to_all(path: Path) -> bool:
+    try:
+        return all(each.stat().st_mode & 0o001 for each in (path, *path.parents))
+    except OSError:
+        return False
+
+
+def _owner(path: Path) -> str:
+    uid = path.stat().st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # systemd accepts the number as well
+        return str(uid)
