@@ -59,26 +59,15 @@ def schedule(
     each file says how to install it.
     """
     from inventory import schedules
+    from inventory.output.rows import write_line
 
     if image is not None and kind not in ("kubernetes", "docker"):
         raise click.UsageError(f"--image is for kubernetes and docker, not for {kind}.")
     files = schedules.files_for_this_installation(kind, every=every, env_file=env_file, image=image)
-    if output is None:
-        _print(files)
-    else:
+    if output is not None:
         _write(files, Path(output))
-
-
-def _print(files: "list[ScheduleFile]") -> None:
-    """Print files as they are; several are separated by a comment with their names."""
-    from inventory.output.rows import write_line
-
-    for number, file in enumerate(files):
-        if number:
-            write_line("")
-        if len(files) > 1:
-            write_line(f"# --- {file.place}")
-        write_line(file.text.rstrip("\n"))
+    else:
+        write_line(schedules.join(files).rstrip("\n"))
 
 
 def _write(files: "list[ScheduleFile]", folder: Path) -> None:

@@ -10,6 +10,7 @@ from inventory.schedules.files import (
     Schedule,
     ScheduleFile,
     files_for_this_installation,
+    join,
     render,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "Schedule",
     "ScheduleFile",
     "files_for_this_installation",
+    "join",
     "render",
 ]

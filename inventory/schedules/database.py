@@ -4,6 +4,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +13,16 @@ from urllib.parse import quote
 from inventory.db import engine as database
 from inventory.db import postgresql_url
 from inventory.db.errors import display_url
-from inventory.settings import DatabaseSettings
+from inventory.errors import ConfigurationError
+from inventory.settings import DatabaseSettings, Secret
+from inventory.text import escape_control_chars
 
 ELLIPSIS = "..."  # stands for what the user has to fill in
 
 # Parameters whose values are the names of files.
 _FILES = ("service", "passfile", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir")
+# Characters that a component of a URL may contain as they are; in others it is / and a comma.
+_UNQUOTED = {"user": "", "dbname": "", "host": "/,:", "hostaddr": ",:"}
 
 
 class ChosenDatabase(NamedTuple):
@@ -51,9 +56,20 @@ def _number(text: str) -> int:
 
 
 def _sqlite_url(file: Path) -> str:
-    """Write the URL without a character that a settings file would have to quote."""
+    """Write a URL that leads to a file, without a character that has to be quoted.
+
+    Releases of SQLAlchemy differ in what they decode, so it is the first that leads back here.
+    """
     encoded = quote(os.fsencode(file))
-    return f"sqlite:///{file}" if encoded == str(file) else f"sqlite:///file:{encoded}"
+    spellings = [encoded] if encoded == str(file) else [f"file:{encoded}", f"file:{quote(encoded)}"]
+    for url in (f"sqlite:///{spelling}" for spelling in spellings):
+        with suppress(ConfigurationError):
+            if database.file_of(database.connect(DatabaseSettings(url=Secret(url)))) == file:
+                return url
+    raise ConfigurationError(
+        f"No URL leads to {escape_control_chars(str(file))}. Rename the file, and set "
+        "INVENTORY_DATABASE_URL to its new name."
+    )
 
 
 def _shown(name: str, value: str) -> str:
@@ -66,7 +82,7 @@ def _shown(name: str, value: str) -> str:
     display = {each.keyword.decode(): each.dispchar.decode() for each in Conninfo.get_defaults()}
     if display.get(name, "*") or name == "options":
         return ELLIPSIS
-    return quote(value, safe="/,:" if name in ("host", "hostaddr") else "/,")
+    return quote(value, safe=_UNQUOTED.get(name, "/,"))
 
 
 def _postgresql_url(shown: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """Renders the files of a schedule from `templates/`, which has a folder for each kind."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -99,6 +99,13 @@ def render(kind: Kind, schedule: Schedule) -> list[ScheduleFile]:
     ]
 
 
+def join(files: Sequence[ScheduleFile]) -> str:
+    """Return one text: a single file as it is, several behind comments with their places."""
+    if len(files) == 1:
+        return files[0].text
+    return "\n".join(f"# --- {file.place}\n{file.text}" for file in files)
+
+
 def _facts(kind: Kind, schedule: Schedule) -> dict[str, Any]:
     minutes, installation = interval.whole_minutes(schedule.every), schedule.installation
     if kind == "systemd" and installation.is_temporary:
@@ -106,15 +113,16 @@ def _facts(kind: Kind, schedule: Schedule) -> dict[str, Any]:
             f"This installation ({installation.command[0]}) is in a folder for temporary files, "
             "which a service does not see. Install it elsewhere, for example in /opt/inventory."
         )
-    image = schedule.image or _IMAGES.get(kind)
+    image = _IMAGES.get(kind) if schedule.image is None else schedule.image
+    for word in (*installation.command, installation.closed or ""):
+        quoting.checked("The program", word)
     required = settings_file.required(schedule.database, names_file=kind == "cron")
-    command = (*installation.command, "sync", "--quiet", "--skip-if-running")
     return {
         "every": interval.text(minutes),
         "minutes": minutes,
         "cron": "" if kind == "systemd" else interval.cron(minutes, schedule.database.spread),
         "calendar": interval.calendar(minutes),
-        "command": [quoting.checked("The program", word) for word in command],
+        "command": (*installation.command, "sync", "--quiet", "--skip-if-running"),
         "installation": installation,
         "database": schedule.database,
         "database_file": _DATABASE_FILES.get(kind),

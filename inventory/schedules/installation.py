@@ -3,7 +3,7 @@
 import os
 import pwd
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ class Installation(NamedTuple):
     """The words that start the program, and what keeps another user from running it."""
 
     command: tuple[str, ...]
-    owner: str | None = None  # who has to run it; None = any user may
+    closed: str | None = None  # a path that it needs and that only its owner may enter
+    owner: str | None = None  # of that path
     in_home: bool = False
     is_temporary: bool = False
 
@@ -23,13 +24,18 @@ class Installation(NamedTuple):
 def this_installation() -> Installation:
     """Describe the installation that runs."""
     command = _command()
-    paths = [Path(command[0]), *_needed_paths()]
-    paths += [path.resolve() for path in paths]
+    return describe(command, [Path(command[0]), *_needed_paths()])
+
+
+def describe(command: tuple[str, ...], needed: Sequence[Path]) -> Installation:
+    """Describe an installation by the paths that it needs, and what these lead to."""
+    paths = [*needed, *(path.resolve() for path in needed)]
     in_home = any(_is_below(path, _HOMES) for path in paths)
-    owner = None
-    if in_home or not all(_is_open_to_all(path) for path in paths):
-        owner = _owner(Path(command[0]))
-    return Installation(command, owner, in_home, any(_is_below(path, _TEMPORARY) for path in paths))
+    is_temporary = any(_is_below(path, _TEMPORARY) for path in paths)
+    for path in paths:
+        if _is_below(path, _HOMES) or not _is_open_to_all(path):
+            return Installation(command, str(path), _owner(path), in_home, is_temporary)
+    return Installation(command, is_temporary=is_temporary)
 
 
 def _command() -> tuple[str, ...]:
