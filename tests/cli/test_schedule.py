@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from inventory.cli import main
-from inventory.schedules import installation
+from inventory.schedules import KINDS, installation
 
 SQLITE = "sqlite:////srv/inventory.db"
 
@@ -23,6 +24,12 @@ def _database(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(main, ["schedule", *words])
+
+
+def test_every_kind_can_be_chosen() -> None:
+    [kind, *_] = main.commands["schedule"].params
+    assert isinstance(kind.type, click.Choice)
+    assert tuple(kind.type.choices) == KINDS
 
 
 def test_single_file_is_printed_as_it_is_and_several_with_their_names() -> None:

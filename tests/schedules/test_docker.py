@@ -43,6 +43,8 @@ def test_sqlite_file_is_on_a_volume(database: ChosenDatabase, has_volume: bool) 
     _, command = cron_line(files("docker", database=database)["crontab"])
     assert ("VOLUME" in parsed, "--volume inventory:/data" in command) == (has_volume, has_volume)
     if has_volume:
+        # Not only in the image: there, the file of settings would override it.
+        assert "--env INVENTORY_DATABASE_URL=sqlite:////data/inventory.db" in command
         assert parsed["ENV"][:2] == ("INVENTORY_DATABASE_URL", "sqlite:////data/inventory.db")
 
 

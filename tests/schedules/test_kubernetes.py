@@ -23,7 +23,7 @@ def pod(database: ChosenDatabase, **changes: Any) -> dict[str, Any]:
 
 
 @BOTH
-@pytest.mark.parametrize("release", ["1.29", "1.34"])
+@pytest.mark.parametrize("release", ["1.29", "1.33"])
 def test_objects_fit_the_schemas_without_an_unknown_field(
     database: ChosenDatabase, release: str
 ) -> None:
