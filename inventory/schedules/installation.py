@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,8 +16,8 @@ class Installation(NamedTuple):
     """The words that start the program, and what keeps another user from running it."""
 
     command: tuple[str, ...]
-    closed: str | None = None  # a path that it needs and that only its owner may enter
-    owner: str | None = None  # of that path
+    closed: str | None = None  # a folder on the way to it that only its owner may enter
+    owner: str | None = None  # of that folder
     in_home: bool = False
     is_temporary: bool = False
 
@@ -32,10 +33,10 @@ def describe(command: tuple[str, ...], needed: Sequence[Path]) -> Installation:
     paths = [*needed, *(path.resolve() for path in needed)]
     in_home = any(_is_below(path, _HOMES) for path in paths)
     is_temporary = any(_is_below(path, _TEMPORARY) for path in paths)
-    for path in paths:
-        if _is_below(path, _HOMES) or not _is_open_to_all(path):
-            return Installation(command, str(path), _owner(path), in_home, is_temporary)
-    return Installation(command, is_temporary=is_temporary)
+    closed = next(filter(_is_closed, _ways(paths)), None)
+    if closed is None:
+        return Installation(command, None, None, in_home, is_temporary)
+    return Installation(command, str(closed), _owner(closed), in_home, is_temporary)
 
 
 def _command() -> tuple[str, ...]:
@@ -58,11 +59,14 @@ def _is_below(path: Path, folders: tuple[str, ...]) -> bool:
     return any(path.is_relative_to(folder) for folder in folders)
 
 
-def _is_open_to_all(path: Path) -> bool:
-    try:
-        return all(each.stat().st_mode & 0o001 for each in (path, *path.parents))
-    except OSError:
-        return False
+def _ways(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield each path behind the folders that lead to it."""
+    for path in paths:
+        yield from reversed((path, *path.parents))
+
+
+def _is_closed(path: Path) -> bool:
+    return not path.stat().st_mode & stat.S_IXOTH
 
 
 def _owner(path: Path) -> str:

@@ -111,19 +111,27 @@ def test_program_is_the_one_that_was_called(tmp_path: Path) -> None:
 
 
 def test_installation_that_others_may_not_enter_is_run_by_its_owner(tmp_path: Path) -> None:
-    program = tmp_path / "inventory"
-    program.touch()
-    tmp_path.chmod(0o700)
+    closed, opened = tmp_path / "closed", tmp_path / "open"
+    for folder, mode in ((closed, 0o700), (opened, 0o755), (tmp_path, 0o755)):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(mode)
+        (folder / "inventory").touch(0o755)
+    (opened / "link").symlink_to(closed / "inventory")
     me = pwd.getpwuid(os.geteuid()).pw_name
-    (tmp_path / "link").symlink_to("/usr/bin/env")
-    described = {
-        path: installation.describe(("a",), [Path("/usr/bin/env"), Path(path)])
-        for path in ("/bin/sh", str(program), str(tmp_path / "link"), "/root")
-    }
-    assert described["/bin/sh"] == installation.Installation(("a",))
-    for path in (str(program), str(tmp_path / "link")):
-        assert (described[path].closed, described[path].owner) == (path, me)
-    assert (described["/root"].owner, described["/root"].in_home) == ("root", True)
+    outer = installation.describe(("a",), [tmp_path])  # pytest's own folder is closed, too
+    assert installation.describe(("a",), [opened / "inventory"]) == outer
+    for path in (closed / "inventory", opened / "link"):
+        found = installation.describe(("a",), [Path("/usr/bin/env"), path])
+        assert found.owner == me
+        assert found.closed in (str(closed), outer.closed)
+    assert installation.describe(("a",), [Path("/usr/bin/env")]) == installation.Installation(
+        ("a",)
+    )
+
+
+@pytest.mark.parametrize(("path", "in_home"), [("/root", True), ("/home", True), ("/usr", False)])
+def test_installation_in_a_home_is_recognized(path: str, in_home: bool) -> None:
+    assert installation.describe(("a",), [Path(path)]).in_home == in_home
 
 
 def test_folders_for_temporary_files_are_recognized() -> None:

@@ -11,9 +11,7 @@ from support.docs import documented_schedule
 POSTGRESQL = documented_schedule("cron").database
 SQLITE = ChosenDatabase("sqlite:////home/ada/inventory.db", is_file=True, spread=7)
 SHARED = documented_schedule("cron").installation
-OF_ADA = Installation(
-    ("/home/ada/.local/bin/inventory",), "/home/ada/.local/bin/inventory", "ada", in_home=True
-)
+OF_ADA = Installation(("/home/ada/.local/bin/inventory",), "/home/ada", "ada", in_home=True)
 
 
 def files(kind: Kind, **changes: Any) -> dict[str, str]:
