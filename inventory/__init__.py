@@ -25,5 +25,8 @@ def connect(url: str | None = None) -> "AbstractContextManager[Connection]":
     from inventory.db import engine, session
     from inventory.settings import database_settings
 
-    environment = dict(os.environ) if url is None else os.environ | {"INVENTORY_DATABASE_URL": url}
+    environment = dict(os.environ)
+    if url is not None:
+        environment |= {"INVENTORY_DATABASE_URL": url}
+        environment.pop("INVENTORY_DATABASE_URL_FILE", None)
     return session.open_session(engine.connect(database_settings(environment)))

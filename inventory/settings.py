@@ -3,24 +3,22 @@
 Secrets are read here, wrapped in `Secret`, and unwrapped only where they leave the process.
 """
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import SplitResult, urlsplit
 
+from inventory import api_url
 from inventory.errors import ConfigurationError
 
 Endpoint = Literal["auto", "connectors", "connections"]
 
-API_URL = "https://api.fivetran.com"
-
 # Fivetran's Terraform provider reads the second spelling; users may have set it already.
 KEY_NAMES = ("FIVETRAN_API_KEY", "FIVETRAN_APIKEY")
 SECRET_NAMES = ("FIVETRAN_API_SECRET", "FIVETRAN_APISECRET")
+DATABASE_URL = "INVENTORY_DATABASE_URL"
 
 _QUOTES = ("'", '"', "`", "\N{LEFT SINGLE QUOTATION MARK}", "\N{LEFT DOUBLE QUOTATION MARK}")
 
@@ -51,7 +49,7 @@ class ApiSettings:
 
     key: Secret
     secret: Secret
-    url: str = API_URL
+    url: str = api_url.DEFAULT
     endpoint: Endpoint = "auto"
     account: str | None = None
     page_size: int = 1000
@@ -111,17 +109,20 @@ def api_settings(environ: Mapping[str, str] = os.environ, **flags: Any) -> ApiSe
     Raises ConfigurationError that names the variable to set.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    _check_ca_bundle(environ)
-    url = _checked_api_url(_not_empty(environ, "FIVETRAN_API_URL") or API_URL)
-    _check_proxy(environ, url)
+    api_url.check_ca_bundle(environ)
+    url = api_url.checked(_not_empty(environ, "FIVETRAN_API_URL") or api_url.DEFAULT)
+    api_url.check_proxy(environ, url)
     return ApiSettings(
         key=_secret(environ, KEY_NAMES), secret=_secret(environ, SECRET_NAMES), url=url, **given
     )
 
 
 def database_settings(environ: Mapping[str, str] = os.environ) -> DatabaseSettings:
-    """Read INVENTORY_DATABASE_URL and INVENTORY_SCHEMA; the default is a file of the user."""
-    url = _not_empty(environ, "INVENTORY_DATABASE_URL") or f"sqlite:///{_default_file()}"
+    """Read INVENTORY_DATABASE_URL and INVENTORY_SCHEMA; the default is a file of the user.
+
+    INVENTORY_DATABASE_URL_FILE may name a file that contains the URL instead.
+    """
+    url = _database_url(environ) or f"sqlite:///{_default_file()}"
     _reject_quote("INVENTORY_DATABASE_URL", url)
     schema = _not_empty(environ, "INVENTORY_SCHEMA")
     if schema and url.startswith("sqlite"):
@@ -139,6 +140,19 @@ def database_settings(environ: Mapping[str, str] = os.environ) -> DatabaseSettin
             "begin with pg_, $user or information_schema."
         )
     return DatabaseSettings(url=Secret(url), schema=schema)
+
+
+def _database_url(environ: Mapping[str, str]) -> str | None:
+    name, file_name = DATABASE_URL, f"{DATABASE_URL}_FILE"
+    url, file = _not_empty(environ, name), _not_empty(environ, file_name)
+    if url and file:
+        raise ConfigurationError(f"{name} and {file_name} are both set. Keep one of them.")
+    if file is None:
+        return url
+    url = _read_secret_file(file_name, file).strip()
+    if not url.isprintable() or not url:
+        raise ConfigurationError(f"{file_name} names {file}, which must contain one line: the URL.")
+    return url
 
 
 def _not_empty(environ: Mapping[str, str], name: str) -> str | None:
@@ -204,76 +218,3 @@ def _read_secret_file(variable: str, file: str) -> str:
             f"{variable} names {file}, which cannot be read: {reason}. "
             "Correct the path or the file's permissions."
         ) from None
-
-
-def _checked_api_url(url: str) -> str:
-    """Return the base URL without a trailing slash or /v1; raise if it is unusable or unsafe."""
-    parts = _split(url)
-    if parts is None or parts.scheme not in ("https", "http") or not parts.hostname:
-        raise ConfigurationError(f"FIVETRAN_API_URL must be an http(s) URL, for example {API_URL}.")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigurationError(
-            "FIVETRAN_API_URL must contain only scheme, host and path. Set the key in "
-            "FIVETRAN_API_KEY and FIVETRAN_API_SECRET."
-        )
-    if parts.scheme == "http" and not _is_localhost(parts.hostname):
-        raise ConfigurationError(
-            f"FIVETRAN_API_URL would send the key unencrypted to {parts.hostname}. Use https; "
-            "plain http is accepted for localhost only."
-        )
-    return url.rstrip("/").removesuffix("/v1")
-
-
-def _check_ca_bundle(environ: Mapping[str, str]) -> None:
-    """Check that the CA bundle that the HTTP library takes from these variables is readable."""
-    name = next(filter(environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")), None)
-    if name and not os.access(environ[name], os.R_OK):
-        raise ConfigurationError(
-            f"{name} names {environ[name]}, which does not exist or cannot be read. Correct the "
-            "path or its permissions."
-        )
-
-
-def _check_proxy(environ: Mapping[str, str], url: str) -> None:
-    """Reject a proxy that the HTTP library cannot use, or would misread."""
-    # The lower-case spelling wins, even if it is empty.
-    names = [name if name in environ else name.upper() for name in ("https_proxy", "all_proxy")]
-    name = next(filter(environ.get, names), None)
-    if name is None or url.startswith("http:") or _is_bypassed(url, environ):
-        return
-    given = environ[name].strip()
-    has_scheme = "://" in given
-    parts = _split(given if has_scheme else f"http://{given}")
-    if has_scheme and parts is not None and parts.scheme not in ("http", "https"):
-        raise ConfigurationError(
-            f"{name} names a {parts.scheme} proxy, which is not supported. Set it to an HTTP "
-            "proxy such as http://host:3128, or unset it."
-        )
-    if parts is None or not parts.hostname or (parts.port is None and not has_scheme):
-        raise ConfigurationError(
-            f"{name} is not a valid proxy address. Set it to one such as http://host:3128."
-        )
-
-
-def _is_bypassed(url: str, environ: Mapping[str, str]) -> bool:
-    from requests.utils import should_bypass_proxies
-
-    return should_bypass_proxies(url, environ.get("no_proxy") or environ.get("NO_PROXY") or "")
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
-
-
-def _is_localhost(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

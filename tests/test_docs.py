@@ -29,9 +29,12 @@ from support.docs import (
     QUERY,
     README,
     ROOT,
+    SCHEDULE,
+    SCHEDULES,
     SCHEMA,
     anchors,
     blocks,
+    schedules_page,
     schema_page,
 )
 from support.references import connector_type, group, serve
@@ -45,6 +48,7 @@ from inventory.demo.fake_api import FakeApi
 from inventory.dictionary.sample_queries import sample_queries
 from inventory.health import SHOWN
 from inventory.models import HISTORY_TABLES, METADATA
+from inventory.schedules import KINDS
 
 # Options of other tools that the documentation names.
 OTHERS_OPTIONS = {"--env-file", "--password", "--setting", "--share", "--thorough"}
@@ -238,6 +242,13 @@ def test_query_returns_what_is_shown(
 def test_schema_page_is_what_is_generated() -> None:
     """If it fails: `.venv/bin/python tests/support/docs.py`."""
     assert SCHEMA.read_text() == schema_page()
+
+
+def test_schedules_page_shows_what_is_printed() -> None:
+    """If it fails: `.venv/bin/python tests/support/docs.py`."""
+    page = SCHEDULES.read_text()
+    assert [kind for _, kind, _, _ in SCHEDULE.findall(page)] == list(KINDS)
+    assert page == schedules_page(page)
 
 
 def test_each_health_is_documented_in_its_order() -> None:

@@ -176,6 +176,35 @@ def test_schema_on_sqlite_is_rejected() -> None:
         database_settings({"INVENTORY_SCHEMA": "mine"})
 
 
+def test_database_url_is_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text(f"postgresql://me:{SECRET}@h/d\n")
+    settings = database_settings({"INVENTORY_DATABASE_URL_FILE": f" {file}"})
+    assert settings.url.reveal() == f"postgresql://me:{SECRET}@h/d"
+
+
+@pytest.mark.parametrize(
+    ("content", "also", "message"),
+    [
+        ("", {}, "must contain one line"),
+        (" \n", {}, "must contain one line"),
+        (f"{SECRET}\nb", {}, "must contain one line"),
+        (f"'postgresql://{SECRET}@h/d'", {}, "begins with a quote"),
+        (None, {}, "cannot be read"),
+        ("a", {"INVENTORY_DATABASE_URL": SECRET}, "are both set"),
+    ],
+)
+def test_file_with_the_database_url_that_is_no_use_is_named(
+    content: str | None, also: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "url"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ConfigurationError, match=message) as refused:
+        database_settings({"INVENTORY_DATABASE_URL_FILE": str(file)} | also)
+    assert SECRET not in str(refused.value)
+
+
 def test_database_url_is_kept_secret() -> None:
     settings = database_settings({"INVENTORY_DATABASE_URL": f"postgresql://me:{SECRET}@h/d"})
     assert isinstance(settings.url, Secret)

@@ -26,6 +26,7 @@ from inventory.cli import (
     prune,
     query,
     runs,
+    schedule,
     schema,
     status,
     sync,
@@ -106,6 +107,7 @@ for command in (
     schema.schema,
     prune.prune,
     db.db,
+    schedule.schedule,
     dashboards.dashboards,
     demo.demo,
 ):

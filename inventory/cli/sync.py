@@ -41,8 +41,8 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **options: An
                               your data directory
       INVENTORY_SCHEMA        schema of the tables, PostgreSQL only
 
-    FIVETRAN_API_KEY_FILE and FIVETRAN_API_SECRET_FILE name files to read the key and the secret
-    from. The first run creates the tables.
+    The first three may be in files: FIVETRAN_API_KEY_FILE, FIVETRAN_API_SECRET_FILE and
+    INVENTORY_DATABASE_URL_FILE name them. The first run creates the tables.
     """
     from inventory.errors import AlreadyRunningError, RunHangsError
 

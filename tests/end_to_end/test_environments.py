@@ -62,6 +62,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "grant": ("db", "grant-reader", "nobody_at_all"),
     "dashboards": ("dashboards",),
     "dictionary": ("schema", "--format", "markdown"),
+    "schedule": ("schedule", "cron"),
     "help": ("--help",),
     "help of one": ("sync", "--help"),
     "version": ("--version",),
@@ -80,11 +81,21 @@ SYNCS = {"dry sync", "sync", "talkative sync"}
 WRITES = {"dry redate", "prune", "redate", "upgrade", *SYNCS}
 CREATE_TABLES = {"sync", "talkative sync", "upgrade"}
 # Commands that never use the database, and those that fail on every database.
-USAGE = {"dashboards", "dictionary", "help", "help of one", "version", "nothing", "nonsense"}
+USAGE = {
+    "dashboards",
+    "dictionary",
+    "schedule",
+    "help",
+    "help of one",
+    "version",
+    "nothing",
+    "nonsense",
+}
 REFUSED = {"query of stdin", "query of a file", "grant"}
 USE_DATABASE = COMMANDS.keys() - USAGE - REFUSED
 USUAL = {name: {0} for name in COMMANDS} | of({*REFUSED, "nothing", "nonsense"}, 2)
 USUAL["check"] = {0, 3}
+USUAL["schedule"] = {0, 2}  # it reads the settings, and connects to nothing
 
 
 @dataclass

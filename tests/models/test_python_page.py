@@ -70,3 +70,12 @@ def test_connection_cannot_write(three_connectors: Engine) -> None:
         connection.execute(text("delete from tasks"))
     with inventory.connect() as connection:
         assert connection.scalar(text("select count(*) from tasks")) == 1
+
+
+def test_url_that_is_passed_takes_the_place_of_the_variables(
+    three_connectors: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("INVENTORY_DATABASE_URL")
+    monkeypatch.setenv("INVENTORY_DATABASE_URL_FILE", "/nowhere/url")
+    with inventory.connect(database_url) as connection:
+        assert connection.scalar(text("select count(*) from tasks")) == 1

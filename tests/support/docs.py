@@ -1,27 +1,35 @@
 """Reads the documentation, and rewrites the parts of it that are generated.
 
 `.venv/bin/python tests/support/docs.py` writes `inventory/docs/schema.md`, which is what `inventory
-schema --format markdown` prints, and the result below each query of the other pages from the demo's
-database. `tests/test_docs.py` compares both.
+schema --format markdown` prints, the result below each query of the other pages from the demo's
+database, and what `inventory schedule` prints. `tests/test_docs.py` compares them.
 """
 
 import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from inventory.dictionary import markdown
 from inventory.dictionary.entities import all_entities
+from inventory.schedules import KINDS, Kind, Schedule, join, render
+from inventory.schedules.database import ChosenDatabase
+from inventory.schedules.installation import Installation
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 DOCS = ROOT / "inventory" / "docs"
 SCHEMA = DOCS / "schema.md"
+SCHEDULES = DOCS / "schedules.md"
 PAGES = (README, *sorted(DOCS.glob("*.md")), *sorted((ROOT / ".github").glob("*.md")))
 
 QUERY = re.compile(r"(^```sql\n(.*?);\n```\n\n```text\n)(.*?)(^```$)", re.DOTALL | re.MULTILINE)
+SCHEDULE = re.compile(
+    r"(^`inventory schedule (\w+)` prints:\n\n```\w+\n)(.*?)(^```$)", re.DOTALL | re.MULTILINE
+)
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
@@ -51,6 +59,32 @@ def schema_page() -> str:
     return "".join(f"{line}\n" for line in markdown.page(all_entities()))
 
 
+# --- schedules.md ---------------------------------------------------------------------------
+
+
+def documented_schedule(kind: Kind) -> Schedule:
+    """The schedule that the page shows."""
+    return Schedule(
+        every=timedelta(minutes=15),
+        installation=Installation(("/opt/inventory/bin/inventory",)),
+        database=ChosenDatabase(
+            "postgresql://inventory:...@db.example.com/observability", is_file=False, spread=7
+        ),
+        env_file="/etc/inventory.env" if kind == "systemd" else "/home/ada/.inventory.env",
+    )
+
+
+def schedules_page(page: str) -> str:
+    """Return the page with what the command prints below each of its names."""
+
+    def with_files(example: re.Match[str]) -> str:
+        opening, kind, _, closing = example.groups()
+        assert kind in KINDS
+        return f"{opening}{join(render(kind, documented_schedule(kind)))}{closing}"
+
+    return SCHEDULE.sub(with_files, page)
+
+
 # --- results of queries ---------------------------------------------------------------------
 
 
@@ -76,4 +110,5 @@ def _rewrite_results() -> None:
 
 if __name__ == "__main__":
     SCHEMA.write_text(schema_page())
+    SCHEDULES.write_text(schedules_page(SCHEDULES.read_text()))
     _rewrite_results()
