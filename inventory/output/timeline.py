@@ -57,7 +57,7 @@ def _changes(history: Row) -> Iterator[TimelineEvent]:
     for change in history["changes"]:
         # "first seen" covers the connector, and new setup tests are not worth a line.
         if change["kind"] != "created":
-            yield TimelineEvent(change["changed_at"], change["kind"], _describe(change))
+            yield TimelineEvent(change["changed_at"], change["kind"], describe(change))
 
 
 def _recreations(history: Row) -> Iterator[TimelineEvent]:
@@ -73,7 +73,8 @@ def _created(at: datetime | None) -> str:
     return f"created {at.isoformat(sep=' ')[:16]} UTC" if at else ""
 
 
-def _describe(change: Row) -> str:
+def describe(change: Row) -> str:
+    """Say what a row of `state_changes` changed, in one line."""
     field, old, new = change["field"], _display(change["old_value"]), _display(change["new_value"])
     if change["kind"] in ("raised", "cleared"):
         message = change["new_value"] if change["kind"] == "raised" else None

@@ -5,7 +5,7 @@ What one command shows comes from one snapshot: pass a connection of `inventory.
 
 from inventory.queries.base import Row, Rows, view_columns
 from inventory.queries.changes import list_changes
-from inventory.queries.connectors import filter_rows, located, status
+from inventory.queries.connectors import filter_rows, located, owned, status
 from inventory.queries.findings import list_findings
 from inventory.queries.history import connector_history, predecessor_and_successor
 from inventory.queries.incidents import list_incidents
@@ -25,6 +25,7 @@ __all__ = [
     "list_incidents",
     "list_runs",
     "located",
+    "owned",
     "predecessor_and_successor",
     "status",
     "view_columns",
