@@ -66,7 +66,9 @@ def report(
         database=display_url(connection.engine),
         days=[first_day + timedelta(days=number) for number in range(days)],
         filters={"group": [*groups], "service": [*services], "owner": [*owners]},
-        accounts=dict(connection.execute(_account_names).tuples().all()),
+        accounts={
+            row["account_id"]: row["account_name"] for row in fetch(connection, _account_names)
+        },
         runs=runs,
         problems=[*data_problems(connection, runs, known)],
         connectors=[row for row in chosen if _existed(row, begin)],

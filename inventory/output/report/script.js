@@ -6,7 +6,7 @@
   const form = byId("filters");
   const matches = byId("matches");
   const chosen = { service: byId("service"), group: byId("group"), owner: byId("owner"), health: byId("health") };
-  const places = { service: 1, group: 2, owner: 3, health: 4 }; // the cells of a row
+  const places = { health: 1, service: 5, group: 6, owner: 7 }; // the cells of a row
 
   // --- filters ------------------------------------------------------------------------------
 

@@ -101,6 +101,13 @@ class DownOnDay(NamedTuple):
     connectors: int
     height: float
 
+    @property
+    def brief(self) -> str:
+        """The number, short enough for a narrow column; nothing for 0."""
+        if self.connectors < 1000:
+            return str(self.connectors or "")
+        return f"{self.connectors / 1000:.1f}k"
+
 
 def down_by_day(content: Content) -> list[DownOnDay]:
     """Count for each day the connectors that were down at any time of it."""

@@ -18,6 +18,7 @@ _HEIGHTS = {"down": 16, "act": 12, "look": 9, "well": 4, "idle": 4}
 # Where letters stand: inside a high band, above a low one.
 _LETTERS_AT = {"down": 12, "act": 14, "look": 15, "well": 10, "idle": 10}
 _LETTER_WIDTH = 6
+_GAP = 1  # between two bands
 _QUIET = "healthy"  # not worth a letter
 _EIGHTHS = 8  # observed shares are drawn in eighths of a day
 
@@ -114,6 +115,7 @@ def short_date(day: date) -> str:
 
 
 def _band(x: int, width: int, height: int) -> str:
+    width -= _GAP
     return f"M{x} {_BASE - height}h{width}v{height}h-{width}z"
 
 
