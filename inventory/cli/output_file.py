@@ -1,5 +1,6 @@
 """Writes a file that a command makes: all of it, or nothing."""
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,9 @@ def write_file(name: str, content: bytes) -> None:
         raise ConfigurationError("--output is empty. Pass the name of a file, or - for stdout.")
     file = Path(name)
     try:
-        if file.exists() and not file.is_file() and not file.is_dir():
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if file.exists() and not file.is_file():
             file.write_bytes(content)
         else:  # the target of a link is replaced, not the link
             _replace(Path(os.path.realpath(file)), content)

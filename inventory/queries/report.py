@@ -60,25 +60,18 @@ def report(
     changes_begin = max(begin, present - timedelta(days=_CHANGES_DAYS))
     changes = list_changes(connection, since=changes_begin, but_fields=_ROUTINE_FIELDS)
     runs = latest_runs(connection)
-    group_ids = {row["group_id"] for row in chosen}
     return Content(
         now=present,
         database=display_url(connection.engine),
         days=[first_day + timedelta(days=number) for number in range(days)],
         filters={"group": [*groups], "service": [*services], "owner": [*owners]},
-        accounts={
-            row["account_id"]: row["account_name"] for row in fetch(connection, _account_names)
-        },
+        accounts=_account_names(connection),
         runs=runs,
         problems=[*data_problems(connection, runs, known)],
         connectors=[row for row in chosen if _existed(row, begin)],
         daily=daily,
         availability={row["connector_id"]: row for row in availability},
-        destinations=[
-            row
-            for row in fetch(connection, select(view("destination_health")))
-            if row["group_id"] in group_ids
-        ],
+        destinations=_destinations(connection, chosen),
         incidents=[row for row in incidents if _ended_after(row, begin)],
         services=_services(chosen, availability, incidents, reliability_begin),
         changes=of_chosen(changes),
@@ -87,7 +80,15 @@ def report(
     )
 
 
-_account_names = select(ACCOUNTS.c.account_id, ACCOUNTS.c.account_name)
+def _account_names(connection: Connection) -> dict[str, str | None]:
+    names = fetch(connection, select(ACCOUNTS.c.account_id, ACCOUNTS.c.account_name))
+    return {row["account_id"]: row["account_name"] for row in names}
+
+
+def _destinations(connection: Connection, connectors: Rows) -> Rows:
+    groups = {row["group_id"] for row in connectors}
+    destinations = fetch(connection, select(view("destination_health")))
+    return [row for row in destinations if row["group_id"] in groups]
 
 
 def _existed(row: Row, begin: datetime) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from inventory import __version__, times
-from inventory.output.health_marks import MARKS, mark
+from inventory.output.health_marks import MARKS
 from inventory.output.report import outages, sections
 from inventory.output.report.content import Content, Row
 from inventory.output.report.strips import HEIGHT, Strips
@@ -25,7 +25,8 @@ def render(content: Content) -> str:
     """Return the page as HTML."""
     strips = Strips(content.daily, content.days)
     axis = outages.Axis(content)
-    style = _read("style.css") + f".s{{width:{strips.width}px;height:{HEIGHT}px}}\n"
+    style = f"{_read('style.css')}{_health_rules()}"
+    style += f"#connectors svg {{ width: {strips.width}px; height: {HEIGHT}px; }}\n"
     script = _read("script.js")
     page: str = _template().render(
         content=content,
@@ -38,9 +39,17 @@ def render(content: Content) -> str:
         axis=axis,
         outages=outages.groups(content, axis),
         owners=sections.owners(content.connectors),
-        marks=MARKS,
     )
     return page
+
+
+def _health_rules() -> str:
+    """Return the style of each health: its letter, which screen readers leave out, and its tone."""
+    return "".join(
+        f'.{health}::before {{ content: "{letter}"; content: "{letter}" / ""; '
+        f"background: var(--{tone}); color: var(--on-{tone}); }}\n"
+        for health, (letter, tone) in MARKS.items()
+    )
 
 
 def _policy(style: str, script: str) -> str:
@@ -75,7 +84,6 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "mark": mark,
         "iso": _iso,
         "minute": _minute,
         "duration": times.format_duration,

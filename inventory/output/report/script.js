@@ -13,7 +13,7 @@
   const connectors = all("#connectors > tbody > tr").filter((row) => row.querySelector("code")).map((row) => {
     const facts = { row, id: row.querySelector("code").textContent, text: row.cells[0].textContent.toLowerCase() };
     for (const [name, place] of Object.entries(places)) {
-      facts[name] = (row.cells[place].lastChild?.textContent ?? "").trim();
+      facts[name] = row.cells[place].textContent.trim();
     }
     return facts;
   });
@@ -96,7 +96,7 @@
   // --- days of a strip, and print -----------------------------------------------------------
 
   byId("connectors").addEventListener("mousemove", (event) => {
-    const strip = event.target.closest("svg.s");
+    const strip = event.target.closest("svg");
     if (strip) strip.parentNode.title = strip.getAttribute("aria-label");
   });
 

@@ -197,5 +197,5 @@ def owners(rows: Iterable[Row]) -> dict[str, str]:
 
 def _short(creator: str) -> str:
     """Return the name without the address, or the address if there is no name."""
-    name, _, address = creator.partition("<")
+    name, _, address = creator.rpartition("<")
     return name.strip() or address.removesuffix(">")

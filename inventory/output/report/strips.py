@@ -4,7 +4,7 @@ A letter names every health but `healthy`; the line below covers the time that r
 Strips that look alike are drawn once, because most connectors have had the same days.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
@@ -45,27 +45,31 @@ def cell_width(days: int) -> int:
 
 
 class Strips:
-    """The drawings of all strips of a page."""
+    """The drawings of all strips of a page, in pixels."""
 
     def __init__(self, daily: Mapping[str, Sequence[DayOfHealth]], days: Sequence[date]) -> None:
         self._daily = daily
         self._cell = cell_width(len(days))
         self.width = self._cell * len(days)
-        self._numbers: dict[str, int] = {}  # a drawing to its number
+        self._drawings = {each: self._draw(of_one) for each, of_one in daily.items()}
+        uses = Counter(self._drawings.values())
+        shared = (drawing for drawing, number in uses.items() if number > 1)
+        self._numbers = {drawing: number for number, drawing in enumerate(shared)}
 
-    def strip(self, connector_id: str) -> str:
-        """Return a reference to the drawing of a connector, described in words."""
-        days = self._daily.get(connector_id, ())
-        number = self._numbers.setdefault(self._draw(days), len(self._numbers))
-        words = describe(days)
-        return f'<svg class="s" role="img" aria-label="{words}"><use href="#s{number}"/></svg>'
+    def of(self, connector_id: str) -> str:
+        """Return the strip of a connector, described in words; "" if nothing is known of it."""
+        drawing = self._drawings.get(connector_id)
+        if drawing is None:
+            return ""
+        if drawing in self._numbers:
+            drawing = f'<use href="#s{self._numbers[drawing]}"/>'
+        words = describe(self._daily[connector_id])
+        return f'<svg role="img" aria-label="{words}">{drawing}</svg>'
 
-    def symbols(self) -> str:
-        """Return the drawings that strips refer to; call it after the last strip."""
-        box = f'viewBox="0 0 {self.width} {HEIGHT}"'
+    def shared(self) -> str:
+        """Return the drawings that several strips refer to."""
         return "".join(
-            f'<symbol id="s{number}" {box}>{drawing}</symbol>'
-            for drawing, number in self._numbers.items()
+            f'<g id="s{number}">{drawing}</g>' for drawing, number in self._numbers.items()
         )
 
     def _draw(self, days: Sequence[DayOfHealth]) -> str:
