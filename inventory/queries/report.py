@@ -22,7 +22,7 @@ from inventory.queries.runs import latest_runs
 
 _COLUMNS = (
     *("account_id", "reason", "health_since", "down_since", "connected_by", "creator"),
-    *("removed_at", "destination_service"),
+    *("removed_at", "observed_health"),
 )
 _RELIABILITY_DAYS = 30  # of the views availability_30d and service_reliability
 _CHANGES_DAYS = 7  # more would be too long to read

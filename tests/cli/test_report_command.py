@@ -78,6 +78,8 @@ def test_file_is_replaced_as_a_whole_and_keeps_its_mode(folder: Path) -> None:
         ("no/such/folder.html", 2, "No such file or directory"),
         ("/", 2, "Is a directory"),
         ("", 2, "--output is empty"),
+        ("../" * 2000, 2, "File name too long"),
+        ("\x1b[31m/\n", 2, "\\x1b[31m/\\n cannot be written: No such file or directory"),
         (f"{'x' * 300}.html", 2, "File name too long"),
         ("/dev/full", 1, "No space left on device"),
         ("/proc/version/report.html", 2, "Not a directory"),

@@ -14,7 +14,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, sync_playwright
-from support.builders import KEY, SECRET, Account, FakeClock, api_settings, connect, item
+from support.builders import DAY, KEY, SECRET, T0, Account, FakeClock, api_settings, connect, item
+from support.four_days import stop_clock
 
 from inventory.cli import main
 from inventory.demo.fake_api import FakeApi
@@ -88,6 +89,7 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             sync(connect(url), api_settings(api), clock=clock)
             clock.pass_a_day()
             account.connectors[0]["schema"] += HOSTILE[1]
+    stop_clock(connect(url), T0 + DAY)
     return write_report(url, folder, "--days", "366")
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
+from support.html_tables import tables_of
 
 from inventory.health import SHOWN
 from inventory.output import health_marks
@@ -41,6 +42,7 @@ def connector(number: int = 0, **more: Any) -> dict[str, Any]:
         "group_id": "sales_group",
         "group_name": "Sales",
         "health": "healthy",
+        "observed_health": "healthy",
         "severity": 0,
         "is_down": False,
         "reason": "last success 2026-10-30 02:00 UTC",
@@ -242,6 +244,19 @@ def test_data_that_cannot_be_trusted_is_said_so() -> None:
     assert "<b>withheld</b>: 7 connectors are missing" in page
     assert "2 d 2 h ago" in page
     assert "No &lt;answer&gt;." in page
+
+
+def test_unobserved_connectors_that_were_down_are_not_forgotten() -> None:
+    lost = {"health": "unobserved", "severity": 2}
+    rows = [connector(1, **lost, observed_health="broken"), connector(2, **lost), connector(3)]
+    page = render(content(connectors=rows))
+    tables = tables_of(page)
+    assert "3 connectors, 0 down, 2 unobserved" in page
+    assert "No connector is known to be down now." in page
+    was_down = tables["Connectors that were down when last observed"]
+    assert [cells[0] for cells in was_down] == ["name_1 connector_1"]
+    assert "Connectors that need action" not in tables
+    assert "No connector is down." in render(content(connectors=[connector()]))
 
 
 # --- size -----------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
   const byId = (id) => document.getElementById(id);
   const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
   const form = byId("filters");
-  const matches = byId("matches");
+  const matchCount = byId("match-count");
   const chosen = { service: byId("service"), group: byId("group"), owner: byId("owner"), health: byId("health") };
   const places = { health: 1, service: 5, group: 6, owner: 7 }; // the cells of a row
 
@@ -41,7 +41,7 @@
     }
     const isAll = wanted.size === connectors.length;
     for (const { row, id } of others) row.hidden = !isAll && !wanted.has(id);
-    matches.value = `${wanted.size.toLocaleString("en")} of ${connectors.length.toLocaleString("en")} connectors`;
+    matchCount.value = `${wanted.size.toLocaleString("en")} of ${connectors.length.toLocaleString("en")} connectors`;
   }
 
   let waiting;

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from inventory.health import DOWN, REMOVED, SHOWN, WORST_FIRST
+from inventory.health import DOWN, REMOVED, SHOWN, UNOBSERVED, WORST_FIRST
 from inventory.output import timeline
 from inventory.output.health_marks import TONES, Mark, mark
 from inventory.output.report.content import Content, Row, Rows
@@ -129,9 +129,25 @@ def down(content: Content) -> Capped:
     return capped([row for row in content.connectors if row["is_down"]], DOWN_SHOWN)
 
 
+def unobserved(content: Content) -> Rows:
+    """Return the connectors whose present health no run has observed."""
+    return [row for row in content.connectors if row["health"] == UNOBSERVED.name]
+
+
+def down_when_last_observed(content: Content) -> Capped:
+    """Return those of them that were down; nobody knows whether they still are."""
+    return capped(
+        [row for row in unobserved(content) if row["observed_health"] in DOWN], DOWN_SHOWN
+    )
+
+
 def needs_action(content: Content) -> Capped:
-    """Return the connectors that are not down and need action, the worst first."""
-    rows = [row for row in content.connectors if row["severity"] == _NEEDS_ACTION]
+    """Return the connectors that need action, though they are observed and not down."""
+    rows = [
+        row
+        for row in content.connectors
+        if row["severity"] == _NEEDS_ACTION and row["health"] != UNOBSERVED.name
+    ]
     return capped(rows, ACTION_SHOWN)
 
 
