@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,12 @@ def test_closed_pipe_is_no_error() -> None:
     command = f"{sys.executable} -m inventory report --output - --quiet | head -c 10"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("<!doctype ", "")
+
+
+def test_times_are_utc_wherever_it_is_written(folder: Path, zone: Callable[[str], None]) -> None:
+    run("--output", "here.html")
+    zone("Asia/Kathmandu")
+    assert "As of 2026-10-30 08:45:00+05:45" in run("--output", "there.html").stdout
+    here, there = ((folder / name).read_text("utf-8") for name in ("here.html", "there.html"))
+    assert here == there
+    assert "all times and days are UTC" in here

@@ -170,6 +170,17 @@ def test_long_list_of_a_destination_is_cut_at_the_shortest_outages() -> None:
     assert "4 connectors with shorter outages are left out here" in render(here)
 
 
+def test_lines_of_many_destinations_are_cut_as_well() -> None:
+    rows = [
+        incident(f"c{number}", 1, 2, group_id=f"group_{number % 30:02}") for number in range(900)
+    ]
+    here = content(incidents=rows)
+    groups = outages.groups(here, outages.Axis(here))
+    assert [len(group.lines) for group in groups] == [outages.SHOWN] * 12 + [0] * 18
+    assert {group.outages for group in groups} == {30}
+    assert "30 connectors are left out here" in render(here)
+
+
 # --- lists ----------------------------------------------------------------------------------
 
 
@@ -286,7 +297,7 @@ def test_page_of_5000_connectors_and_30_days_is_under_3_mb() -> None:
             connectors=[*down, *connectors[600:]],
             daily=daily,
             availability={key: {"availability": 0.9876} for key in daily},
-            incidents=[incident(key, 3, 9, group_id=key[0], group_name=key[0]) for key in daily],
+            incidents=[incident(key, 3, 9, group_id=key[:2], group_name=key[:2]) for key in daily],
         )
     )
     assert len(page.encode()) < 3_000_000

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from inventory.output.report.content import Content, Row, Rows
 from inventory.output.report.strips import short_date
 
-SHOWN = 25  # connectors of a destination, those that were down the longest
+# Connectors of a destination, those that were down the longest; and of all destinations.
+SHOWN, SHOWN_IN_ALL = 25, 300
 _TICKS = 6
 
 
@@ -69,11 +70,14 @@ def groups(content: Content, axis: Axis) -> list[Group]:
     found: dict[str | None, Rows] = defaultdict(list)
     for incident in content.incidents:
         found[incident["group_id"]].append(incident)
-    made = (_group(destinations.get(key), rows, axis) for key, rows in found.items())
-    return sorted(made, key=lambda group: (-group.outages, group.destination["group_id"] or ""))
+    made, left = [], SHOWN_IN_ALL
+    for key, rows in sorted(found.items(), key=lambda each: (-len(each[1]), each[0] or "")):
+        made.append(_group(destinations.get(key), rows, axis, min(SHOWN, left)))
+        left -= len(made[-1].lines)
+    return made
 
 
-def _group(destination: Row | None, incidents: Rows, axis: Axis) -> Group:
+def _group(destination: Row | None, incidents: Rows, axis: Axis, shown: int) -> Group:
     by_connector: dict[str, Rows] = defaultdict(list)
     for incident in incidents:
         by_connector[incident["connector_id"]].append(incident)
@@ -85,8 +89,8 @@ def _group(destination: Row | None, incidents: Rows, axis: Axis) -> Group:
         destination
         or dict.fromkeys(("service", "connectors", "down_now"))
         | {name: incidents[0][name] for name in ("group_id", "group_name")},
-        lines[:SHOWN],
-        len(lines) - len(lines[:SHOWN]),
+        lines[:shown],
+        len(lines) - len(lines[:shown]),
         len(incidents),
         most,
         _path(changes, most),
