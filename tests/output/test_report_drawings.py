@@ -98,7 +98,7 @@ def test_every_health_has_a_letter_of_its_own_and_the_tone_of_its_severity() -> 
     assert health_marks.mark("of a later release") == ("?", "act")
 
 
-def test_strip_has_a_band_per_run_of_days_and_a_line_where_it_was_observed() -> None:
+def test_strip_has_a_band_per_streak_and_a_line_where_it_was_observed() -> None:
     healths = ["healthy", "healthy", "failing", None, "warning"]
     days = [*days_of(*healths[:4]), Day(DAYS[4], "warning", 0.25)]
     strips = Strips({"one": days}, DAYS)
@@ -136,6 +136,11 @@ def test_only_all_is_drawn_as_all_and_only_nothing_as_nothing(share: float, line
 def test_strip_of_nothing_is_described_as_empty() -> None:
     assert describe([]) == ""
     assert describe(days_of(None, None)) == "Oct 1 nothing observed"
+
+
+def test_health_that_is_no_word_of_ours_stays_text() -> None:
+    strips = Strips({"one": days_of('"><script>')}, DAYS)
+    assert 'aria-label="Oct 1 &quot;&gt;&lt;script&gt;"' in strips.of("one")
 
 
 # --- outages --------------------------------------------------------------------------------

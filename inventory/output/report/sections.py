@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from inventory.health import DOWN, REMOVED, SHOWN, UNOBSERVED, WORST_FIRST
 from inventory.output import timeline
-from inventory.output.health_marks import TONES, Mark, mark
+from inventory.output.health_marks import TONES, mark
 from inventory.output.report.content import Content, Row, Rows
 from inventory.output.report.strips import short_date
 
@@ -48,7 +48,6 @@ def capped(rows: Sequence[Any], limit: int) -> Capped:
 
 class HealthCount(NamedTuple):
     health: str
-    mark: Mark
     meaning: str
     connectors: int
 
@@ -58,9 +57,7 @@ def health_counts(content: Content) -> list[HealthCount]:
     found = Counter(row["health"] for row in content.connectors)
     names = [*WORST_FIRST, *(name for name in found if name not in WORST_FIRST)]
     return [
-        HealthCount(name, mark(name), _MEANINGS.get(name, ""), found[name])
-        for name in names
-        if found[name]
+        HealthCount(name, _MEANINGS.get(name, ""), found[name]) for name in names if found[name]
     ]
 
 

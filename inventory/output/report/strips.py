@@ -1,4 +1,4 @@
-"""The strip of one connector: a band per run of equal days, higher and stronger if worse.
+"""The strip of one connector: a band per streak of equal days, higher and stronger if worse.
 
 A letter names every health but `healthy`; the line below covers the time that runs observed.
 Strips that look alike are drawn once, because most connectors have had the same days.
@@ -7,6 +7,7 @@ Strips that look alike are drawn once, because most connectors have had the same
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from html import escape
 from itertools import groupby
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ _QUIET = "healthy"  # not worth a letter
 _EIGHTHS = 8  # observed shares are drawn in eighths of a day
 
 
-class Run(NamedTuple):
+class Streak(NamedTuple):
     """Days in a row with one health; None = nothing was observed."""
 
     first: int
@@ -31,11 +32,11 @@ class Run(NamedTuple):
     health: str | None
 
 
-def runs(days: Iterable[DayOfHealth]) -> Iterator[Run]:
+def streaks(days: Iterable[DayOfHealth]) -> Iterator[Streak]:
     first = 0
     for health, equal in groupby(days, key=lambda each: each.health):
         length = sum(1 for _ in equal)
-        yield Run(first, length, health)
+        yield Streak(first, length, health)
         first += length
 
 
@@ -75,7 +76,7 @@ class Strips:
     def _draw(self, days: Sequence[DayOfHealth]) -> str:
         bands: dict[str, str] = defaultdict(str)
         letters: dict[str, dict[int, str]] = defaultdict(dict)
-        for first, length, health in runs(days):
+        for first, length, health in streaks(days):
             if health is not None:
                 letter, tone = mark(health)
                 x, width = first * self._cell, length * self._cell
@@ -89,7 +90,7 @@ class Strips:
         )
 
     def _observed_line(self, days: Sequence[DayOfHealth]) -> str:
-        """Return one line per run of days that were observed in full, else one per day."""
+        """Return one line per streak of days that were observed in full, else one per day."""
         shares = [_eighths(each.observed) for each in days]
         path, first = "", 0
         for share, equal in groupby(shares):
@@ -106,12 +107,12 @@ class Strips:
 
 
 def describe(days: Sequence[DayOfHealth]) -> str:
-    """Return the runs in words, each with its first day."""
+    """Return the streaks in words, each with its first day."""
     words = (
         f"{short_date(days[first].day)} {health or 'nothing observed'}"
-        for first, _, health in runs(days)
+        for first, _, health in streaks(days)
     )
-    return ", ".join(words)
+    return escape(", ".join(words))
 
 
 def short_date(day: date) -> str:
