@@ -115,6 +115,7 @@ UNOBSERVED = HealthRule(
     "a deadline passed since the last complete run, or the next run is overdue",
 )
 SHOWN = (*RULES, UNOBSERVED)
+SEVERITIES = {rule.name: rule.severity for rule in SHOWN}
 # By severity, then in the order of the rules.
 WORST_FIRST = tuple(
     rule.name for rule in sorted(SHOWN, key=lambda rule: rule.severity, reverse=True)

@@ -62,6 +62,7 @@ CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
 # What differs in each run, and how the documentation shows it.
 VARYING = {
     r"took [\d.]+ s": "took 0.3 s",
+    r"\d+ KB": "30 KB",
     r"\(\d min ago\)": "(0 min ago)",
     r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\+0[12]:00": "2026-11-20 04:00:00+01:00",
     r"20\d\d-\d\d-\d\d \d\d:\d\d\+0[12]:00": "2026-11-20 04:00+01:00",
@@ -114,8 +115,13 @@ OF_THE_DEMO = "$ export INVENTORY_DATABASE_URL=sqlite:///inventory-demo.db\n"
     "transcript", [each for each in blocks("console") if not each.startswith(OF_THE_DEMO)]
 )
 def test_transcript_is_what_the_commands_print(
-    transcript: str, empty_url: str, monkeypatch: pytest.MonkeyPatch, zone: Callable[[str], None]
+    transcript: str,
+    empty_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    zone: Callable[[str], None],
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     where = errors.display_url(connect(empty_url))
     zone("Europe/Berlin")
     with FakeApi(Example(), key=KEY, secret=SECRET) as api:
@@ -181,7 +187,7 @@ def test_lines_for_cron_say_nothing_when_all_is_well(
     (bin_folder / "inventory").chmod(0o700)
     home = {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     lines = blocks("cron")
-    assert len(lines) == 2
+    assert len(lines) == 3
     for line in lines:
         command = line.split(maxsplit=5)[5]
         done = subprocess.run(["/bin/sh", "-c", command], env=home, capture_output=True, text=True)

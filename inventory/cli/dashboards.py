@@ -4,12 +4,12 @@ from pathlib import Path
 
 from inventory import process
 from inventory.cli import base
+from inventory.cli.options import TEXT
 from inventory.cli.sections import command, option
-from inventory.errors import ConfigurationError
 
 
 @command()
-@option("--output", metavar="FILE", help="Write to this file instead of stdout.")
+@option("--output", type=TEXT, metavar="FILE", help="Write to this file instead of stdout.")
 @base.reports_errors
 def dashboards(output: str | None) -> None:
     """Print a Grafana dashboard to import.
@@ -18,6 +18,7 @@ def dashboards(output: str | None) -> None:
     role that you passed to `inventory db grant-reader`.
     """
     import inventory
+    from inventory.cli.output_file import write_file
     from inventory.output.rows import write_line
 
     dashboard = Path(inventory.__file__).parent / "dashboards" / "grafana.json"
@@ -25,13 +26,7 @@ def dashboards(output: str | None) -> None:
     if output is None:
         write_line(text.rstrip("\n"))
         return
-    try:
-        Path(output).write_text(text, "utf-8")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not a valid file name"
-        raise ConfigurationError(
-            f"{output} cannot be written: {reason}. Pass another file to --output."
-        ) from error
+    write_file(output, text.encode())
     with process.final_output():
         if not base.is_quiet():
             write_line(f"In Grafana, choose Dashboards, New, Import, and upload {output}.")

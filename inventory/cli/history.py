@@ -25,13 +25,14 @@ def history(connector: str, output: Output) -> None:
     from inventory.output import columns, strips, timeline
     from inventory.output.listing import write_rows, write_table
     from inventory.output.rows import write_object
+    from inventory.queries.daily_health import daily_health
 
     with base.open_session() as connection:
         key = base.resolve_connector(connection, connector)
         assert key is not None
         found = queries.connector_history(connection, key)
         now = session.now(connection)
-        health = queries.daily_health(
+        health = daily_health(
             connection,
             first_day=(now - timedelta(days=strips.DAYS - 1)).date(),
             last_day=now.date(),

@@ -1,18 +1,16 @@
 """The columns of each command's table, and which of them give way on a narrow terminal."""
 
-from inventory.health import SHOWN
+from inventory.health import SEVERITIES
 from inventory.output.screen import BAD, BY_SEVERITY, GOOD, Style
 from inventory.output.tables import Column, Row
 
-_SEVERITY = {rule.name: rule.severity for rule in SHOWN}
-
 
 def _by_health(row: Row) -> Style:
-    return BY_SEVERITY[_SEVERITY[row["health"]]]
+    return BY_SEVERITY[SEVERITIES[row["health"]]]
 
 
 def _by_new_health(change: Row) -> Style:
-    severity = _SEVERITY.get(change["new_value"]) if change["field"] == "health" else None
+    severity = SEVERITIES.get(change["new_value"]) if change["field"] == "health" else None
     return {} if severity is None else BY_SEVERITY[severity]
 
 

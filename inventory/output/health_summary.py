@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from inventory import times
-from inventory.health import REMOVED, SHOWN
+from inventory.health import REMOVED, SEVERITIES, WORST_FIRST
 from inventory.output import summary
 from inventory.output.screen import BY_SEVERITY, Screen
 
@@ -34,9 +34,9 @@ def lines(
 def _by_severity(counts: Counter[str]) -> dict[int, list[tuple[str, int]]]:
     """Return the healths that occur, the worst first, with the number of connectors."""
     found: dict[int, list[tuple[str, int]]] = {}
-    for rule in sorted(SHOWN, key=lambda rule: -rule.severity):
-        if counts[rule.name]:
-            found.setdefault(rule.severity, []).append((rule.name, counts[rule.name]))
+    for name in WORST_FIRST:
+        if counts[name]:
+            found.setdefault(SEVERITIES[name], []).append((name, counts[name]))
     return found
 
 

@@ -5,13 +5,12 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
-from inventory.health import SHOWN
+from inventory.health import SEVERITIES
 from inventory.output.screen import BAD, BY_SEVERITY, DIM, GOOD, Screen, Style
 
 DAYS = 30
 
-_SEVERITY = {rule.name: rule.severity for rule in SHOWN}
-_SEVERITIES = ("well", "worth a look", "needs action", "down")
+_MEANINGS = ("well", "worth a look", "needs action", "down")
 
 
 class Day(Protocol):
@@ -49,7 +48,7 @@ def draw(
     worst = {each.day: each.health for each in health}
     outcomes = {row["day"]: (bool(row["succeeded"]), bool(row["failed"])) for row in syncs}
     marks = _health_marks(screen)
-    of_health = [marks[_SEVERITY.get(worst.get(day) or "")] for day in days]
+    of_health = [marks[SEVERITIES.get(worst.get(day) or "")] for day in days]
     of_syncs = [_SYNCS[outcomes.get(day, (False, False))] for day in days]
     first, last = days[0].isoformat(), days[-1].isoformat()
     yield _strip("health", of_health, screen)
@@ -63,7 +62,7 @@ def draw(
 def _health_marks(screen: Screen) -> dict[int | None, _Mark]:
     marks: dict[int | None, _Mark] = {
         severity: _Mark(screen.symbols.shades[severity], BY_SEVERITY[severity], meaning)
-        for severity, meaning in reversed(list(enumerate(_SEVERITIES)))
+        for severity, meaning in reversed(list(enumerate(_MEANINGS)))
     }
     return marks | {None: _Mark(screen.symbols.nothing, DIM, "not observed")}
 

@@ -5,8 +5,7 @@ What one command shows comes from one snapshot: pass a connection of `inventory.
 
 from inventory.queries.base import Row, Rows, view_columns
 from inventory.queries.changes import list_changes
-from inventory.queries.connectors import filter_rows, located, not_well, status
-from inventory.queries.daily_health import daily_health
+from inventory.queries.connectors import filter_rows, located, not_well, owned, status
 from inventory.queries.findings import list_findings
 from inventory.queries.history import connector_history, predecessor_and_successor
 from inventory.queries.incidents import list_incidents
@@ -17,7 +16,6 @@ __all__ = [
     "Row",
     "Rows",
     "connector_history",
-    "daily_health",
     "failures",
     "filter_rows",
     "latest_runs",
@@ -27,6 +25,7 @@ __all__ = [
     "list_runs",
     "located",
     "not_well",
+    "owned",
     "predecessor_and_successor",
     "status",
     "view_columns",

@@ -15,18 +15,22 @@ def list_changes(
     *,
     since: datetime | None = None,
     fields: Sequence[str] = (),
+    but_fields: Sequence[str] = (),
     connector_id: str | None = None,
 ) -> Rows:
     """Return one row per field that changed, oldest first.
 
     Without `since`, return what the last complete run of each account changed. A name in `fields`
-    also matches the paths that begin with it: config matches config.host.
+    also matches the paths that begin with it: config matches config.host. `but_fields` are left
+    out.
     """
     change = view("state_changes")
     is_recent = change.c.changed_at >= since if since else _by_last_run(connection, change)
     statement = select(change).where(is_recent)
     if fields:
         statement = statement.where(or_(*(_field_matches(change.c.field, one) for one in fields)))
+    if but_fields:
+        statement = statement.where(func.coalesce(change.c.field, "").not_in(but_fields))
     if connector_id is not None:
         statement = statement.where(change.c.connector_id == connector_id)
     return sort_changes(fetch(connection, statement))

@@ -69,7 +69,7 @@ def find_problems(
     """
     wanted = ("account_id", "health_since", "down_since", "observed_health", "reason")
     rows, runs = status(connection, wanted), latest_runs(connection)
-    data = [*_about_data(connection, runs, rows, max_age)]
+    data = [*data_problems(connection, runs, rows, max_age)]
     # A run that also began in the future has no known age: treat its data as overdue.
     overdue = {each["account_id"] for each in data if each["problem_type"] in _OVERDUE_DATA}
     overdue |= {run["account_id"] for run in runs if run["age_minutes"] is None}
@@ -152,9 +152,14 @@ def _about_connectors(
     ]
 
 
-def _about_data(
-    connection: Connection, runs: Rows, rows: Rows, max_age: timedelta | None
+def data_problems(
+    connection: Connection, runs: Rows, rows: Rows, max_age: timedelta | None = None
 ) -> Iterator[Row]:
+    """Yield the problems that are about the data of accounts, not about a connector.
+
+    `runs` are the rows of latest_runs, `rows` those of `status`. Without `max_age`, data is overdue
+    if the view says so.
+    """
     if all(run["account_id"] is None for run in runs):
         yield _data_problem("no_data", None, None, "no run has completed yet: run `inventory sync`")
     unobserved = Counter(row["account_id"] for row in rows if row["health"] == UNOBSERVED.name)

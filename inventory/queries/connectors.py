@@ -1,18 +1,20 @@
 """The status of each connector: its health now, since when, and why."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from inventory.health import NAMES, REMOVED, UNOBSERVED
+from inventory.health import REMOVED, WORST_FIRST
 from inventory.queries.base import Row, Rows, fetch, view
 
 _ALWAYS = (
     *("connector_id", "schema_name", "service", "service_name", "group_id", "group_name"),
     *("health", "severity", "is_down"),
 )
-_WORST_FIRST = {name: position for position, name in enumerate((*NAMES, UNOBSERVED.name))}
+_CREATOR = re.compile(r"(.*?)\s*(?:<([^<>]*)>)?", re.DOTALL)
+_WORST_FIRST = {name: position for position, name in enumerate(WORST_FIRST)}
 
 
 def status(
@@ -74,6 +76,22 @@ def located(rows: Rows, *, services: Collection[str] = (), groups: Collection[st
         if (not services or _is_named(row, "service", services))
         and (not groups or _is_named(row, "group", groups))
     ]
+
+
+def owned(rows: Rows, owners: Collection[str]) -> Rows:
+    """Keep the rows of `status` whose connector one of these users created; none means all.
+
+    Each is a user's id, name or e-mail address, in any case.
+    """
+    owners = set(map(str.casefold, owners))
+    return [row for row in rows if not owners or not owners.isdisjoint(_creators(row))]
+
+
+def _creators(row: Row) -> set[str]:
+    """Return what the creator is called: `creator` is a name, an address in <>, or both."""
+    found = _CREATOR.fullmatch(row["creator"] or "")
+    names = (row["connected_by"], *(found.groups() if found else ()))
+    return {text.casefold() for text in names if text}
 
 
 def _is_named(row: Row, what: str, names: Collection[str]) -> bool:

@@ -72,18 +72,21 @@ def daily_health(
             if part := stretch.overlap(life):
                 for day, _ in of_account.parts(part):
                     found[connector_id].note_health(day, health)
-    return {connector_id: _shares(days, period) for connector_id, days in found.items()}
+    lengths = [part.seconds if part else 0 for part in period.parts]
+    return {
+        connector_id: _shares(days, period.days, lengths) for connector_id, days in found.items()
+    }
 
 
 def _rank(health: str) -> int:
     return _RANKS.get(health, len(_RANKS))  # a later release may store others
 
 
-def _shares(days: _Days, period: Period) -> list[DayOfHealth]:
+def _shares(found: _Days, days: list[date], lengths: list[int]) -> list[DayOfHealth]:
     return [
-        DayOfHealth(day, health, seconds / part.seconds if part and part.seconds else 0.0)
-        for day, health, seconds, part in zip(
-            period.days, days.healths, days.seconds, period.parts, strict=True
+        DayOfHealth(day, health, seconds / length if length else 0.0)
+        for day, health, seconds, length in zip(
+            days, found.healths, found.seconds, lengths, strict=True
         )
     ]
 
@@ -122,8 +125,9 @@ def _lives(
         for connector_id, account_id, starts, ends in connection.execute(statement):
             if part := Interval(starts, ends or period.span.ends).overlap(period.span):
                 versions[connector_id, account_id].append(part)
+    wanted = None if ids is None else {*ids}
     for (connector_id, account_id), parts in versions.items():
-        if ids is None or connector_id in ids:
+        if wanted is None or connector_id in wanted:
             yield from ((connector_id, account_id, life) for life in joined(parts))
 
 

@@ -103,6 +103,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "incidents": ("incidents",),
     "at": ("at", "0m"),
     "findings": ("findings",),
+    "report": ("report", "--output", "-"),
     "query": ("query", "select * from connectors"),
     "relations": ("query",),
     "verify": ("db", "verify"),

@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "incidents": ("incidents",),
     "at": ("at", "0m"),
     "findings": ("findings",),
+    "report": ("report", "--output", "-"),
     "check": ("check",),
     "runs": ("runs", "--format", "json"),
     "relations": ("query",),
@@ -391,6 +392,7 @@ BEFORE_ARGUMENT: list[tuple[str, ...]] = [
     *(("incidents", "--since"), ("check", "--for"), ("check", "--max-age"), ("runs", "--limit")),
     *(("query",), ("query", "--file"), ("prune", "--older-than"), ("db", "grant-reader")),
     *(("sync", "--account"), ("sync", "--page-size"), ("sync", "--deadline"), ("status", "-q")),
+    *(("report", "--output", "-", flag) for flag in ("--owner", "--days")),
     *(("sync", "--dry-run", "--account"), ("db",), ("db", "upgrade"), ()),
 ]
 

@@ -48,6 +48,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("incidents",),
     ("at", "0m"),
     ("findings",),
+    ("report", "--output", "-"),
     ("check",),
     ("query",),
     ("query", "select count(*) from connectors"),
