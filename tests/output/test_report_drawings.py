@@ -223,7 +223,7 @@ def test_changes_are_told_by_run_and_connector_and_first_sights_are_not() -> Non
     assert shown == [
         (
             "connector_0",
-            ["health: healthy -> paused", "paused: no -> yes", f"config.host: no -> {'x' * 140}…"],
+            ["health: healthy → paused", "paused: no → yes", f"config.host: no → {'x' * 141}…"],
         ),
         ("later", ["appeared"]),
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.four_days import run
-from support.terminal import CTRL_C, Terminal
+from support.terminal import CTRL_C, Terminal, marking_pager
 
 SCREENS = Path(__file__).with_name("screens.txt")
 COMMANDS = ("status", "changes --since 7d", "incidents", "findings", "history cobalt_fig")
@@ -129,11 +129,7 @@ def test_encoding_without_the_symbols_gets_others(database: str) -> None:
 
 @pytest.fixture
 def pager(tmp_path: Path) -> str:
-    """A pager that says so."""
-    file = tmp_path / "pager"
-    file.write_text("#!/bin/sh\necho BEGIN\ncat\necho END\n")
-    file.chmod(0o755)
-    return str(file)
+    return marking_pager(tmp_path)
 
 
 def test_pager_shows_what_is_longer_than_the_terminal(database: str, pager: str) -> None:

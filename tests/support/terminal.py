@@ -9,6 +9,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyte
 
@@ -86,3 +87,11 @@ class Terminal:
                 cells = self._screen.buffer[row]
                 return {cells[column].fg for column in range(start, start + len(text))}
         raise AssertionError(f"{text} is not on the screen: {self.text}")
+
+
+def marking_pager(folder: Path) -> str:
+    """Write a pager that shows a line before and after what it is given; return its path."""
+    file = folder / "pager"
+    file.write_text("#!/bin/sh\necho BEGIN\ncat\necho END\n")
+    file.chmod(0o755)
+    return str(file)
