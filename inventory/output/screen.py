@@ -68,15 +68,15 @@ class Screen(NamedTuple):
 
     def show(self, lines: Sequence[str], *, pager: bool) -> None:
         """Print lines; through the user's pager if a terminal cannot show all of them at once."""
-        text = "".join(f"{line}\n" for line in lines)
+        text = "\n".join(lines)
         if pager and self.is_terminal and len(lines) >= self.height:
             import click
 
             sys.stdout.flush()
             with process.leaving_ctrl_c_to_child():
-                click.echo_via_pager(text)
+                click.echo_via_pager(text)  # which ends the last line
         else:
-            sys.stdout.write(text)
+            sys.stdout.write(f"{text}\n")
 
 
 def of_stdout(*, wide: bool = False) -> Screen:

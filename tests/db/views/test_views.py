@@ -16,6 +16,7 @@ from support.builders import (
 )
 from support.databases import new_database
 from support.effort import KINDS
+from support.four_days import stop_clock
 from support.scenario import (
     PLACE,
     RUNS,
@@ -51,6 +52,8 @@ def lived(
 
 
 def looking(url: str) -> Iterator[Connection]:
+    """Look at it as of one time: two answers would differ if a minute passed between them."""
+    stop_clock(connect(url), datetime.now(UTC))
     with read_only(connect(url)) as connection:
         yield connection
 
