@@ -15,6 +15,7 @@ _IN_TEXT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC\b", re.ASCII
 _LONGEST = timedelta(days=36_500)
 # Not by strftime: no name of a month in the user's language, which may be of any width.
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NEAR = timedelta(days=180)  # so that the month tells the year
 _MINUTES = (("d", 24 * 60), ("h", 60), ("min", 1))
 
 
@@ -92,9 +93,9 @@ def format_local(timestamp: datetime) -> str:
 
 
 def format_short(timestamp: datetime, now: datetime) -> str:
-    """Format a timestamp as Oct 27 03:00, in the user's time zone; as a date in other years."""
+    """Format a timestamp as Oct 27 03:00, in the user's time zone; as a date if it is not near."""
     local = _local(timestamp)
-    if local.year != _local(now).year:
+    if abs(now - timestamp) > _NEAR:
         return local.date().isoformat()
     return f"{_MONTHS[local.month - 1]} {local.day} {local:%H:%M}"
 
@@ -152,10 +153,10 @@ def _in_text(found: re.Match[str]) -> datetime | None:
         return None
 
 
-def format_utc(timestamp: datetime) -> str:
-    """Format a timestamp in UTC, to the second, as the views do."""
-    timestamp = timestamp.astimezone(UTC).replace(microsecond=0, tzinfo=None)
-    return f"{timestamp.isoformat(sep=' ')} UTC"
+def format_utc(timestamp: datetime, *, timespec: str = "seconds") -> str:
+    """Format a timestamp in UTC, as the views do."""
+    timestamp = timestamp.astimezone(UTC).replace(tzinfo=None)
+    return f"{timestamp.isoformat(sep=' ', timespec=timespec)} UTC"
 
 
 def format_duration(minutes: int) -> str:

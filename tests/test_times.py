@@ -175,8 +175,8 @@ def test_durations_are_shown_by_their_two_largest_units(minutes: int, shown: str
     [
         (datetime(2026, 11, 3, 8, 5, tzinfo=UTC), "Nov 3 09:05"),
         (datetime(2026, 7, 1, 23, 59, tzinfo=UTC), "Jul 2 01:59"),  # in summer time
-        (datetime(2025, 12, 31, 23, 30, tzinfo=UTC), "Jan 1 00:30"),  # of this year, in Berlin
-        (datetime(2025, 12, 31, 22, 30, tzinfo=UTC), "2025-12-31"),
+        (datetime(2027, 1, 1, 22, 30, tzinfo=UTC), "Jan 1 23:30"),  # of another year, and near
+        (datetime(2026, 5, 1, 22, 30, tzinfo=UTC), "2026-05-02"),  # half a year ago
         (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01"),
         (datetime(9999, 12, 31, 23, 30, tzinfo=UTC), "9999-12-31"),
     ],

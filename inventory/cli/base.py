@@ -24,6 +24,7 @@ from inventory.text import escape_control_chars
 
 if TYPE_CHECKING:
     from inventory import times
+    from inventory.output.formats import Output
 
 
 def reports_errors(body: Body) -> Body:
@@ -161,6 +162,14 @@ def print_note(message: str) -> None:
     if not is_quiet():
         sys.stdout.flush()
         process.write_message("info", message)
+
+
+def print_age(runs: list[dict[str, Any]], output: "Output", now: datetime) -> None:
+    """Print how old the data of a table is."""
+    from inventory.output import summary
+    from inventory.output.cells import CellFormat
+
+    print_note(summary.as_of(runs, time=CellFormat(output.screen(), now).dated))
 
 
 def print_notes(messages: Iterable[str]) -> None:

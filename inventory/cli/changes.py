@@ -43,6 +43,8 @@ def changes(
     from inventory import queries
     from inventory.db import session
     from inventory.output import columns, happenings
+    from inventory.output.cells import CellFormat
+    from inventory.output.happenings import wording_for
     from inventory.output.listing import write_rows, write_table
 
     with base.open_session() as connection:
@@ -50,11 +52,16 @@ def changes(
         begin = None if since is None else base.resolve_time(connection, since)
         found = queries.list_changes(connection, since=begin, fields=fields, connector_id=key)
         notes = base.recreation_notes(connection, connector, key)
+        runs = queries.latest_runs(connection)
         now = session.now(connection)
     rows = queries.located(found, **place)
     if output.is_table:
-        lines = happenings.in_words(rows, output.screen(), now)
-        write_table(lines, columns.CHANGES, output, now)
+        wording = wording_for(CellFormat(output.screen(), now))
+        told = [row | {"change": happenings.describe(row, wording).told} for row in rows]
+        write_table(told, columns.CHANGES, output, now)
+        if not told:
+            base.print_note("Nothing changed.")
+        base.print_age(runs, output, now)
     else:
         write_rows(rows, queries.view_columns("state_changes"), output)
     base.print_notes(notes)

@@ -23,9 +23,13 @@ def findings(output: Output, **place: tuple[str, ...]) -> None:
 
     with base.open_session() as connection:
         found = queries.list_findings(connection)
+        runs = queries.latest_runs(connection)
         now = session.now(connection)
     rows = queries.located(found, **place)
     if output.is_table:
         write_table(base.with_names(rows), columns.FINDINGS, output, now)
+        if not rows:
+            base.print_note("No finding.")
+        base.print_age(runs, output, now)
     else:
         write_rows(rows, queries.view_columns("findings"), output)

@@ -23,6 +23,8 @@ def history(connector: str, output: Output) -> None:
     from inventory import queries
     from inventory.db import session
     from inventory.output import columns, strips, timeline
+    from inventory.output.cells import CellFormat
+    from inventory.output.happenings import wording_for
     from inventory.output.listing import write_rows, write_table
     from inventory.output.rows import write_object
     from inventory.queries.daily_health import daily_health
@@ -42,8 +44,8 @@ def history(connector: str, output: Output) -> None:
         write_object(found, indent=1)
     elif output.is_table:
         screen = output.screen()
-        events = timeline.events(found, screen.symbols.arrow)
+        events = timeline.events(found, wording_for(CellFormat(screen, now)))
         above = timeline.header(found, health, now, screen)
         write_table(events, columns.TIMELINE, output, now, above=list(above))
     else:
-        write_rows(timeline.events(found, "->"), timeline.COLUMNS, output)
+        write_rows(timeline.events(found), timeline.COLUMNS, output)

@@ -48,11 +48,15 @@ def incidents(
             connection, open_only=open_only, since=begin, connector_ids=ids
         )
         notes = base.recreation_notes(connection, connector, key)
+        runs = queries.latest_runs(connection)
         now = session.now(connection)
     rows = queries.located(found, **place)
     if output.is_table:
         lines = [row | {"lasted": _lasted(row)} for row in rows]
         write_table(base.with_names(lines), columns.INCIDENTS, output, now)
+        if not lines:
+            base.print_note("No outage.")
+        base.print_age(runs, output, now)
     else:
         write_rows(rows, queries.view_columns("incidents"), output)
     base.print_notes(notes)
@@ -60,4 +64,4 @@ def incidents(
 
 def _lasted(outage: dict[str, Any]) -> str:
     lasted = times.format_duration(outage["minutes"])
-    return lasted if outage["ended_at"] else f"{lasted}, open"
+    return lasted if outage["ended_at"] else f"{lasted} open"

@@ -1,7 +1,7 @@
 """`inventory status`."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +9,9 @@ from inventory.cli import base
 from inventory.cli.options import HEALTH, HEALTH_NAMES, TEXT, filter_options, rows_output
 from inventory.cli.sections import command, option
 from inventory.output.formats import Output
+
+if TYPE_CHECKING:
+    from inventory.queries import Rows
 
 
 @command(epilog=HEALTH_NAMES)
@@ -44,7 +47,7 @@ def status(
     from inventory.db import session
     from inventory.health import REMOVED
     from inventory.output import summary
-    from inventory.output.listing import write_rows
+    from inventory.output.listing import write_facts, write_rows
 
     is_list = connector is None
     with base.open_session() as connection:
@@ -68,31 +71,21 @@ def status(
         if not output.screen().is_terminal:
             base.print_note(summary.as_of(runs, rows))
     else:
-        _write_facts(chosen, runs)
+        write_facts(chosen, output, now)
+        base.print_age(runs, output, now)
     base.print_notes(notes)
 
 
-def _write_list(rows: Any, listed: Any, runs: Any, output: Output, now: datetime) -> None:
+def _write_list(rows: "Rows", listed: "Rows", runs: "Rows", output: Output, now: datetime) -> None:
     """Write the list; on a terminal below a summary of `rows`."""
-    from inventory.output import columns, health_summary, summary
+    from inventory.output import columns, health_summary, reasons
     from inventory.output.listing import write_table
 
     screen = output.screen()
-    lines = [row | {"since": row["health_since"]} for row in base.with_names(listed)]
+    shown = [row | {"since": row["health_since"]} for row in base.with_names(listed)]
     if screen.fits_rows:
-        lines = [row | {"reason": summary.brief_reason(row)} for row in lines]
+        shown = [row | {"reason": reasons.brief(row)} for row in shown]
     above: list[str] = []
     if screen.is_terminal:
-        above = [*health_summary.lines(runs, rows, screen, now), ""]
-    if lines or not above:
-        write_table(lines, columns.STATUS, output, now, above=above)
-    else:  # all are well: no headings without rows
-        screen.show(above[:-1], pager=output.pager)
-
-
-def _write_facts(rows: Any, runs: Any) -> None:
-    from inventory.output import listing, summary
-
-    for row in rows:
-        listing.write_facts(row)
-    base.print_note(summary.as_of(runs))
+        above = [*health_summary.lines(runs, rows, screen, now), *([""] if shown else [])]
+    write_table(shown, columns.STATUS, output, now, above=above)

@@ -18,6 +18,10 @@ def _bad_if_open(outage: Row) -> Style:
     return BAD if outage["ended_at"] is None else {}
 
 
+def _by_run_status(run: Row) -> Style:
+    return BAD if run["status"] in ("failed", "crashed") else {}
+
+
 def _by_kind(event: Row) -> Style:
     return {"down": BAD, "recovered": GOOD}.get(event["kind"], {})
 
@@ -26,30 +30,29 @@ _ID, _HEALTH = Column("connector_id"), Column("health", style=_by_health)
 
 STATUS = (
     _HEALTH,
-    Column("since", 3, is_age=True),
+    Column("since", 2, is_age=True),
     _ID,
-    Column("schema_name", 2, least=16),
+    Column("schema_name", 3, least=16),
     Column("service", 4, least=10),
     Column("group", 5, least=8),
     Column("reason", 1, least=26),
 )
 CHANGES = (
-    Column("changed_at"),
+    Column("changed_at", 1),
     _ID,
-    Column("schema_name", 1, least=16),
-    Column("what", least=16),
-    Column("change", least=22, style=_by_new_health),
+    Column("schema_name", 2, least=14),
+    Column("change", least=30, style=_by_new_health),
 )
 INCIDENTS = (
-    Column("started_at", 2),
-    Column("ended_at", 5),
+    Column("started_at", 1),
+    Column("ended_at", 4),
     Column("lasted"),
     _ID,
-    Column("schema_name", 3, least=16),
-    Column("service", 6, least=10),
-    Column("group", 7, least=8),
-    Column("path", 1, least=16, style=_bad_if_open),
-    Column("closed_by", 4),
+    Column("schema_name", 2, least=16),
+    Column("service", 5, least=10),
+    Column("group", 6, least=8),
+    Column("path", least=18, style=_bad_if_open),
+    Column("closed_by", 3),
 )
 FINDINGS = (
     Column("finding"),
@@ -77,7 +80,7 @@ AT = (
 RUNS = (
     Column("run_id", heading="run"),
     Column("account_id", 6, least=10, heading="account"),
-    Column("status"),
+    Column("status", style=_by_run_status),
     Column("started_at"),
     Column("finished_at", 9),
     Column("connectors_seen", 2, heading="seen"),

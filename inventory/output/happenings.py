@@ -1,16 +1,31 @@
 """Rows of `state_changes` in words."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from inventory.output import cells
-from inventory.output.screen import Screen
+from inventory import times
+from inventory.output.cells import CellFormat
 
 Row = dict[str, Any]
 
 _YES_NO = {"true": "yes", "false": "no"}
 _ALERTS = {"warnings": "warning", "tasks": "task"}
+
+
+class Wording(NamedTuple):
+    """How a time, and the text of a field's value, is written within a sentence."""
+
+    arrow: str = "->"
+    time: Callable[[datetime], str] = lambda at: times.format_utc(at, timespec="minutes")
+    value: Callable[[str, str], str] = lambda field, text: text
+
+
+PLAIN = Wording()
+
+
+def wording_for(cells: CellFormat) -> Wording:
+    return Wording(cells.screen.symbols.arrow, cells.minute, cells.value)
 
 
 class Happening(NamedTuple):
@@ -36,27 +51,14 @@ class Happening(NamedTuple):
             return self.details
         return ": ".join(filter(None, (self.kind, self.details)))
 
-
-def in_words(changes: Iterable[Row], screen: Screen, now: datetime) -> list[Row]:
-    """Add `what` and `change` to each row, as the table of `inventory changes` shows them."""
-
-    def value(text: str) -> str:
-        return (
-            cells.short("new_value", text, now)
-            if screen.fits_rows
-            else cells.whole("new_value", text)
-        )
-
-    lines = []
-    for change in changes:
-        happening = describe(change, screen.symbols.arrow, value)
-        words = {"what": happening.what or "connector", "change": happening.how}
-        lines.append(change | words)
-    return lines
+    @property
+    def told(self) -> str:
+        """All of it in one text."""
+        return f"{self.what or 'connector'}  {self.how}"
 
 
-def describe(change: Row, arrow: str, value: Callable[[str], str] = str) -> Happening:
-    """Describe a change; `value` formats the text of a value."""
+def describe(change: Row, wording: Wording = PLAIN) -> Happening:
+    """Describe a change."""
     field, kind, old, new = (change[name] for name in ("field", "kind", "old_value", "new_value"))
     if change["table_name"] in _ALERTS:
         what = f"{_ALERTS[change['table_name']]} {field or 'without a code'}"
@@ -66,9 +68,11 @@ def describe(change: Row, arrow: str, value: Callable[[str], str] = str) -> Happ
     what = f"test {field}" if change["table_name"] == "setup_tests" else field
     if kind == "removed":
         return Happening(what, kind, "")
-    before, after = (_shown(each, value) for each in (old, new))
-    return Happening(what, kind, after if kind == "created" else f"{before} {arrow} {after}")
+    before, after = (_shown(field, each, wording) for each in (old, new))
+    return Happening(
+        what, kind, after if kind == "created" else f"{before} {wording.arrow} {after}"
+    )
 
 
-def _shown(text: str | None, value: Callable[[str], str]) -> str:
-    return "none" if text is None else _YES_NO.get(text) or value(text)
+def _shown(field: str, text: str | None, wording: Wording) -> str:
+    return "none" if text is None else _YES_NO.get(text) or wording.value(field, text)

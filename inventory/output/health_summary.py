@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from inventory import times
 from inventory.health import REMOVED, SEVERITIES, WORST_FIRST
 from inventory.output import summary
+from inventory.output.cells import CellFormat
 from inventory.output.screen import BY_SEVERITY, Screen
 
 Row = dict[str, Any]
@@ -19,11 +19,7 @@ def lines(
     runs: Sequence[Row], connectors: Sequence[Row], screen: Screen, now: datetime
 ) -> Iterator[str]:
     """Yield a sentence about these connectors, a bar of their severities, and the counts."""
-    said = summary.as_of(
-        runs,
-        connectors,
-        time=lambda at: f"{times.format_short(at, now)} {times.format_zone(at)}",
-    )
+    said = summary.as_of(runs, connectors, time=CellFormat(screen, now).dated)
     yield from screen.fold(said.split(" "))
     counts = Counter(row["health"] for row in connectors if row["health"] not in REMOVED)
     if counts:

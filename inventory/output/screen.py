@@ -38,12 +38,12 @@ class Screen(NamedTuple):
     """
 
     is_terminal: bool
-
     width: int
     height: int
     fits_rows: bool
     has_colours: bool
     symbols: Symbols
+    encoding: str = ""  # of stdout, if it cannot encode everything
 
     def paint(self, text: str, style: Style) -> str:
         """Return the text in a style, if there are colours."""
@@ -66,30 +66,38 @@ class Screen(NamedTuple):
             is_first = False
         yield line
 
+    def encodable(self, text: str) -> str:
+        """Escape characters that the encoding of stdout lacks, so that widths stay true."""
+        if text.isascii() or not self.encoding:
+            return text
+        return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+
     def show(self, lines: Sequence[str], *, pager: bool) -> None:
         """Print lines; through the user's pager if a terminal cannot show all of them at once."""
         text = "\n".join(lines)
-        if pager and self.is_terminal and len(lines) >= self.height:
-            import click
-
-            sys.stdout.flush()
-            with process.leaving_ctrl_c_to_child():
-                click.echo_via_pager(text)  # which ends the last line
+        if pager and self.is_terminal and self._height_of(lines) > self.height and _can_page():
+            _show_in_pager(text, has_colours=self.has_colours)
         else:
             sys.stdout.write(f"{text}\n")
+
+    def _height_of(self, lines: Sequence[str]) -> int:
+        folded = (max(1, -(-display_width(line) // self.width)) for line in lines)
+        return sum(folded) + _BELOW
 
 
 def of_stdout(*, wide: bool = False) -> Screen:
     """Return what stdout is now; with `wide`, rows are whole on a terminal, too."""
     is_terminal = sys.stdout.isatty()
     width, height = shutil.get_terminal_size()
+    encoding = sys.stdout.encoding or "ascii"
     return Screen(
         is_terminal=is_terminal,
         width=width,
         height=height,
         fits_rows=is_terminal and not wide,
         has_colours=_has_colours(is_terminal=is_terminal),
-        symbols=_symbols(),
+        symbols=_symbols(encoding),
+        encoding="" if encoding.lower().startswith("utf") else encoding,
     )
 
 
@@ -102,9 +110,39 @@ def _has_colours(*, is_terminal: bool) -> bool:
     return is_terminal and os.environ.get("TERM") != "dumb"
 
 
-def _symbols() -> Symbols:
+def _symbols(encoding: str) -> Symbols:
     try:
-        "".join(_UNICODE).encode(sys.stdout.encoding or "ascii")
+        "".join(_UNICODE).encode(encoding)
     except UnicodeEncodeError:
         return _ASCII
     return _UNICODE
+
+
+# --- the pager ------------------------------------------------------------------------------
+
+_BELOW = 2  # lines: a note, and the prompt of the shell
+
+
+def _can_page() -> bool:
+    """Return whether a pager can be used; an empty PAGER means none, as it does to git."""
+    can_draw = os.environ.get("TERM", "") not in ("", "dumb")
+    has_keyboard = sys.stdin is not None and sys.stdin.isatty()
+    return can_draw and has_keyboard and os.environ.get("PAGER") != ""
+
+
+def _show_in_pager(text: str, *, has_colours: bool) -> None:
+    """Show a text in PAGER, or in less: with colours, and what it showed stays on the screen."""
+    import click
+
+    sys.stdout.flush()
+    is_unset = "LESS" not in os.environ
+    if is_unset:
+        os.environ["LESS"] = "-FRX"
+    try:
+        with process.leaving_ctrl_c_to_child():
+            # It ends the last line. Colours for another pager than less are a user's wish.
+            is_forced = bool(has_colours and os.environ.get("FORCE_COLOR"))
+            click.echo_via_pager(text, color=True if is_forced else None)
+    finally:
+        if is_unset:
+            del os.environ["LESS"]

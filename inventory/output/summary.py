@@ -1,4 +1,4 @@
-"""One line that says how current a result is, or which period the data covers."""
+"""Sentences about a result: how current it is, which period it covers, who had the name before."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -37,15 +37,6 @@ def as_of(
     counted = f"{text}: {len(existing):,} {noun}, {down:,} down"
     unobserved = [row for row in existing if row["health"] == UNOBSERVED.name]
     return f"{counted}{_unobserved(unobserved, runs)}."
-
-
-def brief_reason(row: Row) -> str:
-    """Return the reason of a status row without the time that its health_since tells, too."""
-    reason: str = row["reason"]
-    if row["health_since"] is None:
-        return reason
-    to_the_minute = times.format_utc(row["health_since"])[: -len(":00 UTC")]
-    return reason.replace(f" since {to_the_minute} UTC", "", 1)
 
 
 def recreation_notes(name: str, links: Mapping[str, Row | None]) -> list[str]:

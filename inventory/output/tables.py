@@ -18,7 +18,8 @@ class Column(NamedTuple):
     """A column of a table.
 
     If a terminal is too narrow, columns give way by `importance`: 0 stays, 1 goes last. A cell is
-    shortened to `least` at most; None = shown whole or not at all.
+    shortened to `least` at most; None = shown whole or not at all. Only where even the columns
+    that stay have no room, they are shortened further.
     """
 
     name: str
@@ -105,15 +106,14 @@ def _fit(
     ]
     least = [
         wide if column.least is None else min(wide, max(column.least, display_width(column.title)))
-        for column, wide in zip(columns, ordinary, strict=True)
+        for column, wide in zip(columns, longest, strict=True)
     ]
     widths = _choose(columns, least, room)
-    left = _share(widths, ordinary, room - _total(widths))
-    # What is left is for the longest cells of the important columns.
-    for number in sorted(widths, key=lambda each: columns[each].importance):
-        gained = min(max(left, 0), longest[number] - widths[number])
-        widths[number] += gained
-        left -= gained
+    left = room - _total(widths)
+    for wanted in (ordinary, longest):
+        for importance in sorted({column.importance for column in columns}):
+            equals = [each for each in widths if columns[each].importance == importance]
+            left = _share(widths, equals, wanted, left)
     return widths
 
 
@@ -125,6 +125,8 @@ def _choose(columns: Sequence[Column], least: Sequence[int], room: int) -> dict[
             for number in chosen:
                 if (columns[number].least is not None) == is_shortened:
                     chosen[number] = min(NARROWEST, chosen[number])
+    if any(chosen[number] < least[number] for number in chosen):
+        return chosen
     for number in sorted(range(len(columns)), key=lambda each: columns[each].importance):
         more = chosen | {number: least[number]}
         if columns[number].importance and _total(more) <= room:
@@ -136,9 +138,9 @@ def _total(widths: Mapping[int, int]) -> int:
     return sum(widths.values()) + len(_GAP) * (len(widths) - 1)
 
 
-def _share(widths: dict[int, int], wanted: Sequence[int], left: int) -> int:
+def _share(widths: dict[int, int], equals: Sequence[int], wanted: Sequence[int], left: int) -> int:
     """Widen columns in equal parts until they are as wide as wanted; return what is left."""
-    while left > 0 and (narrow := [one for one, width in widths.items() if width < wanted[one]]):
+    while left > 0 and (narrow := [one for one in equals if widths[one] < wanted[one]]):
         part = max(1, left // len(narrow))
         for number in narrow[: left // part]:
             gained = min(part, wanted[number] - widths[number])

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from inventory import times
 from inventory.output import happenings, strips
+from inventory.output.cells import CellFormat
+from inventory.output.happenings import PLAIN, Wording
 from inventory.output.screen import Screen
 from inventory.output.strips import Day
-from inventory.text import escape_control_chars
 
 Row = dict[str, Any]
 
@@ -18,22 +19,20 @@ def header(history: Row, health: Sequence[Day], now: datetime, screen: Screen) -
 
     `health` is what `queries.daily_health` returns for these days.
     """
-    connector = history["connector"]
+    connector, cells = history["connector"], CellFormat(screen, now)
     name = connector["schema_name"] or "without a name"
     service = connector["service_name"] or connector["service"] or "no service"
     group = connector["group_name"] or connector["group_id"]
     place = f" in group {group}" if group else ""
-    yield from _prose(f"{name} ({connector['connector_id']}): {service}{place}", screen)
-    reason = connector["reason"]
-    reason = times.shorten(reason, now) if screen.fits_rows else times.localize(reason)
-    yield from _prose(f"{connector['health']}: {reason}{_down_for(history)}", screen)
+    reason = cells.sentence(connector["reason"])
+    for text in (
+        f"{name} ({connector['connector_id']}): {service}{place}",
+        f"{connector['health']}: {reason}{_down_for(history)}",
+    ):
+        yield from screen.fold(cells.printable(text).split(" "))
     yield ""
     yield from strips.draw(health, history["syncs"], now.date(), screen)
     yield ""
-
-
-def _prose(text: str, screen: Screen) -> Iterator[str]:
-    return screen.fold(escape_control_chars(text).split(" "))
 
 
 def _down_for(history: Row) -> str:
@@ -52,22 +51,24 @@ class _Event(NamedTuple):
 COLUMNS = _Event._fields
 
 
-def events(history: Row, arrow: str) -> list[Row]:
+def events(history: Row, wording: Wording = PLAIN) -> list[Row]:
     """Return the events of a history (see `queries.connector_history`) in order of time.
 
     Of events at the same time, those of the connector come before those of its outages.
     """
-    found = [*_changes(history, arrow), *_outages(history["incidents"]), *_recreations(history)]
+    found = [*_changes(history, wording), *_outages(history["incidents"]), *_recreations(history)]
     return [event._asdict() for event in sorted(found, key=lambda event: event.at)]
 
 
-def _changes(history: Row, arrow: str) -> Iterator[_Event]:
+def _changes(history: Row, wording: Wording) -> Iterator[_Event]:
     connector = history["connector"]
-    yield _Event(connector["first_seen_at"], "first seen", _created(connector["created_at"]))
+    created = connector["created_at"]
+    what = f"created {wording.time(created)}" if created else ""
+    yield _Event(connector["first_seen_at"], "first seen", what)
     for change in history["changes"]:
         # "first seen" covers the connector, and new setup tests are not worth a line.
         if change["kind"] != "created":
-            sentence = happenings.describe(change, arrow).sentence
+            sentence = happenings.describe(change, wording).sentence
             yield _Event(change["changed_at"], change["kind"], sentence)
 
 
@@ -78,10 +79,6 @@ def _recreations(history: Row) -> Iterator[_Event]:
         yield _Event(history["connector"]["first_seen_at"], "recreated", what)
     if (after := history["successor"]) is not None:
         yield _Event(after["first_seen_at"], "recreated", f"as {after['connector_id']}")
-
-
-def _created(at: datetime | None) -> str:
-    return f"created {at.isoformat(sep=' ')[:16]} UTC" if at else ""
 
 
 def _outages(incidents: list[Row]) -> Iterator[_Event]:

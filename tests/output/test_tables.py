@@ -9,8 +9,11 @@ from inventory.output.screen import Screen, Symbols
 
 SYMBOLS = Symbols("…", "→", "░▒▓█", "·")
 TEXTS = st.text(st.sampled_from("ab_- é日本語データ🚀🗾"), min_size=1, max_size=90)
-IDS = st.from_regex(r"[a-z]{3,8}_[a-z]{3,8}", fullmatch=True)
-TABLES = (columns.STATUS, columns.CHANGES, columns.INCIDENTS, columns.FINDINGS, columns.AT)
+IDS = st.from_regex(r"[a-z]{3,8}_[a-z]{3,8}|[a-f]{32}", fullmatch=True)
+TABLES = (
+    *(columns.STATUS, columns.CHANGES, columns.INCIDENTS, columns.FINDINGS, columns.AT),
+    columns.TIMELINE,
+)
 
 
 def screen(width: int) -> Screen:
@@ -38,9 +41,10 @@ def test_a_row_is_one_line_that_fits_and_has_the_whole_id(
     head, *lines = tables.draw(table, rows, screen(width))
     assert len(lines) == len(rows)
     assert all(wcswidth(line) <= width for line in [head, *lines])
-    position = [column.name for column in table].index("connector_id")
-    for line, row in zip(lines, rows, strict=True):
-        assert row[position] in line.split()
+    names = [column.name for column in table]
+    for name in {"connector_id", "health"} & set(names):
+        for line, row in zip(lines, rows, strict=True):
+            assert row[names.index(name)] in line.split()
 
 
 @given(st.lists(st.tuples(TEXTS, st.text("xy", min_size=30, max_size=300)), max_size=4))
@@ -48,6 +52,12 @@ def test_even_an_id_gives_way_if_it_is_longer_than_a_line(rows: list[tuple[str, 
     table = (tables.Column("name", 1, least=16), tables.Column("connector_id"))
     for line in tables.draw(table, rows, screen(60)):
         assert wcswidth(line) <= 60
+
+
+def test_message_of_a_few_rows_has_room_though_most_have_none() -> None:
+    well, failed = ["-"] * 15, ["-"] * 14 + ["The API answered 503 three times"]
+    lines = [*tables.draw(columns.RUNS, [*[well] * 9, failed], screen(80))]
+    assert "The API answered 5" in lines[-1]
 
 
 def test_columns_go_by_importance() -> None:

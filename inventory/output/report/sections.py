@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from inventory.health import DOWN, REMOVED, SHOWN, UNOBSERVED, WORST_FIRST
 from inventory.output import happenings
+from inventory.output.happenings import Wording
 from inventory.output.health_marks import TONES, mark
 from inventory.output.report.content import Content, Row, Rows
 from inventory.output.report.strips import short_date
@@ -14,6 +15,7 @@ from inventory.output.report.strips import short_date
 DOWN_SHOWN, ACTION_SHOWN, FINDINGS_SHOWN, CHANGES_SHOWN = 250, 250, 100, 250
 _MEANINGS = {rule.name: rule.meaning for rule in SHOWN}
 _NEEDS_ACTION = 2  # the severity
+_WORDING = Wording(arrow="→")
 _LONGEST = 160  # characters of one change
 
 # What the findings of `findings.sql` mean, as a heading.
@@ -188,7 +190,7 @@ def _words(change: Row) -> str:
     if change["kind"] == "created":
         is_news = change["table_name"] == "connectors" and change["changed_after"] is not None
         return "appeared" if is_news else ""
-    happening = happenings.describe(change, "→")
+    happening = happenings.describe(change, _WORDING)
     words = ": ".join(filter(None, (happening.what, happening.how)))
     return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
 
