@@ -1,6 +1,7 @@
 """The real parts that tests are made of: the API over HTTP, SQLite files, a PostgreSQL server."""
 
 import gc
+import logging
 import os
 import re
 import shutil
@@ -106,6 +107,16 @@ def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     forget_settings(monkeypatch)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_log_levels() -> Iterator[None]:
+    """A command that runs within the tests sets how much is logged: for itself only."""
+    loggers = [logging.getLogger(), logging.getLogger("inventory")]
+    levels = [each.level for each in loggers]
+    yield
+    for each, level in zip(loggers, levels, strict=True):
+        each.setLevel(level)
 
 
 @pytest.fixture

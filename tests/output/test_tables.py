@@ -70,3 +70,11 @@ def test_columns_go_by_importance() -> None:
     assert heads(60) == ["health", "since", "connector_id", "reason"]
     assert heads(80) == ["health", "since", "connector_id", "schema_name", "reason"]
     assert heads(100) == [column.name for column in columns.STATUS]
+
+
+def test_less_important_column_never_takes_room_from_one_that_is_cut() -> None:
+    connector_id = "b03308d3-ae24-490c-2ab9-04dd6e353503"
+    row = ("Oct 30 03:00", connector_id, "s3_teal_helpdesk", "health  healthy → failing")
+    head, line = tables.draw(columns.CHANGES, [row], screen(60))
+    assert head.split() == ["connector_id", "change"]
+    assert line == f"{connector_id}  health  healthy → fai…"
