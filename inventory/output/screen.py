@@ -1,4 +1,4 @@
-"""What stdout can show: its size, colours and symbols, and a pager for what is longer."""
+"""What stdout can show: its size, colors and symbols, and a pager for what is longer."""
 
 import os
 import shutil
@@ -41,13 +41,13 @@ class Screen(NamedTuple):
     width: int
     height: int
     fits_rows: bool
-    has_colours: bool
+    has_colors: bool
     symbols: Symbols
     encoding: str = ""  # of stdout, if it cannot encode everything
 
     def paint(self, text: str, style: Style) -> str:
-        """Return the text in a style, if there are colours."""
-        if not (text and style and self.has_colours):
+        """Return the text in a style, if there are colors."""
+        if not (text and style and self.has_colors):
             return text
         import click
 
@@ -76,7 +76,7 @@ class Screen(NamedTuple):
         """Print lines; through the user's pager if a terminal cannot show all of them at once."""
         text = "\n".join(lines)
         if pager and self.is_terminal and self._height_of(lines) > self.height and _can_page():
-            _show_in_pager(text, has_colours=self.has_colours)
+            _show_in_pager(text, has_colors=self.has_colors)
         else:
             sys.stdout.write(f"{text}\n")
 
@@ -95,14 +95,14 @@ def of_stdout(*, wide: bool = False) -> Screen:
         width=width,
         height=height,
         fits_rows=is_terminal and not wide,
-        has_colours=_has_colours(is_terminal=is_terminal),
+        has_colors=_has_colors(is_terminal=is_terminal),
         symbols=_symbols(encoding),
         encoding="" if encoding.lower().startswith("utf") else encoding,
     )
 
 
-def _has_colours(*, is_terminal: bool) -> bool:
-    """Follow no-color.org and force-color.org; a user who sets both wants no colours."""
+def _has_colors(*, is_terminal: bool) -> bool:
+    """Follow no-color.org and force-color.org; a user who sets both wants no colors."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
@@ -130,8 +130,8 @@ def _can_page() -> bool:
     return can_draw and has_keyboard and os.environ.get("PAGER") != ""
 
 
-def _show_in_pager(text: str, *, has_colours: bool) -> None:
-    """Show a text in PAGER, or in less: with colours, and what it showed stays on the screen."""
+def _show_in_pager(text: str, *, has_colors: bool) -> None:
+    """Show a text in PAGER, or in less: with colors, and what it showed stays on the screen."""
     import click
 
     sys.stdout.flush()
@@ -140,8 +140,8 @@ def _show_in_pager(text: str, *, has_colours: bool) -> None:
         os.environ["LESS"] = "-FRX"
     try:
         with process.leaving_ctrl_c_to_child():
-            # It ends the last line. Colours for another pager than less are a user's wish.
-            is_forced = bool(has_colours and os.environ.get("FORCE_COLOR"))
+            # It ends the last line. Colors for another pager than less are a user's wish.
+            is_forced = bool(has_colors and os.environ.get("FORCE_COLOR"))
             click.echo_via_pager(text, color=True if is_forced else None)
     finally:
         if is_unset:

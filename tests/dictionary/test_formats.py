@@ -78,7 +78,7 @@ def test_list_has_all_names_under_headings() -> None:
     assert headings == ["Views", "Tables", "Functions NAME(as_of timestamptz), on PostgreSQL only"]
 
 
-PIPE = of_stdout()._replace(is_terminal=False, has_colours=False)
+PIPE = of_stdout()._replace(is_terminal=False, has_colors=False)
 
 
 @pytest.mark.parametrize("entity", ENTITIES.values(), ids=ENTITIES)

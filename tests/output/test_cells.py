@@ -10,7 +10,7 @@ from inventory.output.screen import Screen, Symbols
 
 SYMBOLS = Symbols("…", "→", "░▒▓█", "·")
 WHOLE = Screen(
-    is_terminal=False, width=80, height=24, fits_rows=False, has_colours=False, symbols=SYMBOLS
+    is_terminal=False, width=80, height=24, fits_rows=False, has_colors=False, symbols=SYMBOLS
 )
 FITTED = WHOLE._replace(is_terminal=True, fits_rows=True)
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)

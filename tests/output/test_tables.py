@@ -18,7 +18,7 @@ TABLES = (
 
 def screen(width: int) -> Screen:
     return Screen(
-        is_terminal=True, width=width, height=24, fits_rows=True, has_colours=False, symbols=SYMBOLS
+        is_terminal=True, width=width, height=24, fits_rows=True, has_colors=False, symbols=SYMBOLS
     )
 
 

@@ -72,22 +72,22 @@ def test_query_shortens_cells_but_shows_every_column(database: str) -> None:
     ]
 
 
-# --- colours and symbols --------------------------------------------------------------------
+# --- colors and symbols --------------------------------------------------------------------
 
 
-def test_colours_tell_the_health_and_are_not_needed_for_it(database: str) -> None:
+def test_colors_tell_the_health_and_are_not_needed_for_it(database: str) -> None:
     terminal = Terminal(80)
-    coloured = terminal.run("status")
-    assert terminal.colours_of("failing") == terminal.colours_of("broken") == {"red"}
-    assert terminal.colours_of("warning ") == {"cyan", "default"}
+    colored = terminal.run("status")
+    assert terminal.colors_of("failing") == terminal.colors_of("broken") == {"red"}
+    assert terminal.colors_of("warning ") == {"cyan", "default"}
     plain = Terminal(80)
-    assert plain.run("status", NO_COLOR="1") == coloured
-    assert plain.colours_of("failing") == {"default"}
+    assert plain.run("status", NO_COLOR="1") == colored
+    assert plain.colors_of("failing") == {"default"}
     assert b"\x1b[" not in plain.output
 
 
 @pytest.mark.parametrize(
-    ("variables", "is_coloured"),
+    ("variables", "is_colored"),
     [
         ({}, False),
         ({"FORCE_COLOR": "1"}, True),
@@ -95,18 +95,18 @@ def test_colours_tell_the_health_and_are_not_needed_for_it(database: str) -> Non
         ({"FORCE_COLOR": "", "NO_COLOR": ""}, False),
     ],
 )
-def test_colours_in_a_pipe_are_for_those_who_force_them(
-    database: str, variables: dict[str, str], is_coloured: bool, monkeypatch: pytest.MonkeyPatch
+def test_colors_in_a_pipe_are_for_those_who_force_them(
+    database: str, variables: dict[str, str], is_colored: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert ("\x1b[" in run("status").stdout) == is_coloured
+    assert ("\x1b[" in run("status").stdout) == is_colored
     assert "\x1b[" not in run("status", "--format", "json").stdout
 
 
-def test_terminal_without_colours_gets_none(database: str) -> None:
+def test_terminal_without_colors_gets_none(database: str) -> None:
     dumb = Terminal(80)
     dumb.run("status", TERM="dumb")
     assert b"\x1b[" not in dumb.output
@@ -193,7 +193,7 @@ def test_no_pager_prints_all_at_once(database: str, pager: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("less") is None, reason="less is not installed")
-def test_less_shows_colours_and_the_first_screen(database: str) -> None:
+def test_less_shows_colors_and_the_first_screen(database: str) -> None:
     terminal = Terminal(80, lines=8)
     terminal.run("changes", "--since", "7d", keys=[("\n:", "q")])
     assert b"\x1b[1mchanged_at" in terminal.output

@@ -101,10 +101,10 @@ def test_queries_change_nothing(database: str) -> None:
         assert connection.execute(everything).one() == before
 
 
-def test_colours_and_width_are_for_terminals_only(database: str) -> None:
+def test_colors_and_width_are_for_terminals_only(database: str) -> None:
     terminal = Terminal(60)
     shown = terminal.run("status", "--all")
-    assert terminal.colours_of("broken") == {"red"}
+    assert terminal.colors_of("broken") == {"red"}
     assert HOSTILE.strip().encode() not in terminal.output
     assert max(map(len, shown)) <= 60
     piped = run("status").stdout

@@ -79,8 +79,8 @@ class Terminal:
             lines.pop()
         return lines
 
-    def colours_of(self, text: str) -> set[str]:
-        """Return the colours in which a text is shown, where it is shown first."""
+    def colors_of(self, text: str) -> set[str]:
+        """Return the colors in which a text is shown, where it is shown first."""
         for row, line in enumerate(self._screen.display):
             if text in line:
                 start = line.index(text)
