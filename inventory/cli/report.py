@@ -1,12 +1,20 @@
 """`inventory report`."""
 
 import sys
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from inventory.cli import base
 from inventory.cli.options import TEXT, filter_options
 from inventory.cli.sections import OUTPUT, command, option
+from inventory.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from inventory.output.report.content import Content
 
 
 @command()
@@ -41,12 +49,16 @@ def report(days: int, output: str, **filters: tuple[str, ...]) -> None:
     the reliability of services, what changed, and each connector day by day. It loads nothing from
     the network, so it can be sent as an attachment, and it can be printed.
     """
+    from inventory.db import session
     from inventory.output import summary
     from inventory.output.report.page import render
     from inventory.queries.report import report as read
 
     with base.open_session() as connection:
         content = read(connection, days=days, **filters)
+        file = session.file_of(connection)
+    _require_a_match(content, filters)
+    _require_another_file(output, file)
     page = render(content).encode()
     current = summary.as_of(content.runs, content.connectors)
     if output == "-":
@@ -54,6 +66,25 @@ def report(days: int, output: str, **filters: tuple[str, ...]) -> None:
         base.print_note(current)
     else:
         _write(output, page, current)
+
+
+def _require_a_match(content: "Content", filters: Mapping[str, Collection[str]]) -> None:
+    """Raise ConfigurationError if a mistyped name would make a report on which all is well."""
+    if content.connectors or not any(filters.values()):
+        return
+    names = {"groups": "--group", "services": "--service", "owners": "--owner"}
+    given = [f"{names[each]} {value}" for each, values in filters.items() for value in values]
+    raise ConfigurationError(
+        f"No connector matches {' '.join(given)}. Check the spelling; a name must be whole."
+    )
+
+
+def _require_another_file(output: str, database: Path | None) -> None:
+    with suppress(OSError):  # a path that cannot be looked at is reported when it is written to
+        if database and Path(output).samefile(database):
+            raise ConfigurationError(
+                f"{output} is the database. Nothing was written; pass another file to --output."
+            )
 
 
 def _print(page: bytes) -> None:

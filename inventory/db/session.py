@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, select
 
@@ -17,6 +18,14 @@ def open_session(engine: Engine) -> Iterator[Connection]:
     revision.require_current(engine)
     with read_only(engine) as connection:
         yield connection
+
+
+def file_of(connection: Connection) -> Path | None:
+    """Return the file that a SQLite connection reads; None = the database is on a server."""
+    if connection.dialect.name != "sqlite":
+        return None
+    names = connection.exec_driver_sql("pragma database_list").mappings()
+    return next(Path(row["file"]) for row in names if row["name"] == "main")
 
 
 def now(connection: Connection) -> datetime:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -52,7 +53,7 @@ def report(
     def of_chosen(rows: Rows) -> Rows:
         return [row for row in rows if row["connector_id"] in ids]
 
-    daily = daily_health(connection, first_day=first_day, last_day=today, connector_ids=[*ids])
+    daily = daily_health(connection, first_day=first_day, last_day=today, connector_ids=sorted(ids))
     begin = datetime.combine(first_day, time(), UTC)
     reliability_begin = present - timedelta(days=_RELIABILITY_DAYS)
     incidents = of_chosen(list_incidents(connection, since=min(begin, reliability_begin)))
@@ -114,7 +115,13 @@ def _services(connectors: Rows, availability: Rows, incidents: Rows, begin: date
         for service, name in names.items()
         if existing[service] or measured[service]
     ]
-    return sorted(rows, key=lambda row: (row["availability"] or 0, row["service"] or ""))
+    return sorted(rows, key=_worst_first)
+
+
+def _worst_first(row: Row) -> tuple[Any, ...]:
+    """Sort by availability; what was never observed comes last."""
+    availability = row["availability"]
+    return availability is None, availability or 0, row["service"] or ""
 
 
 def _by_service(rows: Iterable[Row]) -> dict[str | None, Rows]:

@@ -1,6 +1,7 @@
 """`inventory report`: the file it writes, what it prints, and what cannot be written."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -122,3 +123,38 @@ def test_times_are_utc_wherever_it_is_written(folder: Path, zone: Callable[[str]
     here, there = ((folder / name).read_text("utf-8") for name in ("here.html", "there.html"))
     assert here == there
     assert "all times and days are UTC" in here
+
+
+def test_name_that_matches_nothing_is_no_report_on_which_all_is_well(folder: Path) -> None:
+    result = run("--group", "nope", "--owner", "dana")
+    assert result.exit_code == 2
+    assert "No connector matches --group nope --owner dana." in result.stderr
+    assert os.listdir(folder) == []
+
+
+def test_report_does_not_replace_the_database(
+    folder: Path, demo_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = folder / "copy.db"
+    shutil.copyfile(demo_file.removeprefix("sqlite:///"), copy)
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", f"sqlite:///{copy}")
+    (folder / "link.html").symlink_to(copy)
+    before = copy.read_bytes()
+    for name in ("copy.db", "link.html", str(copy)):
+        result = run("--output", name)
+        assert (result.exit_code, "is the database" in result.stderr) == (2, True)
+    assert copy.read_bytes() == before
+
+
+def test_same_data_makes_the_same_page(demo_file: str) -> None:
+    """Also in another process, where sets have another order."""
+    pages = {
+        subprocess.run(
+            [sys.executable, "-m", "inventory", "report", "--output", "-"],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(pages) == 1

@@ -314,3 +314,52 @@ def test_empty_report_of_one_day_is_a_page() -> None:
     page = render(replace(content(), days=DAYS[:1]))
     assert "0 connectors, 0 down" in page
     assert page.endswith("</html>\n")
+
+
+# --- what must not mislead ------------------------------------------------------------------
+
+
+def test_each_letter_that_is_drawn_is_explained() -> None:
+    """Also of a health that nobody has now."""
+    counts = sections.health_counts(
+        content(connectors=[connector()], daily={"connector_0": days_of("stale", "healthy")})
+    )
+    assert [(each.health, each.connectors) for each in counts] == [("stale", 0), ("healthy", 1)]
+
+
+def test_day_that_nobody_observed_does_not_look_like_a_day_without_outages() -> None:
+    daily = {"connector_0": days_of("failing", "healthy", None)}
+    made = content(connectors=[connector()], daily=daily)
+    columns = sections.down_by_day(made)
+    assert [each.words for each in columns[:3]] == ["Oct 1 1", "Oct 2 0", "Oct 3 nothing observed"]
+    assert "gray: nothing observed" in render(made)
+
+
+def test_areas_of_all_destinations_have_one_scale() -> None:
+    rows = [incident(f"c{number}", 5, 6, group_id="many") for number in range(4)]
+    made = content(incidents=[*rows, incident("one", 5, 6, group_id="few")])
+    many, few = outages.groups(made, outages.Axis(made))
+    assert "V0H" in many.steps
+    assert "V75H" in few.steps
+
+
+def test_open_outage_is_drawn_until_the_last_run_and_says_when_it_was() -> None:
+    runs = [{"account_id": "account", "observed_at": datetime(2026, 10, 10, tzinfo=UTC)}]
+    made = content(incidents=[incident("one", 6, None)], runs=runs)
+    [group] = outages.groups(made, outages.Axis(made))
+    [bar] = group.lines[0].bars
+    assert bar.words == "Oct 6 00:00 to now: failing"
+    assert round(bar.width * 29.5, 3) == 4  # days; the axis ends on the 30th at noon
+
+
+def test_outage_that_has_just_begun_can_be_seen() -> None:
+    made = content(incidents=[incident("one", 30, None, started_at=NOW)])
+    [group] = outages.groups(made, outages.Axis(made))
+    assert group.lines[0].bars[0].start < 1
+
+
+def test_restless_connector_is_told_by_its_last_days() -> None:
+    healths = ["healthy", "failing"] * 15
+    words = describe(days_of(*healths))
+    assert words.startswith("24 earlier, Oct 25 healthy, Oct 26 failing")
+    assert words.count(",") == 6

@@ -11,6 +11,7 @@ from inventory.output.report.strips import short_date
 # Connectors of a destination, those that were down the longest; and of all destinations.
 SHOWN, SHOWN_IN_ALL = 25, 300
 _TICKS = 6
+_LAST_BEGIN = 0.997  # of a bar: one that has just begun can be seen
 
 
 class Bar(NamedTuple):
@@ -48,11 +49,16 @@ class Axis:
     def __init__(self, content: Content) -> None:
         self.begin = datetime.combine(content.days[0], time(), UTC)
         self.end = content.now
+        self._last_runs = {run["account_id"]: run["observed_at"] for run in content.runs}
         self._length = max(self.end - self.begin, timedelta(minutes=1))
 
     def place(self, at: datetime | None) -> float:
         """Return where a time is; None = now. What is outside is moved to the edge."""
         return min(1.0, max(0.0, ((at or self.end) - self.begin) / self._length))
+
+    def observed_until(self, outage: Row) -> datetime | None:
+        """Return the last run that saw an open outage; what it is since then, nobody knows."""
+        return self._last_runs.get(outage["account_id"])
 
     def ticks(self) -> Iterator[tuple[float, str]]:
         """Yield midnights, with the date of each."""
@@ -71,20 +77,27 @@ def groups(content: Content, axis: Axis) -> list[Group]:
     for incident in content.incidents:
         found[incident["group_id"]].append(incident)
     made, left = [], SHOWN_IN_ALL
+    # All areas have one scale, or one connector would look like hundreds.
+    most = max((_most(rows, axis) for rows in found.values()), default=0)
     for key, rows in sorted(found.items(), key=lambda each: (-len(each[1]), each[0] or "")):
-        made.append(_group(destinations.get(key), rows, axis, min(SHOWN, left)))
+        made.append(_group(destinations.get(key), rows, axis, min(SHOWN, left), most))
         left -= len(made[-1].lines)
     return made
 
 
-def _group(destination: Row | None, incidents: Rows, axis: Axis, shown: int) -> Group:
+def _most(incidents: Rows, axis: Axis) -> int:
+    """Return how many were down at once, at most."""
+    return max((count for _, count in _steps(incidents, axis)), default=0)
+
+
+def _group(
+    destination: Row | None, incidents: Rows, axis: Axis, shown: int, most_of_all: int
+) -> Group:
     by_connector: dict[str, Rows] = defaultdict(list)
     for incident in incidents:
         by_connector[incident["connector_id"]].append(incident)
     lines = [_line(rows, axis) for rows in by_connector.values()]
     lines.sort(key=lambda line: (-line.minutes, line.row["connector_id"]))
-    changes = [*_steps(incidents, axis)]
-    most = max((count for _, count in changes), default=0)
     return Group(
         destination
         or dict.fromkeys(("service", "connectors", "down_now"))
@@ -92,23 +105,27 @@ def _group(destination: Row | None, incidents: Rows, axis: Axis, shown: int) -> 
         lines[:shown],
         len(lines) - len(lines[:shown]),
         len(incidents),
-        most,
-        _path(changes, most),
+        _most(incidents, axis),
+        _path([*_steps(incidents, axis)], most_of_all),
     )
 
 
 def _line(incidents: Rows, axis: Axis) -> Line:
     bars = [
         Bar(
-            start := axis.place(row["started_at"]),
-            axis.place(row["ended_at"]) - start,
+            start := min(_LAST_BEGIN, axis.place(row["started_at"])),
+            axis.place(row["ended_at"] or axis.observed_until(row)) - start,
             row["ended_at"] is None,
-            row["path"],
+            f"{_minute(row['started_at'])} to {_minute(row['ended_at'])}: {row['path']}",
         )
         for row in incidents
     ]
     minutes = sum(_minutes_within(row, axis) for row in incidents)
     return Line(incidents[0], bars, minutes, any(bar.is_open for bar in bars))
+
+
+def _minute(at: datetime | None) -> str:
+    return f"{short_date(at.date())} {at:%H:%M}" if at else "now"
 
 
 def _minutes_within(incident: Row, axis: Axis) -> int:

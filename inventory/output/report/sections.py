@@ -55,11 +55,17 @@ class HealthCount(NamedTuple):
 
 
 def health_counts(content: Content) -> list[HealthCount]:
-    """Count the connectors by health, the worst first; also those that were removed."""
+    """Count the connectors by health, the worst first; also those that were removed.
+
+    Includes each health of the past days, of which the strips show the letter.
+    """
     found = Counter(row["health"] for row in content.connectors)
-    names = [*WORST_FIRST, *(name for name in found if name not in WORST_FIRST)]
+    drawn = {day.health for days in content.daily.values() for day in days if day.health}
+    occurring = dict.fromkeys([*WORST_FIRST, *sorted(found.keys() | drawn)])
     return [
-        HealthCount(name, _MEANINGS.get(name, ""), found[name]) for name in names if found[name]
+        HealthCount(name, _MEANINGS.get(name, ""), found[name])
+        for name in occurring
+        if found[name] or name in drawn
     ]
 
 
@@ -99,13 +105,18 @@ class DownOnDay(NamedTuple):
     label: str
     connectors: int
     height: float
+    is_observed: bool  # False: no run observed any of it, so that 0 means nothing
 
     @property
     def brief(self) -> str:
         """The number, short enough for a narrow column; nothing for 0."""
         if self.connectors < 1000:
             return str(self.connectors or "")
-        return f"{self.connectors / 1000:.1f}k"
+        return f"{round(self.connectors / 1000)}k"
+
+    @property
+    def words(self) -> str:
+        return f"{self.label} {self.connectors if self.is_observed else 'nothing observed'}"
 
 
 def down_by_day(content: Content) -> list[DownOnDay]:
@@ -114,7 +125,11 @@ def down_by_day(content: Content) -> list[DownOnDay]:
         each.day for days in content.daily.values() for each in days if each.health in DOWN
     )
     most = max(found.values(), default=1)
-    return [DownOnDay(short_date(day), found[day], found[day] / most) for day in content.days]
+    observed = {each.day for days in content.daily.values() for each in days if each.health}
+    return [
+        DownOnDay(short_date(day), found[day], found[day] / most, day in observed)
+        for day in content.days
+    ]
 
 
 # --- lists ----------------------------------------------------------------------------------

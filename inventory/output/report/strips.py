@@ -21,6 +21,7 @@ _LETTERS_AT = {"down": 12, "act": 14, "look": 15, "well": 10, "idle": 10}
 _LETTER_WIDTH = 6
 _GAP = 1  # between two bands
 _QUIET = "healthy"  # not worth a letter
+_TOLD = 6  # streaks; with more, the page of a restless account would be too large
 _EIGHTHS = 8  # observed shares are drawn in eighths of a day
 
 
@@ -107,11 +108,14 @@ class Strips:
 
 
 def describe(days: Sequence[DayOfHealth]) -> str:
-    """Return the streaks in words, each with its first day."""
-    words = (
+    """Return the last streaks in words, each with its first day."""
+    found = [*streaks(days)]
+    words = [
         f"{short_date(days[first].day)} {health or 'nothing observed'}"
-        for first, _, health in streaks(days)
-    )
+        for first, _, health in found[-_TOLD:]
+    ]
+    if earlier := len(found) - len(words):
+        words.insert(0, f"{earlier} earlier")
     return escape(", ".join(words))
 
 
