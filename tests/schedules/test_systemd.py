@@ -102,8 +102,8 @@ def test_failure_starts_a_unit_that_reports_it() -> None:
 @pytest.mark.parametrize(
     ("minutes", "lines"),
     [
-        (15, {"OnCalendar=*-*-* *:00/15:00 UTC", "RandomizedDelaySec=15min", "Persistent=yes"}),
-        (1440, {"OnCalendar=*-*-* 03:00:00 UTC", "RandomizedDelaySec=60min", "Persistent=yes"}),
+        (15, {"OnCalendar=*-*-* *:00/15:00 UTC", "RandomizedDelaySec=14min", "Persistent=yes"}),
+        (1440, {"OnCalendar=*-*-* 03:00:00 UTC", "RandomizedDelaySec=59min", "Persistent=yes"}),
         (7, {"OnUnitActiveSec=7min", "OnActiveSec=1min"}),
         (1500, {"OnUnitActiveSec=1500min"}),
     ],
@@ -112,6 +112,22 @@ def test_timer_has_a_calendar_where_there_is_one(minutes: int, lines: set[str]) 
     timer = files("systemd", every=timedelta(minutes=minutes))["inventory.timer"].splitlines()
     assert lines <= set(timer)
     assert any(line.startswith("OnCalendar=") for line in timer) == (minutes in (15, 1440))
+
+
+@needs_systemd
+@pytest.mark.parametrize("minutes", [1, 2, 15, 60, 720, 1440])
+def test_delayed_run_starts_before_the_next_is_due(minutes: int) -> None:
+    """systemd looks for the next time after the start: one that has passed is skipped."""
+    parser = configparser.RawConfigParser()
+    parser.read_string(files("systemd", every=timedelta(minutes=minutes))["inventory.timer"])
+    timer = parser["Timer"]
+    latest = seconds(timer.get("RandomizedDelaySec", "0")) + seconds(timer.get("AccuracySec", "1m"))
+    assert latest < minutes * 60
+
+
+def seconds(time_span: str) -> float:
+    [microseconds] = re.findall(r"[μu]s: (\d+)", analyze("timespan", time_span).stdout)
+    return int(microseconds) / 1_000_000
 
 
 @pytest.mark.parametrize(
