@@ -29,7 +29,8 @@ def neighbourhood(entity: Entity, others: Sequence[Entity]) -> Iterator[str]:
 def _entity(entity: Entity, columns: Sequence[Column]) -> Iterator[str]:
     yield f"    {entity.name} {{"
     for column in columns:
-        yield f"        {column.type} {column.name} {', '.join(_marks(entity, column))}".rstrip()
+        word = column.type.replace(" ", "_")  # Mermaid takes one: double_precision
+        yield f"        {word} {column.name} {', '.join(_marks(entity, column))}".rstrip()
     yield "    }"
 
 
