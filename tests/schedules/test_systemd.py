@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from support.builders import KEY, SECRET, Account, connect, item
-from support.schedules import OF_ADA, POSTGRESQL, SHARED, SQLITE, files
+from support.schedules import OF_ADA, POSTGRESQL, SHARED, SQLITE, comments, files
 
 from inventory.db import engine
 from inventory.demo.fake_api import FakeApi
@@ -90,6 +90,15 @@ def test_program_in_a_home_runs_as_its_owner_who_may_read_it() -> None:
     settings = service(installation=OF_ADA)
     assert (settings["User"], settings["ProtectHome"]) == ("ada", "read-only")
     assert "DynamicUser" not in settings
+
+
+def test_comments_say_what_a_program_in_a_home_lets_the_service_do() -> None:
+    of_root = Installation(("/root/bin/inventory",), "/root", "root", is_in_home=True)
+    for installation, rights in ((OF_ADA, "the rights of this user"), (of_root, "of root")):
+        said = comments(files("systemd", installation=installation)["inventory.service"])
+        assert f"{rights}, within the limits below" in said
+        assert "The service can read there what its user may read." in said
+    assert "can read there" not in comments(files("systemd")["inventory.service"])
 
 
 def test_failure_starts_a_unit_that_reports_it() -> None:
