@@ -75,7 +75,7 @@ def files_for_this_installation(
         database=chosen,
         env_file=os.path.abspath(quoting.expanded("--env-file", env_file)),
         image=image,
-        docker=shutil.which("docker") or "docker",  # the PATH of cron is short
+        docker=_docker(),
         optional=settings_file.optional(chosen, os.environ),
     )
     files = render(kind, schedule)
@@ -86,6 +86,12 @@ def files_for_this_installation(
             schedule.installation.closed,
         )
     return files
+
+
+def _docker() -> str:
+    """Return the path of docker, which the short PATH of cron may not have."""
+    found = shutil.which("docker")
+    return os.path.abspath(found) if found else "docker"
 
 
 def render(kind: Kind, schedule: Schedule) -> list[ScheduleFile]:
@@ -129,7 +135,8 @@ def _check(kind: Kind, schedule: Schedule) -> None:
     for word in (*installation.command, installation.closed or ""):
         quoting.check_path("The program", word)
     quoting.check_path("--env-file", schedule.env_file)
-    quoting.check_path("docker", schedule.docker)
+    if kind == "docker":
+        quoting.check_path("docker", schedule.docker)
     if schedule.image is not None:
         quoting.check_image(schedule.image)
 

@@ -113,6 +113,9 @@ def test_docker_is_named_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "  docker run --rm" in run("docker").stdout
     (tmp_path / "docker").touch(0o755)
     assert f"  {tmp_path}/docker run --rm" in run("docker").stdout
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", ".")
+    assert f"  {tmp_path}/docker run --rm" in run("docker").stdout
 
 
 @pytest.mark.parametrize(("owner", "is_warned"), [("root", True), ("ada", False), (None, False)])
