@@ -103,7 +103,6 @@ def test_page_of_a_view_has_facets_and_begins_with_the_worst(site: str) -> None:
         ".json?sql=select+*+from+digest_key",
         ".csv?sql=select+*+from+digest_key",
         "/connectors.json?_where=exists(select+*+from+digest_key)",
-        '/connectors.json?_through={"table":"digest_key","column":"id","value":"1"}',
         ".db",
     ],
 )
