@@ -48,7 +48,7 @@ from inventory.demo.fake_api import FakeApi
 from inventory.dictionary.sample_queries import sample_queries
 from inventory.health import SHOWN
 from inventory.models import HISTORY_TABLES, METADATA
-from inventory.schedules import KINDS
+from inventory.schedules.kinds import KINDS
 
 # Options of other tools that the documentation names.
 OTHERS_OPTIONS = {"--env-file", "--password", "--setting", "--share", "--thorough"}

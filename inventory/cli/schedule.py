@@ -11,13 +11,15 @@ from inventory.cli import base
 from inventory.cli.options import DURATION, TEXT
 from inventory.cli.sections import command, option
 from inventory.errors import ConfigurationError
+from inventory.schedules.kinds import KINDS
+from inventory.text import escape_control_chars
 
 if TYPE_CHECKING:
-    from inventory.schedules import ScheduleFile
+    from inventory.schedules.files import ScheduleFile
 
 
 @command()
-@click.argument("kind", type=click.Choice(["cron", "systemd", "kubernetes", "docker"]))
+@click.argument("kind", type=click.Choice(KINDS))
 @option(
     "--every",
     type=DURATION,
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
 @option(
     "--output",
     metavar="FOLDER",
-    help="Write files into this folder instead of stdout. Files that exist are kept.",
+    help="Write files into this folder instead of stdout. Nothing is written if one exists and "
+    "differs.",
 )
 @base.reports_errors
 def schedule(
@@ -58,16 +61,17 @@ def schedule(
     secret: those stay in the file of settings, and the files say what it contains. A comment in
     each file says how to install it.
     """
-    from inventory import schedules
     from inventory.output.rows import write_line
+    from inventory.schedules import files, quoting
 
     if image is not None and kind not in ("kubernetes", "docker"):
         raise click.UsageError(f"--image is for kubernetes and docker, not for {kind}.")
-    files = schedules.files_for_this_installation(kind, every=every, env_file=env_file, image=image)
-    if output is not None:
-        _write(files, Path(output))
+    folder = None if output is None else Path(quoting.expanded("--output", output))
+    made = files.files_for_this_installation(kind, every=every, env_file=env_file, image=image)
+    if folder is not None:
+        _write(made, folder)
     else:
-        write_line(schedules.join(files).rstrip("\n"))
+        write_line(files.join(made).rstrip("\n"))
 
 
 def _write(files: "list[ScheduleFile]", folder: Path) -> None:
@@ -75,7 +79,7 @@ def _write(files: "list[ScheduleFile]", folder: Path) -> None:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _require_absent(files, folder)
+        _refuse_to_overwrite(files, folder)
         for file in files:
             (folder / file.name).write_text(file.text, "utf-8")
     except (OSError, ValueError) as error:
@@ -86,10 +90,10 @@ def _write(files: "list[ScheduleFile]", folder: Path) -> None:
     with process.final_output():
         if not base.is_quiet():
             for file in files:
-                write_line(f"Wrote {folder / file.name}.")
+                write_line(f"Wrote {escape_control_chars(str(folder / file.name))}.")
 
 
-def _require_absent(files: "list[ScheduleFile]", folder: Path) -> None:
+def _refuse_to_overwrite(files: "list[ScheduleFile]", folder: Path) -> None:
     """Raise ConfigurationError for a file with another text: somebody may have changed it."""
     for file in files:
         path = folder / file.name

@@ -13,15 +13,16 @@ _DATASETTE = "datasette"
 
 
 @command()
-@click.argument("name", type=TEXT, required=False, metavar="[TABLE|VIEW]")
+@click.argument("name", type=TEXT, required=False, metavar="[TABLE|VIEW|FUNCTION]")
 @format_option("text", "markdown", "dbt", "mermaid", "json", _DATASETTE)
 @no_pager_option
 @base.reports_errors
 def schema(name: str | None, output_format: Any, no_pager: bool) -> None:
     """Print the data dictionary: tables, views, columns, joins.
 
-    It reads no database. Without a name, text lists all tables and views, mermaid draws all
-    tables, and the other formats describe all.
+    It reads no database. Without a name, text lists all tables, views and functions, mermaid draws
+    all tables, and the other formats describe all. dbt, mermaid and datasette leave out functions,
+    which only PostgreSQL has, and the secret digest_key.
 
     \b
     markdown   a dictionary to paste

@@ -5,7 +5,7 @@ comments and one column after the other. JSON's strings are YAML's too.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from inventory.dictionary.entities import Column, Entity
 
@@ -35,11 +35,12 @@ _FRESHNESS = """\
 def sources(entities: Sequence[Entity]) -> Iterator[str]:
     """Yield the lines of a file with one source, which has these tables and views."""
     yield from _HEAD.splitlines()
+    names = {entity.name for entity in entities}
     for entity in entities:
-        yield from _table(entity)
+        yield from _table(entity, names)
 
 
-def _table(entity: Entity) -> Iterator[str]:
+def _table(entity: Entity, names: Set[str]) -> Iterator[str]:
     yield f"      - name: {entity.name}"
     yield f"        description: {_quoted(f'{entity.comment}.')}"
     if entity.name == _RUNS:
@@ -54,7 +55,7 @@ def _table(entity: Entity) -> Iterator[str]:
         yield f"          - name: {column.name}"
         yield f"            description: {_quoted(column.comment)}"
         yield f"            data_type: {column.type}"
-        if tests := _tests(entity, column):
+        if tests := [*_key_tests(entity, column), *_foreign_key_tests(entity, column, names)]:
             yield f"            data_tests: [{', '.join(tests)}]"
 
 
@@ -63,12 +64,26 @@ def _joined(key: Sequence[str]) -> str:
     return "(" + " || '|' || ".join(f"cast({column} as text)" for column in key) + ")"
 
 
-def _tests(entity: Entity, column: Column) -> list[str]:
-    """Name the tests of a column: it is (in) the key. Its comment says if it can be null."""
-    if column.name not in entity.key:
-        return []
-    unique = ["unique"] if entity.key == (column.name,) else []
-    return unique if "null = " in column.comment else [*unique, "not_null"]
+def _key_tests(entity: Entity, column: Column) -> Iterator[str]:
+    if entity.key == (column.name,):
+        yield "unique"
+    if column.name in entity.key and not _is_nullable(column):
+        yield "not_null"
+
+
+def _is_nullable(column: Column) -> bool:
+    """Of a column of a view, only the comment says so."""
+    return "null = " in column.comment if column.is_nullable is None else column.is_nullable
+
+
+def _foreign_key_tests(entity: Entity, column: Column, names: Set[str]) -> Iterator[str]:
+    """Yield the relationships that lead to a table of the same file."""
+    for join in entity.joins:
+        if join.is_foreign_key and join.target in names and len(join.pairs) == 1:
+            [(own, other)] = join.pairs
+            if own == column.name:
+                target = _quoted(f"source('inventory', '{join.target}')")
+                yield f"{{relationships: {{arguments: {{to: {target}, field: {other}}}}}}}"
 
 
 def _quoted(text: str) -> str:

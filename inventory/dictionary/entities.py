@@ -73,7 +73,7 @@ def find(name: str, entities: Sequence[Entity]) -> Entity:
     found = by_name.get(name.casefold())
     if found is None:
         hint = did_you_mean(name, by_name) or "`inventory schema` lists all."
-        raise UnknownEntityError(f"There is no table or view named {name}. {hint}")
+        raise UnknownEntityError(f"There is no table, view or function named {name}. {hint}")
     return found
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+from inventory.db.revision import VERSION_TABLE
 from inventory.dictionary import datasette, dbt, markdown, mermaid, objects, text
 from inventory.dictionary.entities import Entity, all_entities, find
 from inventory.dictionary.sample_queries import sample_queries
@@ -45,10 +46,10 @@ def lines(
         return dbt.sources([one] if one else relations)
     if output_format == "mermaid":
         return mermaid.neighbourhood(one, relations) if one else mermaid.diagram(_tables(relations))
+    closed = [VERSION_TABLE, *(each.name for each in known if not each.is_readable)]
     if one:
-        return _json(datasette.metadata(database, [one]))
-    secret = [each.name for each in known if not each.is_readable]
-    return _json(datasette.metadata(database, relations, secret, sample_queries()))
+        return _json(datasette.metadata(database, [one], closed))
+    return _json(datasette.metadata(database, relations, closed, sample_queries()))
 
 
 def _tables(entities: Sequence[Entity]) -> list[Entity]:

@@ -11,6 +11,7 @@ def entity_object(entity: Entity) -> dict[str, Any]:
         "name": entity.name,
         "kind": entity.kind,
         "comment": entity.comment,
+        "secret": not entity.is_readable,
         "key": list(entity.key),
         "columns": [
             {

@@ -1,28 +1,30 @@
 """Renders the files of a schedule from `templates/`, which has a folder for each kind."""
 
+import logging
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from inventory import __version__, settings
 from inventory.errors import ConfigurationError
-from inventory.schedules import database, interval, quoting, settings_file
-from inventory.schedules.database import ChosenDatabase
+from inventory.schedules import interval, quoting, settings_file
+from inventory.schedules.chosen_database import ChosenDatabase, describe
 from inventory.schedules.installation import Installation, this_installation
+from inventory.schedules.kinds import Kind
 
-Kind = Literal["cron", "systemd", "kubernetes", "docker"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+log = logging.getLogger(__name__)
 
-_FILES: dict[Kind, tuple[str, ...]] = {
+_FILE_NAMES: dict[Kind, tuple[str, ...]] = {
     "cron": ("crontab",),
     "systemd": ("inventory.service", "inventory.timer", "inventory-failed.service"),
     "kubernetes": ("cronjob.yaml",),
     "docker": ("Dockerfile", "crontab"),
 }
-_FOLDERS: dict[Kind, str] = {"systemd": "/etc/systemd/system/"}
+_PLACES: dict[Kind, str] = {"systemd": "/etc/systemd/system/"}
 # A cluster takes images from a registry only.
 _IMAGES: dict[Kind, str] = {
     "kubernetes": f"registry.example.com/connector-inventory:{__version__}",
@@ -53,6 +55,7 @@ class Schedule:
     database: ChosenDatabase
     env_file: str
     image: str | None = None
+    docker: str = "docker"
     optional: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -63,18 +66,32 @@ def files_for_this_installation(
 
     Raises ConfigurationError for what the files cannot express.
     """
-    chosen = database.describe(settings.database_settings())
+    chosen = describe(settings.database_settings())
     if env_file is None:
-        env_file = "/etc/inventory.env" if kind == "systemd" else settings_file.in_home()
+        env_file = "/etc/inventory.env" if kind == "systemd" else settings_file.default_path()
     schedule = Schedule(
         every=every,
         installation=this_installation(),
         database=chosen,
-        env_file=os.path.abspath(env_file),
+        env_file=os.path.abspath(quoting.expanded("--env-file", env_file)),
         image=image,
+        docker=_docker(),
         optional=settings_file.optional(chosen, os.environ),
     )
-    return render(kind, schedule)
+    files = render(kind, schedule)
+    if kind == "systemd" and schedule.installation.owner == "root":
+        log.warning(
+            "The service will run as root, because only root may enter %s. Install the program "
+            "and its Python elsewhere, for example in /opt, so that runs get a user of their own.",
+            schedule.installation.closed,
+        )
+    return files
+
+
+def _docker() -> str:
+    """Return the path of docker, which the short PATH of cron may not have."""
+    found = shutil.which("docker")
+    return os.path.abspath(found) if found else "docker"
 
 
 def render(kind: Kind, schedule: Schedule) -> list[ScheduleFile]:
@@ -90,12 +107,13 @@ def render(kind: Kind, schedule: Schedule) -> list[ScheduleFile]:
         lstrip_blocks=True,
     )
     templates.filters |= quoting.FILTERS
-    facts = _facts(kind, schedule)
+    _check(kind, schedule)
+    values = _values(kind, schedule)
     return [
         ScheduleFile(
-            name, _FOLDERS.get(kind, "") + name, templates.get_template(f"{name}.j2").render(facts)
+            name, _PLACES.get(kind, "") + name, templates.get_template(f"{name}.j2").render(values)
         )
-        for name in _FILES[kind]
+        for name in _FILE_NAMES[kind]
     ]
 
 
@@ -106,28 +124,42 @@ def join(files: Sequence[ScheduleFile]) -> str:
     return "\n".join(f"# --- {file.place}\n{file.text}" for file in files)
 
 
-def _facts(kind: Kind, schedule: Schedule) -> dict[str, Any]:
-    minutes, installation = interval.whole_minutes(schedule.every), schedule.installation
+def _check(kind: Kind, schedule: Schedule) -> None:
+    """Raise ConfigurationError for what no file, or no file of this kind, can express."""
+    installation = schedule.installation
     if kind == "systemd" and installation.is_temporary:
         raise ConfigurationError(
             f"This installation ({installation.command[0]}) is in a folder for temporary files, "
             "which a service does not see. Install it elsewhere, for example in /opt/inventory."
         )
-    image = _IMAGES.get(kind) if schedule.image is None else schedule.image
     for word in (*installation.command, installation.closed or ""):
-        quoting.checked("The program", word)
-    required = settings_file.required(schedule.database, names_file=kind == "cron")
+        quoting.check_path("The program", word)
+    quoting.check_path("--env-file", schedule.env_file)
+    if kind == "docker":
+        quoting.check_path("docker", schedule.docker)
+    if schedule.image is not None:
+        quoting.check_image(schedule.image)
+
+
+def _values(kind: Kind, schedule: Schedule) -> dict[str, Any]:
+    """Return what the templates fill in."""
+    minutes, chosen = interval.whole_minutes(schedule.every), schedule.database
+    file_settings = [name for name in schedule.optional if name in settings_file.FILE_VARIABLES]
+    required = settings_file.required(chosen, names_file=kind == "cron")
     return {
         "every": interval.text(minutes),
         "minutes": minutes,
-        "cron": "" if kind == "systemd" else interval.cron(minutes, schedule.database.spread),
+        "cron": "" if kind == "systemd" else interval.cron(minutes, chosen.spread, kind),
         "calendar": interval.calendar(minutes),
-        "command": (*installation.command, "sync", "--quiet", "--skip-if-running"),
-        "installation": installation,
-        "database": schedule.database,
+        "command": (*schedule.installation.command, "sync", "--quiet", "--skip-if-running"),
+        "docker": schedule.docker,
+        "installation": schedule.installation,
+        "database": chosen,
         "database_file": _DATABASE_FILES.get(kind),
-        "env_file": quoting.checked("--env-file", schedule.env_file),
-        "image": None if image is None else quoting.checked_image(image),
+        "env_file": schedule.env_file,
+        "image": schedule.image or _IMAGES.get(kind),
+        "is_example_image": kind == "kubernetes" and schedule.image is None,
         "settings": required | dict(schedule.optional),
         "optional": schedule.optional,
+        "file_settings": [*chosen.file_parameters, *file_settings],
     }

@@ -18,7 +18,7 @@ class Installation(NamedTuple):
     command: tuple[str, ...]
     closed: str | None = None  # a folder on the way to it that only its owner may enter
     owner: str | None = None  # of that folder
-    in_home: bool = False
+    is_in_home: bool = False
     is_temporary: bool = False
 
 
@@ -31,12 +31,12 @@ def this_installation() -> Installation:
 def describe(command: tuple[str, ...], needed: Sequence[Path]) -> Installation:
     """Describe an installation by the paths that it needs, and what these lead to."""
     paths = [*needed, *(path.resolve() for path in needed)]
-    in_home = any(_is_below(path, _HOMES) for path in paths)
+    is_in_home = any(_is_below(path, _HOMES) for path in paths)
     is_temporary = any(_is_below(path, _TEMPORARY) for path in paths)
     closed = next(filter(_is_closed, _ways(paths)), None)
     if closed is None:
-        return Installation(command, None, None, in_home, is_temporary)
-    return Installation(command, str(closed), _owner(closed), in_home, is_temporary)
+        return Installation(command, None, None, is_in_home, is_temporary)
+    return Installation(command, str(closed), _owner(closed), is_in_home, is_temporary)
 
 
 def _command() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from inventory.errors import ConfigurationError
+from inventory.schedules.kinds import Kind
 
 _HOUR, _DAY, _WEEK = 60, 24 * 60, 7 * 24 * 60
 # Minutes between runs that repeat alike every hour, every day or every week.
@@ -29,7 +30,7 @@ def text(minutes: int) -> str:
     return "".join(f"{count}{unit}" for count, unit in parts if count)
 
 
-def cron(minutes: int, spread: int) -> str:
+def cron(minutes: int, spread: int, kind: Kind = "cron") -> str:
     """Return the five fields of a line of cron. `spread` is any number; it chooses the minute.
 
     Hours are a range (0-23/6), because Debian's cron does not make up for a run of */6 that falls
@@ -37,7 +38,7 @@ def cron(minutes: int, spread: int) -> str:
     Raises ConfigurationError with the nearest intervals if no line has exactly this one.
     """
     if minutes not in _REGULAR:
-        raise ConfigurationError(_irregular(minutes))
+        raise ConfigurationError(_irregular(minutes, kind))
     minute = spread % min(minutes, _HOUR)
     if minutes == 1:
         return "* * * * *"
@@ -50,12 +51,13 @@ def cron(minutes: int, spread: int) -> str:
     return f"{minute} {_NIGHT} * * {'*' if minutes == _DAY else '1'}"
 
 
-def _irregular(minutes: int) -> str:
+def _irregular(minutes: int, kind: Kind) -> str:
     nearest = [max(each for each in _REGULAR if each < minutes)]
     nearest += [each for each in _REGULAR if each > minutes][:1]
     return (
-        f"cron cannot start a run every {text(minutes)}: its lines repeat every hour, day or week. "
-        f"Pass --every {' or '.join(map(text, nearest))}; systemd can start one at any interval."
+        f"{kind} cannot start a run every {text(minutes)}: a line of cron repeats every hour, day "
+        f"or week. Pass --every {' or '.join(map(text, nearest))}; systemd can start one at any "
+        "interval."
     )
 
 

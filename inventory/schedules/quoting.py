@@ -1,5 +1,6 @@
-"""Quotes words for a shell, a line of cron and a unit of systemd. Pure."""
+"""Quotes words for a shell, cron and systemd, and refuses those that they cannot hold."""
 
+import os
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -8,22 +9,34 @@ from inventory.errors import ConfigurationError
 from inventory.text import escape_control_chars
 
 
-def checked(what: str, path: str) -> str:
-    """Return a path that every format can hold. Raises ConfigurationError for any other.
+def expanded(option: str, path: str) -> str:
+    """Return a path with the home in place of ~, which a shell leaves as it is in --option=~/file.
+
+    Raises ConfigurationError if there is no path, or no such home.
+    """
+    if not path:
+        raise ConfigurationError(f"{option} is empty. Pass a path.")
+    absolute = os.path.expanduser(path)
+    if absolute.startswith("~"):
+        shown = escape_control_chars(path)
+        raise ConfigurationError(f"{option} is in a home that does not exist: {shown}.")
+    return absolute
+
+
+def check_path(what: str, path: str) -> None:
+    """Raise ConfigurationError for a path that some format cannot hold.
 
     A line ends at a newline in each of them, and implementations of cron differ about a backslash.
     """
     if not path.isprintable() or "\\" in path:
         raise _unusable(what, path, "a backslash, a control character or invalid UTF-8")
-    return path
 
 
-def checked_image(image: str) -> str:
-    """Return the name of a container image, which needs no quotes anywhere."""
+def check_image(image: str) -> None:
+    """Raise ConfigurationError for what is no name of a container image; one needs no quotes."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.:/@-]*", image, re.ASCII):
         shown = escape_control_chars(image)
         raise ConfigurationError(f"--image is not the name of a container image: {shown}.")
-    return image
 
 
 def for_shell(words: Sequence[str]) -> str:

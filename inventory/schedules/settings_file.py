@@ -5,10 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from inventory.errors import ConfigurationError
-from inventory.schedules.database import ELLIPSIS, ChosenDatabase
+from inventory.schedules.chosen_database import ELLIPSIS, ChosenDatabase
 from inventory.settings import DATABASE_URL, KEY_NAMES, SECRET_NAMES
 
 Settings = dict[str, str]
+
+# Variables whose values are the names of files.
+FILE_VARIABLES = {
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PGSERVICEFILE", "PGPASSFILE"),
+    *("PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY", "PGSSLCRL", "PGSSLCRLDIR"),
+}
 
 
 def required(database: ChosenDatabase, *, names_file: bool) -> Settings:
@@ -39,7 +45,7 @@ def optional(database: ChosenDatabase, environ: Mapping[str, str]) -> Settings:
     return {name: shown.get(name, ELLIPSIS) for name in sorted(names) if environ.get(name)}
 
 
-def in_home() -> str:
+def default_path() -> str:
     """Return where the README puts the file."""
     try:
         return str(Path.home() / ".inventory.env")

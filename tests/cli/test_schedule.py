@@ -7,12 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
 from inventory.cli import main
-from inventory.schedules import KINDS, installation
+from inventory.schedules import files, installation
 
 SQLITE = "sqlite:////srv/inventory.db"
 
@@ -24,12 +23,6 @@ def _database(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(main, ["schedule", *words])
-
-
-def test_every_kind_can_be_chosen() -> None:
-    [kind, *_] = main.commands["schedule"].params
-    assert isinstance(kind.type, click.Choice)
-    assert tuple(kind.type.choices) == KINDS
 
 
 def test_single_file_is_printed_as_it_is_and_several_with_their_names() -> None:
@@ -80,6 +73,10 @@ def test_folder_that_cannot_be_written_is_named(folder: str) -> None:
         (["docker", "--image", "a b"], "--image is not the name of a container image"),
         (["docker", "--image", ""], "--image is not the name of a container image"),
         (["cron", "--env-file", "a\nb"], "--env-file has a path that contains"),
+        (["cron", "--env-file", ""], "--env-file is empty"),
+        (["cron", "--env-file", "~nobody-here/x"], "--env-file is in a home that does not exist"),
+        (["cron", "--output", ""], "--output is empty"),
+        (["kubernetes", "--every", "14m"], "kubernetes cannot start a run every 14m"),
         (["launchd"], "'launchd' is not one of"),
     ],
 )
@@ -95,6 +92,44 @@ def test_relative_file_of_settings_is_made_absolute(
     monkeypatch.chdir(tmp_path)
     assert f". {tmp_path}/settings; " in run("cron", "--env-file", "settings").stdout
     assert f". {os.environ['HOME']}/.inventory.env; " in run("cron").stdout
+
+
+def test_home_is_found_where_a_shell_leaves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In --env-file=~/x it does."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert f". {tmp_path}/x; " in run("cron", "--env-file=~/x").stdout
+    assert run("cron", "--output=~/new").stdout == f"Wrote {tmp_path}/new/crontab.\n"
+
+
+def test_name_of_a_folder_cannot_control_the_terminal(tmp_path: Path) -> None:
+    result = run("cron", "--output", f"{tmp_path}/a\n\x1b[31m")
+    assert result.stdout == f"Wrote {tmp_path}/a\\n\\x1b[31m/crontab.\n"
+
+
+def test_docker_is_named_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "  docker run --rm" in run("docker").stdout
+    (tmp_path / "docker").touch(0o755)
+    assert f"  {tmp_path}/docker run --rm" in run("docker").stdout
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", ".")
+    assert f"  {tmp_path}/docker run --rm" in run("docker").stdout
+
+
+@pytest.mark.parametrize(("owner", "is_warned"), [("root", True), ("ada", False), (None, False)])
+def test_service_that_runs_as_root_is_warned_of(
+    owner: str | None, is_warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = installation.Installation(("/srv/bin/inventory",), owner and "/srv", owner)
+    monkeypatch.setattr(files, "this_installation", lambda: found)
+    result = run("systemd")
+    assert result.exit_code == 0
+    assert ("The service will run as root, because only root may enter /srv" in result.stderr) == (
+        is_warned
+    )
+    assert run("cron").stderr == ""
 
 
 def test_program_is_the_one_that_was_called(tmp_path: Path) -> None:
@@ -131,7 +166,7 @@ def test_installation_that_others_may_not_enter_is_run_by_its_owner(tmp_path: Pa
 
 @pytest.mark.parametrize(("path", "in_home"), [("/root", True), ("/home", True), ("/usr", False)])
 def test_installation_in_a_home_is_recognized(path: str, in_home: bool) -> None:
-    assert installation.describe(("a",), [Path(path)]).in_home == in_home
+    assert installation.describe(("a",), [Path(path)]).is_in_home == in_home
 
 
 def test_folders_for_temporary_files_are_recognized() -> None:

@@ -1,5 +1,6 @@
 """A real Datasette serves the demo's file with `inventory schema --format datasette`."""
 
+import json
 import re
 import subprocess
 import sys
@@ -32,7 +33,8 @@ def site(demo_file: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     metadata.write_text(printed.stdout)
     file = str(make_url(demo_file).database)
     command = [sys.executable, "-m", "datasette", "serve", "--immutable", file]
-    command += ["--metadata", str(metadata), "--port", "0", *PATIENT]
+    command += ["--metadata", str(metadata), "--setting", "allow_download", "off"]
+    command += ["--port", "0", *PATIENT]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         try:
@@ -91,10 +93,54 @@ def test_page_of_a_view_has_facets_and_begins_with_the_worst(site: str) -> None:
     assert worst_first[0] == 3
 
 
-def test_secret_has_no_page(site: str) -> None:
-    assert "digest_key" not in page(site)
-    assert requests.get(f"{site}/digest_key", timeout=60).status_code == 403
-    assert requests.get(f"{site}/digest_key.json", timeout=60).status_code == 403
+@pytest.mark.parametrize(
+    "request_of_secret",
+    [
+        "/digest_key",
+        "/digest_key.json",
+        "/digest_key/1.json",
+        "/inventory_version.json",
+        ".json?sql=select+*+from+digest_key",
+        ".csv?sql=select+*+from+digest_key",
+        "/connectors.json?_where=exists(select+*+from+digest_key)",
+        ".db",
+    ],
+)
+def test_secret_cannot_be_read(site: str, request_of_secret: str) -> None:
+    """The site serves an immutable file, which Datasette offers for download by default."""
+    assert requests.get(f"{site}{request_of_secret}", timeout=60).status_code == 403
+
+
+def test_closed_tables_are_not_listed(site: str) -> None:
+    shown = page(site)
+    assert "digest_key" not in shown
+    assert "inventory_version" not in shown
+
+
+def test_command_of_the_documentation_offers_no_download() -> None:
+    [command] = re.findall(r"^datasette .*$", "".join(each.read_text() for each in PAGES), re.M)
+    assert "--setting allow_download off" in command
+
+
+def test_metadata_of_one_table_closes_the_secret() -> None:
+    printed = CliRunner().invoke(main, ["schema", "--format", "datasette", "incidents"])
+    database = json.loads(printed.stdout)["databases"]["inventory"]
+    assert database["allow_sql"] is False
+    assert database["tables"]["digest_key"] == {"allow": False}
+
+
+def test_facet_is_shared_by_rows(site: str) -> None:
+    """A value for each row would be a list of the rows again."""
+    found = {name: [*facets(rows(f"{site}/{name}"))] for name in ("connector_types", "groups")}
+    assert found == {"connector_types": ["type"], "groups": []}
+    assert [*facets(rows(f"{site}/destination_health"))] == ["setup_status", "service"]
+
+
+def test_availability_begins_with_the_longest_outage(site: str) -> None:
+    content = rows(f"{site}/availability_30d")
+    down_minutes = [row[content["columns"].index("down_minutes")] for row in content["rows"]]
+    assert down_minutes == sorted(down_minutes, reverse=True)
+    assert down_minutes[0] > 0
 
 
 def test_queries_of_the_documentation_are_listed(site: str) -> None:

@@ -101,7 +101,22 @@ def test_dbt_parses_all_tables_and_views_without_a_warning(
     assert tested.returncode == 0, tested.stdout
     results = written(tmp_path, "run_results.json")["results"]
     assert {each["status"] for each in results} == {"pass"}
-    assert len(results) > 80
+    assert len(results) > 100
+    tables = {each.name: each for each in all_entities() if each.name != "digest_key"}
+    foreign_keys = {
+        (name, join.target, pair)
+        for name, table in tables.items()
+        for join in table.joins
+        if join.is_foreign_key
+        for pair in join.pairs
+    }
+    relationships = {
+        node["unique_id"]: (node["column_name"], node["test_metadata"]["kwargs"]["field"])
+        for node in written(tmp_path, "manifest.json")["nodes"].values()
+        if node.get("test_metadata", {}).get("name") == "relationships"
+    }
+    assert sorted(relationships.values()) == sorted(pair for *_, pair in foreign_keys)
+    assert relationships.keys() <= {each["unique_id"] for each in results}
 
 
 def test_freshness_is_that_of_the_last_run(

@@ -121,11 +121,12 @@ def test_unknown_name_suggests_the_nearest() -> None:
     done = schema("conector_health")
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(
-        "Error: There is no table or view named conector_health. Did you mean connector_health "
+        "Error: There is no table, view or function named conector_health. Did you mean "
+        "connector_health "
     )
     nothing = schema("qqqq")
     assert nothing.stderr == (
-        "Error: There is no table or view named qqqq. `inventory schema` lists all.\n"
+        "Error: There is no table, view or function named qqqq. `inventory schema` lists all.\n"
     )
     assert "\x1b" not in schema("\x1b[31m").stderr
 
@@ -136,6 +137,17 @@ def test_format_refuses_what_it_leaves_out(output_format: str, name: str) -> Non
     done = schema("--format", output_format, name)
     assert (done.exit_code, done.stdout) == (2, "")
     assert f"{name} is left out of the format {output_format}" in done.stderr
+
+
+def test_json_marks_the_secret() -> None:
+    shown = json.loads(schema("--format", "json").stdout)
+    assert [each["name"] for each in shown if each["secret"]] == ["digest_key"]
+
+
+def test_dbt_source_of_one_table_refers_to_no_other() -> None:
+    one = schema("--format", "dbt", "sync_outcomes").stdout
+    assert "relationships" not in one
+    assert "relationships" in schema("--format", "dbt").stdout
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
@@ -209,11 +221,26 @@ def test_diagram_has_all_tables_and_their_joins() -> None:
     entities, relationships = parsed(iter(schema("--format", "mermaid").stdout.splitlines()))
     tables = [each for each in ENTITIES.values() if each.kind == "table" and each.is_readable]
     assert entities.keys() == {table.name for table in tables}
+    drawn_from_groups = ("destinations", "group", "groups")
     assert relationships == {
         (table.name, join.name, join.target) for table in tables for join in table.joins
-    }
+    } - {drawn_from_groups}
     assert entities["connector_status"] == {"connector_id": "PK, FK"}
     assert entities["sync_outcomes"]["run_id"] == "FK"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ((), '    destinations |o..o| groups : "destination"'),
+        (("groups",), '    destinations |o..o| groups : "destination"'),
+        (("destinations",), '    groups |o..o| destinations : "group"'),
+    ],
+)
+def test_group_has_one_destination_which_has_one_group(words: tuple[str, ...], line: str) -> None:
+    shown = schema("--format", "mermaid", *words).stdout
+    between = r" (?:groups .* destinations|destinations .* groups) : .*"
+    assert re.findall(rf"(?m)^   {between}$", shown) == [line]
 
 
 @pytest.mark.parametrize("name", [n for n, each in ENTITIES.items() if each.kind == "view"])

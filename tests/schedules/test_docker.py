@@ -7,7 +7,7 @@ import dockerfile
 import pytest
 from support.schedules import POSTGRESQL, SQLITE, cron_line, files
 
-from inventory.schedules.database import ChosenDatabase
+from inventory.schedules.chosen_database import ChosenDatabase
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,3 +59,8 @@ def test_line_runs_the_image_in_a_container_that_can_write_nothing() -> None:
     assert words[words.index("--env-file") + 1] == f"/etc/{name}"
     assert {"--read-only", "no-new-privileges", "ALL"} <= set(words)
     assert words[-1] == "host:5000/a/b@sha256:0f"
+
+
+def test_docker_is_found_with_the_short_path_of_cron() -> None:
+    _, command = cron_line(files("docker", docker="/snap/a bin/docker")["crontab"])
+    assert shlex.split(command)[:2] == ["/snap/a bin/docker", "run"]

@@ -47,6 +47,11 @@ def test_refusal_names_the_nearest(minutes: int, nearest: str) -> None:
         interval.cron(minutes, 7)
 
 
+def test_refusal_names_the_kind() -> None:
+    with pytest.raises(ConfigurationError, match="kubernetes cannot start a run every 14m"):
+        interval.cron(14, 7, "kubernetes")
+
+
 def test_interval_below_a_minute_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="at least 1m"):
         interval.whole_minutes(timedelta())

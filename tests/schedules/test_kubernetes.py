@@ -1,13 +1,14 @@
 """The CronJob, by the schemas of Kubernetes, and what the schemas cannot tell."""
 
+import re
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
-from support.schedules import POSTGRESQL, SQLITE, files
+from support.schedules import POSTGRESQL, SQLITE, comments, files
 
-from inventory.schedules.database import ChosenDatabase
+from inventory.schedules.chosen_database import ChosenDatabase
 
 BOTH = pytest.mark.parametrize("database", [POSTGRESQL, SQLITE])
 
@@ -113,3 +114,15 @@ def test_other_settings_come_from_the_secret() -> None:
 def test_image_is_the_one_that_was_passed() -> None:
     [container] = pod(POSTGRESQL, image="host:5000/a/b@sha256:0f")["containers"]
     assert container["image"] == "host:5000/a/b@sha256:0f"
+
+
+def test_image_that_nobody_passed_is_called_an_example() -> None:
+    """The Dockerfile that the comment leads to builds the same image."""
+    shown = comments(files("kubernetes")["cronjob.yaml"])
+    assert "The image below is an example: pass --image" in shown
+    [image] = re.findall(r"inventory schedule docker --image (\S+)", shown)
+    assert pod(POSTGRESQL)["containers"][0]["image"] == image
+    assert f"--tag {image} ." in files("docker", image=image)["Dockerfile"]
+    passed = comments(files("kubernetes", image="host:5000/a")["cronjob.yaml"])
+    assert "is an example" not in passed
+    assert "inventory schedule docker --image host:5000/a" in passed

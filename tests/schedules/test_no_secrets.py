@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from inventory.cli import main
 from inventory.db import engine, postgresql_url
 from inventory.errors import ConfigurationError
-from inventory.schedules import database
+from inventory.schedules import chosen_database
+from inventory.schedules.kinds import KINDS
 from inventory.settings import DatabaseSettings, Secret
 
-KINDS = ("cron", "systemd", "kubernetes", "docker")
 # Long enough that no other text contains it by chance, and with everything that has a meaning.
 SECRETS = st.text(string.ascii_letters + string.digits + "%$'\"\\ /?#&=@:;é", min_size=8).map(
     lambda text: f"s3cr{text}9t"
@@ -42,7 +42,7 @@ def pieces(secret: str) -> list[str]:
 @given(secret=SECRETS, url=st.sampled_from(URLS))
 def test_described_database_contains_no_secret(secret: str, url: str) -> None:
     given_url = url.format(quote(secret, safe=""))
-    described = database.describe(DatabaseSettings(url=Secret(given_url)))
+    described = chosen_database.describe(DatabaseSettings(url=Secret(given_url)))
     for piece in pieces(secret):
         assert piece not in described.url
     assert "..." in described.url
@@ -92,7 +92,7 @@ def test_no_output_contains_a_secret(
     ],
 )
 def test_described_url_leads_to_the_same_database(given_url: str, shown: str) -> None:
-    described = database.describe(DatabaseSettings(url=Secret(given_url)))
+    described = chosen_database.describe(DatabaseSettings(url=Secret(given_url)))
     assert described.url == shown
     meant, _ = postgresql_url.parse(given_url)
     again, _ = postgresql_url.parse(shown)
@@ -113,7 +113,9 @@ def test_path_of_a_sqlite_file_needs_no_quotes(
     file = tmp_path / name
     for spelling in (str(file), f"file:{quote(str(file))}", f"file:{quote(quote(str(file)))}"):
         with suppress(ConfigurationError):
-            described = database.describe(DatabaseSettings(url=Secret(f"sqlite:///{spelling}")))
+            described = chosen_database.describe(
+                DatabaseSettings(url=Secret(f"sqlite:///{spelling}"))
+            )
             if connected_file(described.url) == file:
                 break
     assert connected_file(described.url) == file

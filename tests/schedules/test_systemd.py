@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from support.builders import KEY, SECRET, Account, connect, item
-from support.schedules import OF_ADA, POSTGRESQL, SHARED, SQLITE, files
+from support.schedules import OF_ADA, POSTGRESQL, SHARED, SQLITE, comments, files
 
 from inventory.db import engine
 from inventory.demo.fake_api import FakeApi
@@ -92,6 +92,15 @@ def test_program_in_a_home_runs_as_its_owner_who_may_read_it() -> None:
     assert "DynamicUser" not in settings
 
 
+def test_comments_say_what_a_program_in_a_home_lets_the_service_do() -> None:
+    of_root = Installation(("/root/bin/inventory",), "/root", "root", is_in_home=True)
+    for installation, rights in ((OF_ADA, "the rights of this user"), (of_root, "of root")):
+        said = comments(files("systemd", installation=installation)["inventory.service"])
+        assert f"{rights}, within the limits below" in said
+        assert "The service can read there what its user may read." in said
+    assert "can read there" not in comments(files("systemd")["inventory.service"])
+
+
 def test_failure_starts_a_unit_that_reports_it() -> None:
     units = files("systemd")
     [named] = re.findall(r"^OnFailure=(.*)$", units["inventory.service"], re.MULTILINE)
@@ -102,8 +111,8 @@ def test_failure_starts_a_unit_that_reports_it() -> None:
 @pytest.mark.parametrize(
     ("minutes", "lines"),
     [
-        (15, {"OnCalendar=*-*-* *:00/15:00 UTC", "RandomizedDelaySec=15min", "Persistent=yes"}),
-        (1440, {"OnCalendar=*-*-* 03:00:00 UTC", "RandomizedDelaySec=60min", "Persistent=yes"}),
+        (15, {"OnCalendar=*-*-* *:00/15:00 UTC", "RandomizedDelaySec=14min", "Persistent=yes"}),
+        (1440, {"OnCalendar=*-*-* 03:00:00 UTC", "RandomizedDelaySec=59min", "Persistent=yes"}),
         (7, {"OnUnitActiveSec=7min", "OnActiveSec=1min"}),
         (1500, {"OnUnitActiveSec=1500min"}),
     ],
@@ -112,6 +121,22 @@ def test_timer_has_a_calendar_where_there_is_one(minutes: int, lines: set[str]) 
     timer = files("systemd", every=timedelta(minutes=minutes))["inventory.timer"].splitlines()
     assert lines <= set(timer)
     assert any(line.startswith("OnCalendar=") for line in timer) == (minutes in (15, 1440))
+
+
+@needs_systemd
+@pytest.mark.parametrize("minutes", [1, 2, 15, 60, 720, 1440])
+def test_delayed_run_starts_before_the_next_is_due(minutes: int) -> None:
+    """systemd looks for the next time after the start: one that has passed is skipped."""
+    parser = configparser.RawConfigParser()
+    parser.read_string(files("systemd", every=timedelta(minutes=minutes))["inventory.timer"])
+    timer = parser["Timer"]
+    latest = seconds(timer.get("RandomizedDelaySec", "0")) + seconds(timer.get("AccuracySec", "1m"))
+    assert latest < minutes * 60
+
+
+def seconds(time_span: str) -> float:
+    [microseconds] = re.findall(r"[μu]s: (\d+)", analyze("timespan", time_span).stdout)
+    return int(microseconds) / 1_000_000
 
 
 @pytest.mark.parametrize(

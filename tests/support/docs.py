@@ -15,9 +15,10 @@ from tempfile import TemporaryDirectory
 
 from inventory.dictionary import markdown
 from inventory.dictionary.entities import all_entities
-from inventory.schedules import KINDS, Kind, Schedule, join, render
-from inventory.schedules.database import ChosenDatabase
+from inventory.schedules.chosen_database import ChosenDatabase
+from inventory.schedules.files import Schedule, join, render
 from inventory.schedules.installation import Installation
+from inventory.schedules.kinds import KINDS, Kind
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

@@ -3,15 +3,16 @@
 from dataclasses import replace
 from typing import Any
 
-from inventory.schedules import Kind, render
-from inventory.schedules.database import ChosenDatabase
+from inventory.schedules.chosen_database import ChosenDatabase
+from inventory.schedules.files import render
 from inventory.schedules.installation import Installation
+from inventory.schedules.kinds import Kind
 from support.docs import documented_schedule
 
 POSTGRESQL = documented_schedule("cron").database
 SQLITE = ChosenDatabase("sqlite:////home/ada/inventory.db", is_file=True, spread=7)
 SHARED = documented_schedule("cron").installation
-OF_ADA = Installation(("/home/ada/.local/bin/inventory",), "/home/ada", "ada", in_home=True)
+OF_ADA = Installation(("/home/ada/.local/bin/inventory",), "/home/ada", "ada", is_in_home=True)
 
 
 def files(kind: Kind, **changes: Any) -> dict[str, str]:
@@ -31,3 +32,8 @@ def cron_line(text: str) -> tuple[str, str]:
     command, *given = command.replace(r"\%", "\0").split("%")
     assert given == []
     return " ".join(fields), command.replace("\0", "%")
+
+
+def comments(text: str) -> str:
+    """The comments of a file as one line."""
+    return " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Connection,
     Date,
     Dialect,
-    Float,
+    Double,
     Integer,
     Text,
     column,
@@ -67,7 +68,8 @@ _HERE = Path(__file__).parent
 _TYPES: dict[str, TypeEngine[Any]] = {
     "text": Text(),
     "number": Integer(),
-    "share": Float(),
+    "bigint": BigInteger(),
+    "share": Double(),
     "yes_no": Boolean(),
     "time": UtcDateTime(),
     "day": Date(),
@@ -148,7 +150,7 @@ def _templates(dialect: str) -> Any:
 def _tracked(of: HistoryTable) -> list[tuple[str, str]]:
     """The columns whose changes are shown, with the names of their types."""
     names = (*of.tracked, "health") if of.judged else of.tracked
-    return [(name, _TYPE_NAMES.get(type(of.current.c[name].type), "number")) for name in names]
+    return [(name, _TYPE_NAMES[type(of.current.c[name].type)]) for name in names]
 
 
 def _rendered(name: str, dialect: str, **values: object) -> str:

@@ -8,11 +8,11 @@
 -- service           text    The connector type, e.g. google_sheets
 -- service_name      text    The vendor's name of the service; null = unknown
 -- schema_name       text    The connector's name (`schema` of the API); not unique
--- minutes           number  Minutes of the last 30 days in which it existed
--- observed_minutes  number  Minutes that runs covered: gaps of over three typical intervals do not
+-- minutes           bigint  Minutes of the last 30 days in which it existed
+-- observed_minutes  bigint  Minutes that runs covered: gaps of over three typical intervals do not
 --                           count
--- down_minutes      number  Observed minutes in which it was down
--- up_minutes        number  Observed minutes in which it was not down; pauses count as up
+-- down_minutes      bigint  Observed minutes in which it was down
+-- up_minutes        bigint  Observed minutes in which it was not down; pauses count as up
 -- availability      share   up_minutes / observed_minutes; null = nothing was observed
 -- coverage          share   observed_minutes / minutes
 {%- macro clipped(starts, ends) -%}

@@ -25,10 +25,10 @@
 -- observed_at          time    The account's last complete run (UTC)
 -- freshness_deadline   time    When it becomes overdue without a sync (UTC); null = it has no
 --                              deadline
--- minutes_late         number  Minutes since that deadline; 0 = not overdue
--- open_warnings        number  Warnings that are open now
--- open_tasks           number  Tasks that are open now
--- failing_setup_tests  number  Setup tests that failed when last run
+-- minutes_late         bigint  Minutes since that deadline; 0 = not overdue
+-- open_warnings        bigint  Warnings that are open now
+-- open_tasks           bigint  Tasks that are open now
+-- failing_setup_tests  bigint  Setup tests that failed when last run
 -- paused               yes_no  Whether it is paused
 -- setup_state          text    incomplete, connected, broken, or as the API sends it
 -- sync_state           text    scheduled, syncing, paused, rescheduled, or as the API sends it
@@ -38,7 +38,7 @@
 -- last_sync_failed     yes_no  Whether the last sync to end failed: failed_at >= succeeded_at, or
 --                              it failed and no sync ever succeeded
 -- schedule_type        text    auto = the vendor's schedule, manual = by API call
--- sync_frequency       number  Minutes between two syncs
+-- sync_frequency       bigint  Minutes between two syncs
 -- succeeded_at         time    End of the last successful sync (UTC); not tracked, see
 --                              sync_outcomes
 -- failed_at            time    End of the last failed sync (UTC), not cleared by a success; not

@@ -9,18 +9,18 @@
 -- account_id                  text    The Fivetran account the connector was seen in
 -- group_id                    text    The group, which is the destination
 -- service                     text    The connector type, e.g. google_sheets
--- service_version             number  Version of the connector type
+-- service_version             bigint  Version of the connector type
 -- schema_name                 text    The connector's name (`schema` of the API); not unique
 -- connected_by                text    User who created it; null = created by a program, or the user
 --                                     no longer exists
 -- created_at                  time    When it was created (UTC)
 -- paused                      yes_no  Whether it is paused
 -- pause_after_trial           yes_no  Whether it pauses when its free trial ends
--- sync_frequency              number  Minutes between two syncs
+-- sync_frequency              bigint  Minutes between two syncs
 -- daily_sync_time             text    Time of day of the sync (HH:MM), if sync_frequency is 1440
 -- schedule_type               text    auto = the vendor's schedule, manual = by API call
 -- schedule                    json    The newer kind of schedule, as the API sends it
--- data_delay_threshold        number  Minutes of delay that raise a notification
+-- data_delay_threshold        bigint  Minutes of delay that raise a notification
 -- data_delay_sensitivity      text    Sensitivity of the delay notification
 -- private_link_id             text    Private link in use
 -- proxy_agent_id              text    Proxy agent in use

@@ -7,7 +7,7 @@ send the value that a user picked as text.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, Connection, Date, Float, Integer, Text
+from sqlalchemy import BigInteger, Boolean, Connection, Date, Double, Integer, Text
 from sqlalchemy.types import TypeEngine
 
 from inventory.db.engine import execute_all
@@ -24,7 +24,8 @@ class _Declared(NamedTuple):
 _DECLARED: dict[type[TypeEngine[Any]], _Declared] = {
     Text: _Declared(("TEXT",), "connector_id"),
     Integer: _Declared(("BIGINT", "INTEGER"), "sync_frequency"),
-    Float: _Declared(("REAL",), None),
+    BigInteger: _Declared(("BIGINT", "INTEGER"), "sync_frequency"),
+    Double: _Declared(("REAL",), None),
     Boolean: _Declared(("BOOLEAN",), "paused"),
     UtcDateTime: _Declared(("DATETIME",), "created_at"),
     Date: _Declared(("TEXT",), "connector_id"),

@@ -11,9 +11,9 @@
 -- setup_status        text    connected, incomplete, broken, or as the API sends it
 -- is_broken           yes_no  Whether its setup no longer works
 -- setup_status_since  time    The run that first observed this status (UTC)
--- connectors          number  Connectors that exist in its group
--- down_now            number  Connectors of its group that are down now
--- destination_broken  number  Connectors of its group that are down because of it
+-- connectors          bigint  Connectors that exist in its group
+-- down_now            bigint  Connectors of its group that are down now
+-- destination_broken  bigint  Connectors of its group that are down because of it
 with connector as (
   select group_id, count(*) as connectors, {{ sql.as_bigint("sum(case when is_down then 1 else 0 end)") }} as down_now,
     {{ sql.as_bigint("sum(case when health = 'destination_broken' then 1 else 0 end)") }} as destination_broken

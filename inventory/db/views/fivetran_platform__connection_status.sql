@@ -15,8 +15,8 @@
 -- set_up_at                                  time    created_at (UTC)
 -- number_of_schema_changes_last_month        number  Always null: the list of connectors has no
 --                                                    such field
--- number_errors_since_last_completed_sync    number  Open tasks and failing setup tests
--- number_warnings_since_last_completed_sync  number  Open warnings
+-- number_errors_since_last_completed_sync    bigint  Open tasks and failing setup tests
+-- number_warnings_since_last_completed_sync  bigint  Open warnings
 select connector_id as connection_id, schema_name as connection_name, service as connection_type,
   group_id as destination_id, group_name as destination_name,
   case

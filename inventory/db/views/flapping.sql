@@ -8,7 +8,7 @@
 -- service       text    The connector type, e.g. google_sheets
 -- service_name  text    The vendor's name of the service; null = unknown
 -- schema_name   text    The connector's name (`schema` of the API); not unique
--- flips         number  Starts and ends of outages in the last 7 days
+-- flips         bigint  Starts and ends of outages in the last 7 days
 -- last_flip_at  time    The last of them (UTC)
 -- is_down       yes_no  Whether its last outage is open, as the last run observed it
 with outage as ({{ sql.outages(7) }}

@@ -14,7 +14,7 @@
 -- started_at     time    When a run first observed it, or its deadline passed (UTC)
 -- ended_after    time    The outage ended after this: the last complete run before its end (UTC)
 -- ended_at       time    When a run first observed that it was over (UTC); null = it is open
--- minutes        number  Minutes from started_at to ended_at, or to now
+-- minutes        bigint  Minutes from started_at to ended_at, or to now
 -- path           text    The health values in order, as in failing > broken
 -- closed_by      text    How it ended: recovered, paused or removed; null = it is open
 with down as (

@@ -4,22 +4,22 @@
 -- Key: account_id.
 --
 -- account_id                text    The account; null = the runs whose account is unknown
--- run_id                    number  Number of the run, counting up
+-- run_id                    bigint  Number of the run, counting up
 -- status                    text    running, succeeded, withheld, failed or crashed
 -- observed_at               time    The one timestamp of everything it changed (UTC); null = it
 --                                   merged nothing
 -- seen_at                   time    When it read the account by its own clock (UTC): observed_at,
 --                                   or started_at if that is in the future; null = both are
--- age_minutes               number  Minutes since seen_at
--- pages                     number  Pages read
--- connectors_seen           number  Connectors that the API listed
--- unconfirmed               number  Missing connectors whose lookup gave no clear result; left as
+-- age_minutes               bigint  Minutes since seen_at
+-- pages                     bigint  Pages read
+-- connectors_seen           bigint  Connectors that the API listed
+-- unconfirmed               bigint  Missing connectors whose lookup gave no clear result; left as
 --                                   they were
--- withheld                  number  Missing connectors that were too many to be removed unasked;
+-- withheld                  bigint  Missing connectors that were too many to be removed unasked;
 --                                   left as they were
 -- withheld_since            time    The first run since which removals are withheld (UTC); null =
 --                                   none are
--- typical_interval_minutes  number  Median minutes between complete runs in 30 days
+-- typical_interval_minutes  bigint  Median minutes between complete runs in 30 days
 -- is_overdue                yes_no  Whether the run is older than 3 typical intervals, or than a
 --                                   day if none is known, or there is none
 -- is_in_future              yes_no  Whether observed_at is in the future: a run had a wrong clock,
@@ -27,7 +27,7 @@
 -- last_attempt_at           time    When the last run began, complete or not (UTC)
 -- last_attempt_status       text    How that run ended
 -- last_attempt_error        text    Its error; null = none
--- failed_attempts           number  Runs that failed or crashed since the last complete one
+-- failed_attempts           bigint  Runs that failed or crashed since the last complete one
 with interval_30d as ({{ sql.run_intervals(sql.days_ago(30)) }}
 ),
 typical as ({{ sql.typical_interval("interval_30d") }}

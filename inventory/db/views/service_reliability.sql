@@ -6,12 +6,12 @@
 -- group_id      text    The group, which is the destination; null = all its groups, or unknown
 -- group_name    text    The group's name; null = unknown
 -- scope         text    service = all its groups together, group = one group
--- connectors    number  Connectors that exist now
--- down_now      number  Connectors that are down now
--- incidents     number  Outages that began in the last 30 days
--- recovered     number  Outages that ended in the last 30 days by recovery, not by pause or removal
+-- connectors    bigint  Connectors that exist now
+-- down_now      bigint  Connectors that are down now
+-- incidents     bigint  Outages that began in the last 30 days
+-- recovered     bigint  Outages that ended in the last 30 days by recovery, not by pause or removal
 -- mttr_minutes  share   Mean minutes of the recovered outages; null = there are none
--- mtbf_minutes  number  Minutes that its connectors were up in 30 days, per outage; null = there
+-- mtbf_minutes  bigint  Minutes that its connectors were up in 30 days, per outage; null = there
 --                       are none
 with outage as ({{ sql.outages(30) }}
 ),

@@ -9,8 +9,8 @@
 -- service_name  text    The vendor's name of the service; null = unknown
 -- schema_name   text    The connector's name (`schema` of the API); not unique
 -- day           day     The day in UTC
--- succeeded     number  Successful syncs that were observed
--- failed        number  Failed syncs that were observed; of several between two runs, only the last
+-- succeeded     bigint  Successful syncs that were observed
+-- failed        bigint  Failed syncs that were observed; of several between two runs, only the last
 with counted as (
   select connector_id, {{ sql.utc_day("finished_at") }} as day,
     sum(case when outcome = 'succeeded' then 1 else 0 end) as succeeded,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from inventory.db import engine as database
 from inventory.db import postgresql_url
+from inventory.db.engine import connect, file_of
 from inventory.db.errors import display_url
 from inventory.errors import ConfigurationError
 from inventory.settings import DatabaseSettings, Secret
@@ -19,8 +19,15 @@ from inventory.text import escape_control_chars
 
 ELLIPSIS = "..."  # stands for what the user has to fill in
 
-# Parameters whose values are the names of files.
-_FILES = ("service", "passfile", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir")
+_FILE_PARAMETERS = (
+    "service",
+    "passfile",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "sslcrl",
+    "sslcrldir",
+)
 # Characters that a component of a URL may contain as they are; in others it is / and a comma.
 _UNQUOTED = {"user": "", "dbname": "", "host": "/,:", "hostaddr": ",:"}
 
@@ -32,12 +39,14 @@ class ChosenDatabase(NamedTuple):
     is_file: bool  # SQLite
     spread: int  # a number that stays the same for the same database
     file_parameters: tuple[str, ...] = ()  # parameters of the URL that name files
+    has_user: bool = True  # without one, libpq takes the user of the operating system
+    is_on_this_host: bool = False
 
 
 def describe(settings: DatabaseSettings) -> ChosenDatabase:
     """Describe the configured database. Raises ConfigurationError for an invalid URL."""
-    engine = database.connect(settings)
-    file = database.file_of(engine)
+    engine = connect(settings)
+    file = file_of(engine)
     if file is not None:
         # The same path is another file on another host.
         spread = _number(f"{socket.gethostname()}:{file}")
@@ -45,9 +54,35 @@ def describe(settings: DatabaseSettings) -> ChosenDatabase:
     parameters, password = postgresql_url.parse(settings.url.reveal())
     if password:
         parameters["password"] = password
-    named = tuple(name for name in _FILES if parameters.get(name))
     shown = {name: _shown(name, value) for name, value in parameters.items()}
-    return ChosenDatabase(_postgresql_url(shown), False, _number(display_url(engine)), named)
+    known = _defaults() | parameters
+    is_elsewhere = "service" in known  # the file of services names the host and the user
+    return ChosenDatabase(
+        _postgresql_url(shown),
+        is_file=False,
+        spread=_number(display_url(engine)),
+        file_parameters=tuple(name for name in _FILE_PARAMETERS if parameters.get(name)),
+        has_user=is_elsewhere or "user" in known,
+        is_on_this_host=not is_elsewhere and _is_local(known),
+    )
+
+
+def _defaults() -> dict[str, str]:
+    """Return the parameters that variables such as PGUSER set."""
+    from psycopg.pq import Conninfo
+
+    variables = {
+        each.keyword.decode(): os.environ.get(each.envvar.decode(), "")
+        for each in Conninfo.get_defaults()
+        if each.envvar
+    }
+    return {name: value for name, value in variables.items() if value}
+
+
+def _is_local(parameters: Mapping[str, str]) -> bool:
+    """Return whether a host is this machine, or a directory with a socket, as it is by default."""
+    hosts = (parameters.get("hostaddr") or parameters.get("host") or "/").split(",")
+    return any(re.match(r"/|@|localhost$|127\.|::1$|$", host) for host in hosts)
 
 
 def _number(text: str) -> int:
@@ -64,7 +99,7 @@ def _sqlite_url(file: Path) -> str:
     spellings = [encoded] if encoded == str(file) else [f"file:{encoded}", f"file:{quote(encoded)}"]
     for url in (f"sqlite:///{spelling}" for spelling in spellings):
         with suppress(ConfigurationError):
-            if database.file_of(database.connect(DatabaseSettings(url=Secret(url)))) == file:
+            if file_of(connect(DatabaseSettings(url=Secret(url)))) == file:
                 return url
     raise ConfigurationError(
         f"No URL leads to {escape_control_chars(str(file))}. Rename the file, and set "
