@@ -359,6 +359,9 @@ def test_page_is_not_wider_than_the_window(
     for file in (demo_report, hostile_report):
         opened = Opened(browser, file, viewport={"width": width, "height": 900})
         assert opened.page.evaluate("document.documentElement.scrollWidth") == width
+        opened.page.get_by_role("searchbox", name="Search").fill("x" * 300)
+        opened.page.get_by_text("No connector matches").wait_for()
+        assert opened.page.evaluate("document.documentElement.scrollWidth") == width
         opened.context.close()
 
 

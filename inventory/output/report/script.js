@@ -134,7 +134,8 @@
   // --- days of a strip, and print -----------------------------------------------------------
 
   const days = overview.querySelector(".days");
-  overview.parentNode.scrollLeft = days.offsetLeft + days.offsetWidth - overview.parentNode.clientWidth; // the last day
+  const box = overview.parentNode;
+  box.scrollLeft = days.offsetLeft + days.offsetWidth - box.clientWidth; // to the last day
 
   const strips = all("td > svg", overview);
   if (strips.length) {
