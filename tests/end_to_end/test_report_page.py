@@ -14,11 +14,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import text
 from support.builders import DAY, KEY, SECRET, T0, Account, FakeClock, api_settings, connect, item
 from support.four_days import stop_clock
 
 from inventory.cli import main
 from inventory.demo.fake_api import FakeApi
+from inventory.health import SEVERITIES
 from inventory.sync.run import sync
 
 CHROMIUM = shutil.which("chromium")
@@ -37,6 +39,7 @@ HOSTILE = (
     "\x1b[31mred \u202egnp.exe",
 )
 WIDTHS = (1400, 400)
+PAPER = 703  # the width of A4 without its margins, in pixels
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,30 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             account.connectors[0]["schema"] += HOSTILE[1]
     stop_clock(connect(url), T0 + DAY)
     return write_report(url, folder, "--days", "366")
+
+
+@pytest.fixture(scope="module")
+def long_report(demo_file: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A year of the demo, with a destination whose long name can be broken nowhere."""
+    folder = tmp_path_factory.mktemp("long")
+    shutil.copy(demo_file.removeprefix("sqlite:///"), folder / "inventory.db")
+    url = f"sqlite:///{folder / 'inventory.db'}"
+    name = "prod_eu_west_1_snowflake_analytics_warehouse_finance_shared"
+    with connect(url).begin() as connection:
+        connection.execute(text(f"update groups set group_name = '{name}'"))
+        connection.execute(
+            text("update connectors set schema_name = 'Zoë' where connector_id = 'hazy_kite'")
+        )
+    return write_report(url, folder, "--days", "366")
+
+
+@pytest.fixture(scope="module")
+def empty_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("empty")
+    url = f"sqlite:///{folder / 'inventory.db'}"
+    environment = {"INVENTORY_DATABASE_URL": url}
+    assert CliRunner().invoke(main, ["db", "upgrade"], env=environment).exit_code == 0
+    return write_report(url, folder, "--days", "1")
 
 
 class Opened:
@@ -225,6 +252,88 @@ def test_tables_are_sorted_by_keyboard(opened: Opened) -> None:
     assert names == sorted(names)
 
 
+def test_what_is_filtered_is_said_also_in_print(opened: Opened) -> None:
+    page = opened.page
+    only = page.get_by_text("Only connectors that match:")
+    assert only.is_hidden()
+    page.get_by_role("combobox", name="Destination").select_option("Sales")
+    page.get_by_role("searchbox", name="Search").fill("falcon")
+    page.get_by_text("Only connectors that match: search “falcon”, destination Sales").wait_for()
+    assert "(2 of 31)" in only.inner_text()
+    page.emulate_media(media="print")
+    assert only.is_visible()
+    page.emulate_media(media="screen")
+    page.get_by_role("searchbox", name="Search").fill("nobody")
+    page.get_by_text(
+        "No connector matches: search “nobody”, destination Sales (0 of 31)"
+    ).wait_for()
+    note = "getComputedStyle(document.querySelector('#down .scroll'), '::after').content"
+    assert page.evaluate(note) == '"No row of this table matches."'
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_text("31 of 31 connectors").wait_for()
+    assert page.locator("#only-matches").is_hidden()
+    assert page.evaluate(note) == "none"
+
+
+def test_outages_show_no_destination_without_a_match(opened: Opened) -> None:
+    page = opened.page
+    headings = page.locator("#outages tr.group th")
+    assert headings.count() > 1
+    connector_id = page.locator("#outages tr[data-c] code").first.inner_text()
+    page.get_by_role("searchbox", name="Search").fill(connector_id)
+    page.get_by_text("1 of 31 connectors", exact=True).wait_for()
+    assert [each.is_visible() for each in headings.all()].count(True) == 1
+    assert headings.first.is_visible()
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_text("31 of 31 connectors").wait_for()
+    assert all(each.is_visible() for each in headings.all())
+
+
+def test_search_ignores_accents(browser: Browser, long_report: Path) -> None:
+    opened = Opened(browser, long_report)
+    for word in ("zoe", "ZOË", "Zoe\u0308"):
+        opened.page.get_by_role("searchbox", name="Search").fill(word)
+        opened.page.get_by_text("1 of 31 connectors", exact=True).wait_for()
+        assert len(shown_ids(opened.page)) == 1
+        opened.page.get_by_role("button", name="Show all").click()
+        opened.page.get_by_text("31 of 31 connectors").wait_for()
+    opened.context.close()
+
+
+def test_health_is_sorted_by_severity_and_show_all_restores_the_order(opened: Opened) -> None:
+    page = opened.page
+    before = shown_ids(page)
+    for number in (1, 2):
+        page.get_by_role("button", name="Health", exact=True).last.click()
+        cells = page.locator("#connectors td.h").all_inner_texts()
+        severities = [SEVERITIES[health] for health in cells]
+        assert severities == sorted(severities, reverse=number == 1)
+    assert len({*severities}) > 2
+    page.get_by_role("button", name="Show all").click()
+    page.locator("th[aria-sort]").first.wait_for(state="detached")
+    assert shown_ids(page) == before
+
+
+def test_shares_are_aligned_below_their_head(opened: Opened) -> None:
+    aligned = "cells => cells.map(cell => getComputedStyle(cell).textAlign)"
+    place = opened.page.locator("#connectors th", has_text="Up").evaluate("head => head.cellIndex")
+    column = opened.page.locator(f"#connectors tr > :nth-child({place + 1})")
+    assert {*column.evaluate_all(aligned)} == {"right"}
+
+
+def test_arrows_of_sorted_columns_are_not_read_out(opened: Opened) -> None:
+    buttons = opened.page.get_by_role("button", name="Connector", exact=True)
+    assert (
+        buttons.count()
+        == opened.page.locator("th button", has_text="Connector")
+        .filter(has_not_text="Connectors")
+        .count()
+    )
+    buttons.last.click()
+    arrow = "getComputedStyle(document.querySelector('th[aria-sort] button'), '::after').content"
+    assert opened.page.evaluate(arrow) == '"↑" / ""'
+
+
 def test_every_control_and_wide_table_is_reached_by_tab(opened: Opened) -> None:
     page, controls = opened.page, ":is(a, button, input, select, summary, .scroll)"
     for _ in range(page.locator(controls).count()):
@@ -250,7 +359,44 @@ def test_page_is_not_wider_than_the_window(
     for file in (demo_report, hostile_report):
         opened = Opened(browser, file, viewport={"width": width, "height": 900})
         assert opened.page.evaluate("document.documentElement.scrollWidth") == width
+        opened.page.get_by_role("searchbox", name="Search").fill("x" * 300)
+        opened.page.get_by_text("No connector matches").wait_for()
+        assert opened.page.evaluate("document.documentElement.scrollWidth") == width
         opened.context.close()
+
+
+def test_strip_ends_in_view_beside_the_name(
+    browser: Browser, demo_report: Path, long_report: Path
+) -> None:
+    for file, width in ((demo_report, 400), (long_report, 400), (long_report, 1400)):
+        opened = Opened(browser, file, viewport={"width": width, "height": 900})
+        strip, name = (
+            opened.page.locator(f"#connectors tbody tr:first-child {part}").bounding_box()
+            for part in ("td > svg", "th")
+        )
+        assert strip
+        assert name
+        assert 0 <= name["x"] < name["x"] + name["width"] < width / 2
+        assert name["x"] + name["width"] < strip["x"] + strip["width"] <= width
+        opened.context.close()
+
+
+def test_paper_cuts_no_column_off(browser: Browser, long_report: Path) -> None:
+    opened = Opened(browser, long_report, viewport={"width": PAPER, "height": 900})
+    opened.page.emulate_media(media="print")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == PAPER
+    assert opened.page.get_by_text("2025-10-30 to 2026-10-30", exact=True).is_visible()
+    reasons = opened.page.locator("#down td.long").all()
+    assert reasons
+    assert all((box := each.bounding_box()) and box["width"] > 100 for each in reasons)
+    strip, drawn = (
+        opened.page.locator(f"#connectors tbody tr:first-child td > svg{part}").evaluate(
+            "drawn => drawn.getBoundingClientRect().toJSON()"
+        )
+        for part in ("", " path.seen")
+    )
+    assert strip["left"] <= drawn["left"] < drawn["right"] <= strip["right"] + 1
+    opened.context.close()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -277,3 +423,26 @@ def test_in_print_all_is_open_and_dark_on_white(browser: Browser, demo_report: P
     pdf = page.pdf(format="A4")
     opened.context.close()
     assert pdf.startswith(b"%PDF")
+
+
+# --- an empty database ----------------------------------------------------------------------
+
+
+def test_page_of_an_empty_database(browser: Browser, empty_report: Path) -> None:
+    opened = Opened(browser, empty_report)
+    page = opened.page
+    for head in page.locator("#connectors th").all():
+        head.click()
+        for button in head.get_by_role("button").all():
+            button.click()
+    assert page.locator("#filters").is_hidden()
+    words = page.locator("body").inner_text()
+    assert words.lower().count("no run has completed yet") == 1
+    assert "Outages in 1 day: 0" in words
+    for wrong in ("1 days", "these 1", "No connector is down", "Nothing else needs attention"):
+        assert wrong not in words
+    first = "getComputedStyle(document.querySelector('.lead span'), '::before').content"
+    assert page.evaluate(first) == "none"
+    assert not Axe().run(page).response["violations"]
+    opened.context.close()
+    assert opened.faults == []
