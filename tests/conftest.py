@@ -28,6 +28,7 @@ from support.databases import dismiss_administrators, new_database
 from support.effort import KINDS
 from support.scenario import play
 
+from inventory import redaction
 from inventory.db import upgrade
 from inventory.demo import tour
 from inventory.demo.account import DemoAccount
@@ -117,6 +118,14 @@ def _nobodys_log_levels() -> Iterator[None]:
     yield
     for each, level in zip(loggers, levels, strict=True):
         each.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_secrets() -> Iterator[None]:
+    """What one test has taken out of all output, such as "secret", the next one may print."""
+    before = set(redaction._hidden)
+    yield
+    redaction._hidden.intersection_update(before)
 
 
 @pytest.fixture

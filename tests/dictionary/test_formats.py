@@ -152,7 +152,7 @@ def test_dbt_source_of_one_table_refers_to_no_other() -> None:
 
 @pytest.mark.parametrize("output_format", FORMATS)
 def test_no_database_is_needed(output_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INVENTORY_DATABASE_URL", "postgresql://nobody:secret@127.0.0.1:1/nothing")
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", "postgresql://nobody:pa55word@127.0.0.1:1/nothing")
     done = schema("--format", output_format)
     assert (done.exit_code, done.stderr) == (0, "")
     assert "secret@" not in done.stdout
