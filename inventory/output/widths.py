@@ -4,6 +4,8 @@ import re
 from functools import cache
 from types import ModuleType
 
+# The symbols of `inventory.output.screen`, known without loading what knows all characters.
+_NARROW = str.maketrans(dict.fromkeys("…→░▒▓█·", "."))
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -11,7 +13,9 @@ def display_width(text: str) -> int:
     """Return the width of a text on a terminal."""
     if "\x1b" in text:
         text = _STYLE.sub("", text)
-    return len(text) if text.isascii() else int(_cells().cell_len(text))
+    if text.isascii() or text.translate(_NARROW).isascii():
+        return len(text)
+    return int(_cells().cell_len(text))
 
 
 def shorten(text: str, width: int, ellipsis: str) -> str:
