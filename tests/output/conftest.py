@@ -4,24 +4,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from support.builders import (
-    DAY,
-    KEY,
-    SECRET,
-    T0,
-    Account,
-    FakeClock,
-    Item,
-    api_settings,
-    connect,
-    item,
-)
+from support.builders import DAY, T0, Item, item
 from support.databases import new_database
-from support.four_days import stamp, stop_clock
+from support.four_days import live, stamp
 from support.references import group
-
-from inventory.demo.fake_api import FakeApi
-from inventory.sync.run import sync
 
 NAMES = {
     "cobalt_fig": "売上データ_東京支店_月次レポート",
@@ -29,7 +15,6 @@ NAMES = {
     "amber_oak": "a_name_" + "that_goes_on_" * 10 + "and_ends",
     "plain_elm": "stripe_teal",
 }
-NOW = T0 + 3 * DAY + timedelta(minutes=12)
 
 
 def _day(number: int) -> list[Item]:
@@ -57,14 +42,8 @@ def _day(number: int) -> list[Item]:
 
 
 def _live(url: str) -> None:
-    engine, account, clock = connect(url), Account(), FakeClock()
-    account.lists = {"groups": [group(name="Finance"), group("group_two", name="営業 🗾 部")]}
-    with FakeApi(account, key=KEY, secret=SECRET) as api:
-        for number in range(4):
-            account.connectors = _day(number)
-            assert sync(engine, api_settings(api), clock=clock)["status"] == "succeeded"
-            clock.pass_a_day()
-    stop_clock(engine, NOW)
+    groups = [group(name="Finance"), group("group_two", name="営業 🗾 部")]
+    live(url, map(_day, range(4)), {"groups": groups})
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Four days of a small account, and the commands that query them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -73,9 +73,17 @@ def days() -> Iterator[list[dict[str, Any]]]:
 
 
 def run_four_days(url: str) -> None:
+    live(url, days(), {})
+
+
+def live(
+    url: str, every_day: Iterable[list[dict[str, Any]]], lists: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Let a database see what the lists show on each of four days, and stop its clock after."""
     engine, account, calendar = connect(url), Account(), FakeClock()
+    account.lists = lists
     with FakeApi(account, key=KEY, secret=SECRET) as api:
-        for connectors in days():
+        for connectors in every_day:
             account.connectors = connectors
             assert sync(engine, api_settings(api), clock=calendar)["status"] == "succeeded"
             calendar.pass_a_day()
