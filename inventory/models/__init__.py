@@ -19,6 +19,12 @@ from inventory.models.connectors import CONNECTORS, Connector, ConnectorVersion
 from inventory.models.destinations import DESTINATIONS, Destination, DestinationVersion
 from inventory.models.digest_key import DIGEST_KEY
 from inventory.models.groups import GROUPS, Group, GroupVersion
+from inventory.models.notifications import (
+    NOTIFICATION_CHANNELS,
+    NOTIFICATIONS,
+    Notification,
+    NotificationChannel,
+)
 from inventory.models.runs import (
     COMPLETE,
     INVENTORY_RUNS,
@@ -28,6 +34,7 @@ from inventory.models.runs import (
 )
 from inventory.models.setup_tests import SETUP_TESTS, SetupTest, SetupTestVersion
 from inventory.models.status import CONNECTOR_STATUS, ConnectorStatus, ConnectorStatusVersion
+from inventory.models.tags import SCOPES, TAGS, Tag
 from inventory.models.types import CASE_INSENSITIVE
 from inventory.models.users import USERS, User
 
@@ -44,9 +51,13 @@ __all__ = [
     "HISTORY_TABLES",
     "INVENTORY_RUNS",
     "METADATA",
+    "NOTIFICATIONS",
+    "NOTIFICATION_CHANNELS",
     "REFERENCES",
+    "SCOPES",
     "SETUP_TESTS",
     "SYNC_OUTCOMES",
+    "TAGS",
     "TASKS",
     "USERS",
     "VERSIONED",
@@ -66,9 +77,12 @@ __all__ = [
     "GroupVersion",
     "HistoryTable",
     "InventoryRun",
+    "Notification",
+    "NotificationChannel",
     "SetupTest",
     "SetupTestVersion",
     "SyncOutcome",
+    "Tag",
     "Task",
     "TaskVersion",
     "User",

@@ -3,9 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, MappedColumn
 
 from inventory.models.base import Base, key, own, table_of
+
+
+def _total(comment: str) -> MappedColumn[Any]:
+    """A count that only grows: pruning the history does not change it."""
+    return own(comment, added=12, default=0, server_default="0")
 
 
 class Account(Base):
@@ -22,6 +27,15 @@ class Account(Base):
     list_digests: Mapped[dict[str, Any] | None] = own(
         "Digest of each list of groups, destinations and users as it was last stored: an equal "
         "list is not compared again"
+    )
+    outages_opened: Mapped[int] = _total(
+        "Outages that runs have seen begin; pruning does not lower it"
+    )
+    outages_closed: Mapped[int] = _total(
+        "Outages that runs have seen end; pruning does not lower it"
+    )
+    requests: Mapped[int] = _total(
+        "Requests that runs have sent, retries included; pruning does not lower it"
     )
 
 

@@ -81,9 +81,9 @@ def untracked(comment: str, *types: TypeEngine[Any], added: int = 1) -> MappedCo
     return _column(_UNTRACKED, comment, added, *types, info={"untracked": True})
 
 
-def own(comment: str, *types: TypeEngine[Any], added: int = 1) -> MappedColumn[Any]:
-    """A column of a current table that the job sets by rules of its own."""
-    return _column(_UNTRACKED, comment, added, *types)
+def own(comment: str, *types: TypeEngine[Any], added: int = 1, **options: Any) -> MappedColumn[Any]:
+    """A column that is not tracked, and is set by rules of its own."""
+    return _column(_UNTRACKED, comment, added, *types, **options)
 
 
 def judged(comment: str, *, added: int, **options: Any) -> MappedColumn[Any]:

@@ -105,6 +105,11 @@ class InventoryRun(Base):
         "Connectors whose setup tests could not be run; left as they were", server_default="0"
     )
 
+    rate_limit_remaining: Mapped[int | None] = _column(
+        "Requests that the account's quota of the hour had left, as its last response said; "
+        "null = none said it"
+    )
+
     outcomes: Mapped[list["SyncOutcome"]] = relationship(
         viewonly=True, order_by="SyncOutcome.finished_at"
     )

@@ -94,6 +94,11 @@ class ConnectorStatus(StatusColumns, JudgedColumns, OpenVersion, Base):
         "When the next success becomes overdue by its schedule (UTC); not tracked; null = unknown",
         added=6,
     )
+    slo_minutes: Mapped[int | None] = untracked(
+        "Minutes after a success in which the next one is due, by the tag slo_minutes, which "
+        "due_at follows; null = it follows the schedule",
+        added=12,
+    )
 
     connector: Mapped[Connector] = relationship(viewonly=True)
     versions: Mapped[list["ConnectorStatusVersion"]] = relationship(

@@ -49,7 +49,7 @@ def read(item: Item, masker: Masker, stored: StoredRows, *, lenient: bool = Fals
         # It may have succeeded since. So it does not become overdue, nor recover if it is down.
         due_at = before.get("due_at") if before.get("is_down") else None
     cells = states.cells | times.cells
-    cells["due_at"] = due_at
+    cells["due_at"], cells["slo_minutes"] = due_at, None
     cells["last_sync_failed"] = _last_sync_failed(times, before)
     cells["extra"] = extra_text(states.extra | times.extra)
     return SectionRows([cells], anomalies + impossible)

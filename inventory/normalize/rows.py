@@ -51,6 +51,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "connector_id",
         *_columns_of(STATUS_FIELDS, SYNC_TIME_FIELDS),
         "due_at",
+        "slo_minutes",
         "last_sync_failed",
         "extra",
         *(f"has_{name}" for name in LISTS),

@@ -43,6 +43,7 @@ _VIEWS = (
     *(versioned.history for versioned in HISTORY_TABLES),
     "clock",
     "latest_run",
+    "connector_tags",
     "connector_health",
     "destination_health",
     "state_changes",

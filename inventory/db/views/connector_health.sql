@@ -53,6 +53,8 @@
 -- destination_service  text    The kind of warehouse that it loads into, e.g. snowflake; null =
 --                              unknown
 -- link_to_docs         text    The vendor's documentation of the service; null = unknown
+-- owner                text    Who is responsible for it, by its tag; null = no tag says so
+-- tier                 text    How important it is, by its tag; null = no tag says so
 {#- Grain: one row per connector with alerts: their number, and their codes as a list. #}
 {%- macro alerts_of(table) -%}
   (
@@ -93,7 +95,7 @@ with fact as (
     coalesce(x.tests, 0) as failing_setup_tests,
     w.codes as warnings, t.codes as tasks, 'test ' || x.results as failed_tests,
     nullif(trim({{ creator }}), '') as creator, d.service as destination_service, b.setup_status_since as destination_since,
-    y.link_to_docs
+    y.link_to_docs, o.owner, o.tier
   from clock k
   cross join connectors c
   left join connector_status s on s.connector_id = c.connector_id
@@ -102,6 +104,7 @@ with fact as (
   left join destinations d on d.destination_id = c.group_id
   left join ({{ sql.setup_status_since(broken) }}) b on b.destination_id = c.group_id
   left join connector_types y on y.service = c.service
+  left join ({{ sql.owner_and_tier() }}) o on o.connector_id = c.connector_id
   left join users u on u.account_id = c.account_id and u.user_id = c.connected_by
   left join {{ alerts_of("warnings") }} w on w.connector_id = c.connector_id
   left join {{ alerts_of("tasks") }} t on t.connector_id = c.connector_id
@@ -191,5 +194,6 @@ select h.connector_id, h.account_id, h.group_id, h.group_name, h.service, h.serv
   h.open_warnings, h.open_tasks, h.failing_setup_tests, h.paused, h.setup_state, h.sync_state,
   h.update_state, h.schema_status, h.is_historical_sync, h.last_sync_failed, h.schedule_type,
   h.sync_frequency, h.succeeded_at, h.failed_at, h.rescheduled_for, h.connected_by,
-  h.creator, h.created_at, h.first_seen_at, h.removed_at, h.destination_service, h.link_to_docs
+  h.creator, h.created_at, h.first_seen_at, h.removed_at, h.destination_service, h.link_to_docs,
+  h.owner, h.tier
 from effective h

@@ -14,6 +14,8 @@
 -- schema_name   text    The connector's name (`schema` of the API); not unique
 -- since         time    When it began, as observed (UTC)
 -- detail        text    One sentence about it
+-- owner         text    Who is responsible for the connector, by its tag; null = no tag says so
+-- tier          text    How important it is, by its tag; null = no tag says so
 {%- macro before(at, days) %}{{ sql.add_minutes(at, -1440 * days) }}{% endmacro %}
 {%- set reported_elsewhere = ["paused", "incomplete", "deleted", "not_visible"] + health.DOWN | list %}
 {#- Settings that identify a source. Two connectors read the same source if they agree in at least
@@ -160,6 +162,7 @@ finding as (
   from source_reader o
   where o.since is not null
 )
-select f.finding, {{ sql.identity_columns("c") }}, f.since, f.detail
+select f.finding, {{ sql.identity_columns("c") }}, f.since, f.detail, t.owner, t.tier
 from finding f
 join connectors c on c.connector_id = f.connector_id
+left join ({{ sql.owner_and_tier() }}) t on t.connector_id = f.connector_id

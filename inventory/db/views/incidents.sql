@@ -17,6 +17,8 @@
 -- minutes        bigint  Minutes from started_at to ended_at, or to now
 -- path           text    The health values in order, as in failing > broken
 -- closed_by      text    How it ended: recovered, paused or removed; null = it is open
+-- owner          text    Who is responsible for the connector now, by its tag; null = no tag says so
+-- tier           text    How important it is now, by its tag; null = no tag says so
 with down as (
   {% block down %}
   select connector_id, down_since, health, valid_from, changed_after, valid_to
@@ -62,9 +64,11 @@ select {{ sql.identity_columns("c") }},
   o.ended_at,
   {{ sql.elapsed_minutes("o.down_since", "coalesce(o.ended_at, k.now)", "k.now") }} as minutes,
   o.path,
-  {{ sql.closed_by("o.ended_at", "p.health", "s.health") }} as closed_by
+  {{ sql.closed_by("o.ended_at", "p.health", "s.health") }} as closed_by,
+  t.owner, t.tier
 from outage o
 join connectors c on c.connector_id = o.connector_id
+left join ({{ sql.owner_and_tier() }}) t on t.connector_id = o.connector_id
 cross join clock k
 left join connector_status_past p on p.connector_id = o.connector_id and p.valid_from = o.ended_at
 left join connector_status s on s.connector_id = o.connector_id and s.valid_from = o.ended_at

@@ -140,6 +140,15 @@
   {{ service_name(alias ~ ".service") }} as service_name, {{ alias }}.schema_name
 {%- endmacro %}
 
+{#- Grain: one row per connector with an owner or a tier: both, as its tags name them. #}
+{%- macro owner_and_tier() %}
+  select connector_id, max(case when name = 'owner' then value end) as owner,
+    max(case when name = 'tier' then value end) as tier
+  from connector_tags
+  where name in ('owner', 'tier')
+  group by connector_id
+{%- endmacro %}
+
 {#- The severity of a health. #}
 {%- macro severity(health_column) -%}
   case {{ health_column }}
