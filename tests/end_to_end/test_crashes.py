@@ -3,26 +3,20 @@
 Processes are killed on both databases, and so is the PostgreSQL server.
 """
 
-import multiprocessing
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import chdir, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count, groupby
-from multiprocessing import forkserver
-from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine, Row, Table, event, select, text
-from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy import Engine, Row, select, text
 from support import servers
 from support.builders import (
     DAY,
@@ -39,6 +33,7 @@ from support.builders import (
 )
 from support.databases import new_database
 from support.effort import KINDS, Effort, few_of
+from support.killed import SYNC, at_each_point, is_killed, make_forks_quick, say
 from support.random_items import changed, some_item
 from support.reference_model import ReferenceModel
 
@@ -47,12 +42,14 @@ from inventory.db import revision, upgrade, verify
 from inventory.db.engine import is_sqlite, read_only, transaction
 from inventory.demo.fake_api import FakeApi
 from inventory.models import HISTORY_TABLES, METADATA, readable_tables
-from inventory.sync import staging
 from inventory.sync.run import sync
 
 PATIENCE = 30  # seconds for what takes a moment
-SYNC = ("sync", "--page-size", "4")
-FORKS = multiprocessing.get_context("forkserver")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forks_are_quick() -> None:
+    make_forks_quick("inventory.output.run_report")
 
 
 # --- an account, its database, and who watches both -----------------------------------------
@@ -176,97 +173,6 @@ def wait_until(engine: Engine, question: str) -> None:
                 return
         assert time.monotonic() < gives_up_at, question
         time.sleep(0.005)
-
-
-# --- where a run may be ended ---------------------------------------------------------------
-
-
-@contextmanager
-def at_each_point(act: Callable[[int, str], None]) -> Iterator[None]:
-    """Act before each statement, amid the rows of each staged table, and around each commit."""
-    number, commit, copy_rows = count(), DefaultDialect.do_commit, staging.copy_rows
-
-    def before_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        act(next(number), statement)
-
-    def around_commit(dialect: DefaultDialect, connection: Any) -> None:
-        act(next(number), "before commit")
-        commit(dialect, connection)
-        act(next(number), "after commit")
-
-    def amid_rows(connection: Any, table: Table, rows: Iterable[Any]) -> None:
-        def with_act() -> Iterator[Any]:
-            for place, row in enumerate(rows):
-                yield row
-                if place == 0:
-                    act(next(number), f"rows of {table.name}")
-
-        copy_rows(connection, table, with_act())
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DefaultDialect, "do_commit", around_commit)
-        patch.setattr(staging, "copy_rows", amid_rows)
-        event.listen(Engine, "before_cursor_execute", before_statement)
-        try:
-            yield
-        finally:
-            event.remove(Engine, "before_cursor_execute", before_statement)
-
-
-def say(words: str) -> None:
-    """Tell the one who looks at a test that failed."""
-    sys.stderr.write(f"{words}\n")
-    sys.stderr.flush()
-
-
-def sync_until(point: int | None, environment: dict[str, str], last_words: Connection) -> None:
-    """Run the command in this process, and kill the process at a point. It says which one."""
-
-    def die(number: int, where: str) -> None:
-        if number == point:
-            say(f"Killed at point {number}: {where}")
-            last_words.send(where)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    os.environ.clear()  # it is that of the first fork
-    os.environ.update(environment)
-    with at_each_point(die):
-        main([*SYNC, "--quiet"])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _forks_are_quick() -> None:
-    """Each process is forked from one that has imported everything."""
-    FORKS.set_forkserver_preload(
-        [__name__, "alembic.command", "psycopg", "inventory.output.run_report"]
-    )
-    with chdir(Path(__file__).parents[1]):  # it imports from there
-        forkserver.ensure_running()
-
-
-def is_killed(
-    environment: dict[str, str],
-    *,
-    at: int | None = None,
-    after: float = PATIENCE,
-    where: list[str] | None = None,
-) -> bool:
-    """Run the command in a process of its own; return whether it was killed before it ended.
-
-    It dies `at` a point of its way, or `after` some seconds. What it was about to do at that point
-    is added to `where`.
-    """
-    hear, last_words = FORKS.Pipe(duplex=False)
-    arguments = (at, dict(os.environ) | environment, last_words)
-    process = FORKS.Process(target=sync_until, args=arguments)
-    process.start()
-    process.join(after)
-    process.kill()
-    process.join()
-    assert process.exitcode in (0, -signal.SIGKILL)
-    if where is not None and hear.poll():
-        where.append(hear.recv())
-    return process.exitcode != 0
 
 
 # --- the process is killed ------------------------------------------------------------------

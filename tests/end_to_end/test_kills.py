@@ -41,7 +41,8 @@ from support.interposer import (
     Runs,
     compiled,
 )
-from test_crashes import account_on, say
+from support.killed import say
+from test_crashes import account_on
 
 from inventory.cli import main
 from inventory.demo import tour as demo

@@ -142,6 +142,7 @@ def status_facts(
             "last_sync_failed": last_failed,
             "extra": settled,
             "due_at": due,
+            "slo_minutes": None,  # these accounts have no tags
         }
     )
 
@@ -252,7 +253,7 @@ def judged(
 
 # Since when it has its health changes with that alone, and so is as good as tracked.
 MOVING = {"source_sync_details", "config_volatile"} | {
-    *("succeeded_at", "failed_at", "rescheduled_for", "due_at")
+    *("succeeded_at", "failed_at", "rescheduled_for", "due_at", "slo_minutes")
 }
 TABLES = ("connectors", "connector_status", "warnings", "tasks", "setup_tests")
 
