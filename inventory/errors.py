@@ -8,6 +8,7 @@
      |   +- OutputLostError               stdout cannot be written to
      |   +- AlreadyRunningError           another run of this account holds the lock
      |   |   +- RunHangsError             and should have ended long ago
+     |   +- DeliveryError                 a channel could not be told
      |   +- RunSupersededError            another run of this account overtook this one
      |   +- RunInterruptedError           Ctrl-C or SIGTERM
      +- ConfigurationError             2  settings, key, schema or installation must change first
@@ -75,8 +76,10 @@ class AlreadyRunningError(RetryableError):
 
     code = "already_running"
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} Wait for it, or pass --skip-if-running to exit 0 instead.")
+    def __init__(
+        self, what: str, advice: str = "Wait for it, or pass --skip-if-running to exit 0 instead."
+    ) -> None:
+        super().__init__(f"{what} {advice}")
         self.what = what
 
 
@@ -85,6 +88,12 @@ class RunHangsError(AlreadyRunningError):
 
     def __init__(self, what: str) -> None:
         InventoryError.__init__(self, what)
+
+
+class DeliveryError(RetryableError):
+    """A message could not be delivered; the next run sends what it was to tell."""
+
+    code = "delivery"
 
 
 class RunSupersededError(RetryableError):

@@ -110,7 +110,7 @@ def api_settings(environ: Mapping[str, str] = os.environ, **flags: Any) -> ApiSe
     """
     given = {name: value for name, value in flags.items() if value is not None}
     api_url.check_ca_bundle(environ)
-    url = api_url.checked(_not_empty(environ, "FIVETRAN_API_URL") or api_url.DEFAULT)
+    url = api_url.checked(not_empty(environ, "FIVETRAN_API_URL") or api_url.DEFAULT)
     api_url.check_proxy(environ, url)
     return ApiSettings(
         key=_secret(environ, KEY_NAMES), secret=_secret(environ, SECRET_NAMES), url=url, **given
@@ -124,7 +124,7 @@ def database_settings(environ: Mapping[str, str] = os.environ) -> DatabaseSettin
     """
     url = _database_url(environ) or f"sqlite:///{_default_file()}"
     _reject_quote("INVENTORY_DATABASE_URL", url)
-    schema = _not_empty(environ, "INVENTORY_SCHEMA")
+    schema = not_empty(environ, "INVENTORY_SCHEMA")
     if schema and url.startswith("sqlite"):
         raise ConfigurationError(
             "INVENTORY_SCHEMA is set, but SQLite has no schemas. Unset it, or set "
@@ -144,18 +144,18 @@ def database_settings(environ: Mapping[str, str] = os.environ) -> DatabaseSettin
 
 def _database_url(environ: Mapping[str, str]) -> str | None:
     name, file_name = DATABASE_URL, f"{DATABASE_URL}_FILE"
-    url, file = _not_empty(environ, name), _not_empty(environ, file_name)
+    url, file = not_empty(environ, name), not_empty(environ, file_name)
     if url and file:
         raise ConfigurationError(f"{name} and {file_name} are both set. Keep one of them.")
     if file is None:
         return url
-    url = _read_secret_file(file_name, file).strip()
+    url = read_secret_file(file_name, file).strip()
     if not url.isprintable() or not url:
         raise ConfigurationError(f"{file_name} names {file}, which must contain one line: the URL.")
     return url
 
 
-def _not_empty(environ: Mapping[str, str], name: str) -> str | None:
+def not_empty(environ: Mapping[str, str], name: str) -> str | None:
     """Return the value of a variable; None if it is not set.
 
     Raises ConfigurationError if it is empty: the variable it was copied from had no value, and the
@@ -188,7 +188,7 @@ def _secret(environ: Mapping[str, str], names: tuple[str, ...]) -> Secret:
         if text and file:
             raise ConfigurationError(f"{name} and {name}_FILE are both set. Keep one of them.")
         if file:
-            text = _read_secret_file(f"{name}_FILE", file)
+            text = read_secret_file(f"{name}_FILE", file)
         if text and text.strip():
             if not text.strip().isprintable():  # surrogates of invalid UTF-8 are not, either
                 raise ConfigurationError(f"{name} must be a single line of printable text.")
@@ -209,7 +209,8 @@ def _reject_quote(name: str, text: str) -> None:
         )
 
 
-def _read_secret_file(variable: str, file: str) -> str:
+def read_secret_file(variable: str, file: str) -> str:
+    """Return the text of the file that a setting names. Raises ConfigurationError."""
     try:
         return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

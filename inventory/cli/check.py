@@ -81,9 +81,10 @@ def check(
     """Exit 3 if a connector is down or the data is overdue.
 
     Prints one line per problem: each connector that is down (those of one broken destination
-    together), and each account whose data is overdue, whose removals are withheld or whose runs
-    fail. Failed runs are a problem at once if
-    the next run will fail as well; otherwise after three in a row, or once the data is overdue.
+    together), each account whose data is overdue, whose removals are withheld or whose runs fail,
+    and each channel that `inventory notify` has not reached for a day. Failed runs are a problem at
+    once if the next run will fail as well; otherwise after three in a row, or once the data is
+    overdue.
 
     With --nagios, exits 2 if a connector is down, 1 if the data cannot be trusted, 3 if the check
     itself failed, otherwise 0.

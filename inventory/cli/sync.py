@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import click
+
 from inventory import process
 from inventory.cli import base
+from inventory.cli.notify import tell
 from inventory.cli.options import format_option
 from inventory.cli.run_options import (
     ENRICHMENT_OPTIONS,
@@ -23,13 +26,18 @@ from inventory.errors import InventoryError
     help="Show what would change; write nothing and run no setup tests.",
 )
 @option("--skip-if-running", is_flag=True, help="Exit 0 if another run is in progress.")
+@option(
+    "--notify",
+    is_flag=True,
+    help="Then do as `inventory notify`, also after a run that failed.",
+)
 @READ_OPTIONS
 @WAIT_OPTIONS
 @ENRICHMENT_OPTIONS
 @REMOVAL_OPTIONS
 @format_option("text", "json")
 @base.reports_errors
-def sync(dry_run: bool, skip_if_running: bool, output_format: str, **options: Any) -> None:
+def sync(dry_run: bool, notify: bool, **options: Any) -> None:
     """Read every connector from the API and save what changed.
 
     \b
@@ -44,6 +52,21 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **options: An
     The first three may be in files: FIVETRAN_API_KEY_FILE, FIVETRAN_API_SECRET_FILE and
     INVENTORY_DATABASE_URL_FILE name them. The first run creates the tables.
     """
+    if notify and dry_run:
+        raise click.UsageError("--notify cannot be combined with --dry-run.")
+    try:
+        is_skipped = not _sync(dry_run=dry_run, **options)
+    except InventoryError:
+        if notify:
+            _notify_after_failure()
+        raise
+    if notify and not is_skipped:
+        with process.interruptible():
+            tell()
+
+
+def _sync(*, dry_run: bool, skip_if_running: bool, output_format: str, **options: Any) -> bool:
+    """Execute a run and report it; return False if it was skipped."""
     from inventory.errors import AlreadyRunningError, RunHangsError
 
     try:
@@ -52,13 +75,26 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **options: An
         if dry_run or not skip_if_running or isinstance(running, RunHangsError):
             raise
         base.print_note(f"Skipped: {running.what}")
-        return
+        return False
     except InventoryError as error:
         if output_format == "json" and not dry_run and error.run is not None:
             _print_failed_run(error)
         raise
     base.raise_if_withheld(row)
     base.log_run(row)
+    return True
+
+
+def _notify_after_failure() -> None:
+    """Tell people; the error of the run decides the exit code, whatever becomes of this."""
+    from inventory.redaction import redacted
+    from inventory.text import escape_control_chars
+
+    try:
+        with process.interruptible():
+            tell()
+    except InventoryError as error:
+        process.write_message("warning", escape_control_chars(redacted(str(error))))
 
 
 def _run(

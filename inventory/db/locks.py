@@ -1,14 +1,18 @@
-"""Locks: one run of an account at a time; a run without a known account locks its API key."""
+"""Locks: one run of an account at a time; a run without a known account locks its API key.
+
+One `inventory notify` at a time locks the database for others of its kind.
+"""
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, false, select, text
 from sqlalchemy.exc import DBAPIError
 
 from inventory.db import blocking_sessions
@@ -25,6 +29,9 @@ from inventory.models import INVENTORY_RUNS
 
 # A run may use this much time beyond its deadline to record its end on a busy host.
 _HANGS_AFTER = timedelta(minutes=1)
+
+# Seconds between two attempts to get the lock of `inventory notify`.
+_NOTIFICATION_LOCK_RETRY = 0.2
 
 _run = INVENTORY_RUNS.c
 
@@ -55,6 +62,10 @@ def _account(account_id: str) -> _Target:
 def _api_key(digest: str) -> _Target:
     # The NUL keeps it apart from the names of accounts.
     return _Target(f"\0key\0{digest}", "this API key", _run.api_key_digest == digest)
+
+
+# The NUL keeps it apart from the names of accounts.
+_NOTIFICATIONS = _Target("\0notify", "`inventory notify`", false())
 
 
 class Lock:
@@ -100,6 +111,26 @@ def lock_held_by(engine: Engine, run: Running) -> AbstractContextManager[Lock]:
     if run.account_id is not None:
         return lock(engine, run.account_id)
     return key_lock(engine, run.key_digest or "")
+
+
+@contextmanager
+def notification_lock(engine: Engine, timeout: float) -> Iterator[None]:
+    """Hold the lock of `inventory notify`, waiting for it for `timeout` seconds.
+
+    Raises AlreadyRunningError if another one still holds it then.
+    """
+    ends_at = time.monotonic() + timeout
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(_locked(engine, _NOTIFICATIONS))
+                break
+            except AlreadyRunningError as error:
+                if time.monotonic() >= ends_at:
+                    advice = f"It did not end within {timeout:g} s. Run this again later."
+                    raise AlreadyRunningError(error.what, advice) from None
+            time.sleep(_NOTIFICATION_LOCK_RETRY)
+        yield
 
 
 def runs_marked_running(

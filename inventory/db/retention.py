@@ -1,6 +1,6 @@
 """Decides which history a cutoff makes deletable. It deletes nothing.
 
-Versions, sync outcomes and runs that ended before the cutoff are deletable. What is true now stays,
+Versions, sync outcomes, notifications and runs that ended before the cutoff are deletable. What is true now stays,
 whatever its age: current tables are never changed, nor do they lose a row that they refer to, nor
 destinations the versions that say since when they have their setup status.
 """
@@ -28,6 +28,7 @@ from inventory.models import (
     DESTINATIONS,
     HISTORY_TABLES,
     INVENTORY_RUNS,
+    NOTIFICATIONS,
     SYNC_OUTCOMES,
 )
 from inventory.models.types import UtcDateTime, lower_case
@@ -60,6 +61,9 @@ def plans(*, assume_deleted: bool = False) -> Iterator[PrunePlan]:
         past = versioned.past.alias("p")
         deletable = _is_of_earlier_status(past) if versioned is DESTINATIONS else true()
         yield PrunePlan(versioned.past, past, past.c.valid_to, past.c.valid_to < CUTOFF, deletable)
+    told = NOTIFICATIONS.alias("p")
+    is_over = told.c.over_at < CUTOFF
+    yield PrunePlan(NOTIFICATIONS, told, told.c.announced_at, told.c.announced_at < CUTOFF, is_over)
     outcomes, log = SYNC_OUTCOMES.alias("p"), INVENTORY_RUNS.alias("p")
     unused = _referring_connector(outcomes).is_(None)
     yield PrunePlan(

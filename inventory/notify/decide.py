@@ -1,0 +1,334 @@
+"""Decides what a channel is to be told. Pure: rows, state and configuration in, news out."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
+
+from inventory.notify.config import Channel, NotifyConfig
+from inventory.notify.events import (
+    FLAPPING,
+    OUTAGE,
+    Connector,
+    DataProblem,
+    Event,
+    Kind,
+    News,
+    Outage,
+    Told,
+)
+
+FLIPS = 4  # starts and ends of outages; with more of them within FLAPPING_WITHIN it flaps
+FLAPPING_WITHIN = timedelta(hours=24)
+STEADY_AFTER = timedelta(hours=6)  # since the last start or end of an outage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """One snapshot of the inventory.
+
+    `outages` holds, by Outage.key, at least those that are open, those that ended since the oldest
+    mark of a channel or within a day, and all of connectors that a channel was told to flap.
+    `observed_until` is the time of the last complete run; None = there was none.
+    """
+
+    now: datetime
+    observed_until: datetime | None
+    connectors: Mapping[str, Connector]
+    outages: Mapping[tuple[str, datetime], Outage]
+    problems: Sequence[DataProblem]
+
+    @cached_property
+    def outages_of(self) -> Mapping[str, list[Outage]]:
+        """The outages of each connector, in order."""
+        found = defaultdict(list)
+        for outage in sorted(self.outages.values(), key=lambda each: each.key):
+            found[outage.connector_id].append(outage)
+        return found
+
+    @cached_property
+    def held(self) -> frozenset[str]:
+        """Accounts whose data cannot be trusted: no outage of these is told."""
+        return frozenset(each.account_id for each in self.problems if each.account_id is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelState:
+    """What a channel has been told. `told` has its open rows, and those of the facts' outages."""
+
+    first_used_at: datetime
+    told_until: datetime | None = None
+    delivered_at: datetime | None = None
+    failing_since: datetime | None = None
+    told: tuple[Told, ...] = ()
+
+    @cached_property
+    def told_of(self) -> Mapping[str, list[Told]]:
+        """The rows of each connector."""
+        found = defaultdict(list)
+        for row in self.told:
+            if row.connector_id is not None:
+                found[row.connector_id].append(row)
+        return found
+
+
+def mark(channel: Channel, state: ChannelState) -> datetime:
+    """Return the time until which a channel has been told what happened."""
+    told_until = state.told_until if channel.digest is None else state.delivered_at
+    return told_until or state.first_used_at
+
+
+def news_for(
+    channel: Channel, config: NotifyConfig, facts: Facts, state: ChannelState | None
+) -> News:
+    """Decide what to tell a channel; without a state, it is used for the first time."""
+    state = state or ChannelState(first_used_at=facts.now)
+    told_until = None if facts.held else facts.observed_until
+    if channel.digest is not None:
+        if not is_digest_due(channel.digest, facts.now, state):
+            return News(channel.name)
+        events = tuple(_digest(channel, config, facts, state))
+        return News(channel.name, events, told_until=told_until, is_digest=True)
+    decided = [*_problems(config, facts, state)]
+    for connector_id in sorted(_connector_ids(facts, state)):
+        if (connector := facts.connectors.get(connector_id)) and _is_told_of(connector, facts):
+            decided += _OfConnector(channel, config, facts, state, connector).decide()
+    events = tuple(event for event, _ in decided if event is not None)
+    rows = tuple(row for _, row in decided if row is not None)
+    return News(channel.name, events, rows, told_until)
+
+
+Decided = tuple[Event | None, Told | None]  # what to tell, and the row that records it
+
+
+def _connector_ids(facts: Facts, state: ChannelState) -> set[str]:
+    told = {each.connector_id for each in state.told if each.is_open and each.connector_id}
+    return told | set(facts.outages_of)
+
+
+def _is_told_of(connector: Connector, facts: Facts) -> bool:
+    """Say whether anything may be told of a connector: not if it is muted or its data is old."""
+    is_muted = connector.muted_until is not None and connector.muted_until > facts.now
+    return not is_muted and connector.account_id not in facts.held
+
+
+def matches(channel: Channel, connector: Connector, healths: Iterable[str]) -> bool:
+    """Say whether a channel is told of a connector that has had one of these healths."""
+    having = {
+        "account": (connector.account_id, connector.account_name),
+        "group": (connector.group_id, connector.group_name),
+        "service": (connector.service, connector.service_name),
+        "connector": (connector.connector_id, connector.name),
+        "health": tuple(healths),
+        "owner": (connector.owner,),
+        "tier": (connector.tier,),
+    }
+    return all(
+        not values.isdisjoint({value.casefold() for value in having[key] if value})
+        for key, values in channel.match.items()
+    )
+
+
+# --- the data itself ------------------------------------------------------------------------
+
+
+def _problems(config: NotifyConfig, facts: Facts, state: ChannelState) -> Iterator[Decided]:
+    """Yield what to tell of the data. A problem is known by its kind and account."""
+    open_rows = {
+        (row.kind, row.account_id): row
+        for row in state.told
+        if row.is_open and row.connector_id is None
+    }
+    for problem in facts.problems:
+        row = open_rows.pop((problem.kind, problem.account_id), None)
+        if row is None:
+            since = problem.since or facts.now
+            told = Told(
+                kind=problem.kind,
+                account_id=problem.account_id,
+                started_at=since,
+                announced_at=facts.now,
+            )
+            yield Event(Kind.DATA_PROBLEM, problem=problem), told
+        elif facts.now - row.last_told_at >= config.remind:
+            event = Event(Kind.DATA_PROBLEM_AGAIN, problem=problem)
+            yield event, replace(row, reminded_at=facts.now)
+    for row in open_rows.values():
+        over = DataProblem(row.kind, row.account_id, row.started_at, "")
+        yield Event(Kind.DATA_PROBLEM_OVER, problem=over), replace(row, over_at=facts.now)
+
+
+# --- connectors -----------------------------------------------------------------------------
+
+
+class _OfConnector:
+    """What to tell one channel of one connector."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        config: NotifyConfig,
+        facts: Facts,
+        state: ChannelState,
+        connector: Connector,
+    ) -> None:
+        self._channel, self._config, self._state = channel, config, state
+        self._connector, self._now = connector, facts.now
+        self._outages = facts.outages_of.get(connector.connector_id, [])
+        rows = state.told_of.get(connector.connector_id, [])
+        self._told = {row.started_at: row for row in rows if row.kind == OUTAGE}
+        flapping = [row for row in rows if row.kind == FLAPPING]
+        self._flapping = next((row for row in flapping if row.is_open), None)
+        self._flapped_until = max((row.over_at for row in flapping if row.over_at), default=None)
+
+    def decide(self) -> Iterator[Decided]:
+        if self._flapping is not None:
+            yield from self._steady(self._flapping)
+        elif len(flips := self._flips()) > FLIPS and self._matches_any_since(flips[0]):
+            yield from self._flaps(flips)
+        else:
+            for outage in self._outages:
+                yield from self._of_outage(outage, self._told.get(outage.started_at))
+            yield from self._of_forgotten_outages()
+
+    def _matches(self, healths: Iterable[str]) -> bool:
+        return matches(self._channel, self._connector, healths)
+
+    def _matches_any_since(self, since: datetime) -> bool:
+        recent = (each for each in self._outages if each.ended_at is None or each.ended_at >= since)
+        return self._matches({health for outage in recent for health in outage.path})
+
+    # --- one outage ---
+
+    def _of_outage(self, outage: Outage, row: Told | None) -> Iterator[Decided]:
+        is_announced = row is not None and row.is_open
+        if outage.ended_at is not None:
+            if row is not None and row.is_open:
+                yield self._event(Kind.OVER, outage), replace(row, over_at=self._now)
+            elif row is None and self._is_news_of_the_past(outage, outage.ended_at):
+                told = replace(self._announced(outage, None), over_at=self._now)
+                yield self._event(Kind.PAST, outage), told
+        elif not self._matches([outage.health]):
+            return
+        elif row is not None and is_announced:
+            if self._now - row.last_told_at >= self._config.remind:
+                yield self._event(Kind.STILL_DOWN, outage), replace(row, reminded_at=self._now)
+        elif outage.lasted(self._config.after.total_seconds(), self._now):
+            yield self._event(Kind.DOWN, outage), self._announced(outage, row)
+
+    def _is_news_of_the_past(self, outage: Outage, ended_at: datetime) -> bool:
+        """Say whether an outage that was never announced is worth telling of now that it is over.
+
+        Not if it ended while the connector was muted or flapping.
+        """
+        told_until = mark(self._channel, self._state)
+        quiet = (self._flapped_until, self._connector.muted_until)
+        quiet_until = max([told_until, self._state.first_used_at, *filter(None, quiet)])
+        return (
+            ended_at > quiet_until
+            and outage.lasted(self._config.after.total_seconds(), self._now)
+            and self._matches(outage.path)
+        )
+
+    def _of_forgotten_outages(self) -> Iterator[Decided]:
+        """Yield the end of outages that were announced and are no longer in the history."""
+        present = {outage.started_at for outage in self._outages}
+        for row in self._told.values():
+            if row.is_open and row.started_at not in present:
+                outage = Outage(self._connector.connector_id, row.started_at, ())
+                yield self._event(Kind.OVER, outage), replace(row, over_at=self._now)
+
+    # --- flapping ---
+
+    def _flips(self) -> list[datetime]:
+        """Return the starts and ends of outages that count, in order."""
+        since = self._now - FLAPPING_WITHIN
+        if self._flapped_until is not None:
+            since = max(since, self._flapped_until)
+        return sorted(at for at in _starts_and_ends(self._outages) if at > since)
+
+    def _flaps(self, flips: Sequence[datetime]) -> Iterator[Decided]:
+        """Announce that it flaps. The outages that were announced are over with this."""
+        event = self._event(Kind.FLAPPING, self._outages[-1])._replace(flips=len(flips))
+        yield event, self._row(FLAPPING, flips[0])
+        for row in self._told.values():
+            if row.is_open:
+                yield None, replace(row, over_at=self._now)
+
+    def _steady(self, flapping: Told) -> Iterator[Decided]:
+        """Tell that it is steady again; if it is down, this announces that outage as well."""
+        flips = _starts_and_ends(self._outages)
+        if self._now - max(flips, default=flapping.started_at) < STEADY_AFTER:
+            return
+        since = flapping.started_at
+        during = [each for each in self._outages if (each.ended_at or self._now) >= since]
+        last = self._outages[-1] if self._outages else None
+        event = self._event(Kind.STEADY, last)._replace(outages=len(during))
+        yield event, replace(flapping, over_at=self._now)
+        if last is not None and last.ended_at is None:
+            yield None, self._announced(last, self._told.get(last.started_at))
+
+    # --- rows ---
+
+    def _event(self, kind: Kind, outage: Outage | None) -> Event:
+        return Event(kind, self._connector, outage)
+
+    def _announced(self, outage: Outage, row: Told | None) -> Told:
+        """Return the row of an outage that is announced, perhaps again after it had flapped."""
+        if row is not None:
+            return replace(row, reminded_at=self._now, over_at=None)
+        return self._row(OUTAGE, outage.started_at)
+
+    def _row(self, kind: str, started_at: datetime) -> Told:
+        return Told(
+            kind=kind,
+            connector_id=self._connector.connector_id,
+            account_id=self._connector.account_id,
+            started_at=started_at,
+            announced_at=self._now,
+        )
+
+
+def _starts_and_ends(outages: Iterable[Outage]) -> list[datetime]:
+    return [at for each in outages for at in (each.started_at, each.ended_at) if at is not None]
+
+
+# --- the digest -----------------------------------------------------------------------------
+
+
+def is_digest_due(at: time, now: datetime, state: ChannelState) -> bool:
+    """Say whether that time of the user's day has come since the last digest."""
+    today = now.astimezone().date()
+    days = (today, today - timedelta(days=1))
+    times = (datetime.combine(day, at).astimezone(UTC) for day in days)
+    due_at = next(each for each in times if each <= now)
+    return due_at > (state.delivered_at or state.first_used_at)
+
+
+def _digest(
+    channel: Channel, config: NotifyConfig, facts: Facts, state: ChannelState
+) -> Iterator[Event]:
+    """Yield how things are now, and what is over since the last digest."""
+    since = mark(channel, state)
+    for problem in facts.problems:
+        yield Event(Kind.DATA_PROBLEM, problem=problem)
+    for connector_id, outages in facts.outages_of.items():
+        connector = facts.connectors.get(connector_id)
+        if connector is None or not _is_told_of(connector, facts):
+            continue
+        flips = sum(at > facts.now - FLAPPING_WITHIN for at in _starts_and_ends(outages))
+        healths = {health for outage in outages for health in outage.path}
+        if flips > FLIPS and matches(channel, connector, healths):
+            yield Event(Kind.FLAPPING, connector, outages[-1], flips=flips)
+            continue
+        for outage in outages:
+            is_over = outage.ended_at is not None
+            if not outage.lasted(config.after.total_seconds(), facts.now) or not matches(
+                channel, connector, outage.path if is_over else [outage.health]
+            ):
+                continue
+            if outage.ended_at is None:
+                yield Event(Kind.DOWN, connector, outage)
+            elif outage.ended_at > max(since, connector.muted_until or since):
+                yield Event(Kind.OVER, connector, outage)

@@ -1,0 +1,135 @@
+"""Reads what the decisions need from one snapshot of the database."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from sqlalchemy import Connection, select
+
+from inventory import times
+from inventory.db import session
+from inventory.models import ACCOUNTS
+from inventory.notify.config import Channel
+from inventory.notify.decide import FLAPPING_WITHIN, ChannelState, Facts, mark
+from inventory.notify.events import FLAPPING, OUTAGE, Connector, DataProblem, Outage, Told
+from inventory.queries import latest_runs, list_incidents, status
+from inventory.queries.base import Row, Rows, fetch, view
+from inventory.queries.checks import data_problems
+
+_STATUS = (*("account_id", "destination_service", "reason", "succeeded_at", "owner", "tier"),)
+# What a connector has under the same names.
+_SAME = (
+    *("connector_id", "account_id", "group_id", "group_name", "service", "service_name"),
+    *("destination_service", "succeeded_at", "owner", "tier"),
+)
+_TAGS = ("mute_until", "runbook_url")
+# What a URL may contain beside letters and digits; the rest is percent-encoded.
+_IN_URLS = ":/?#=&%+,;~.-_$"
+
+
+def read(
+    connection: Connection, channels: Sequence[Channel], states: Mapping[str, ChannelState]
+) -> Facts:
+    """Read the facts for channels; those without a state are used for the first time."""
+    now, runs = session.now(connection), latest_runs(connection)
+    rows = status(connection, _STATUS)
+    marks = [mark(each, states[each.name]) for each in channels if each.name in states]
+    since = min([now - FLAPPING_WITHIN, *marks])
+    told = [row for state in states.values() for row in state.told if row.is_open]
+    observed = [run["observed_at"] for run in runs if run["observed_at"] is not None]
+    return Facts(
+        now=now,
+        observed_until=max(observed, default=None),
+        connectors=_connectors(connection, rows),
+        outages={each.key: each for each in _outages(connection, since, told)},
+        problems=[
+            DataProblem(each["problem_type"], each["account_id"], each["since"], each["reason"])
+            for each in data_problems(connection, runs, rows)
+        ],
+    )
+
+
+# --- outages --------------------------------------------------------------------------------
+
+
+def _outages(connection: Connection, since: datetime, told: Sequence[Told]) -> Iterator[Outage]:
+    """Yield what is open or ended after `since`, and what the open rows of channels are about."""
+    found = list_incidents(connection, since=since)
+    known = {(row["connector_id"], row["started_at"]) for row in found}
+    ids = {row.connector_id for row in told if row.connector_id and _is_earlier(row, known)}
+    if ids:
+        found += list_incidents(connection, connector_ids=sorted(ids))
+    return map(_outage, found)
+
+
+def _is_earlier(row: Told, known: set[tuple[Any, Any]]) -> bool:
+    """Say whether an open row is about outages that ended longer ago."""
+    is_missing = row.kind == OUTAGE and (row.connector_id, row.started_at) not in known
+    return is_missing or row.kind == FLAPPING
+
+
+def _outage(row: Row) -> Outage:
+    return Outage(
+        row["connector_id"],
+        row["started_at"],
+        tuple((row["path"] or "").split(" > ")),
+        row["ended_at"],
+        row["closed_by"],
+    )
+
+
+# --- connectors -----------------------------------------------------------------------------
+
+
+def _connectors(connection: Connection, rows: Rows) -> dict[str, Connector]:
+    tags = _tags(connection)
+    accounts = select(ACCOUNTS.c.account_id, ACCOUNTS.c.account_name)
+    names = {row.account_id: row.account_name for row in connection.execute(accounts)}
+    return {
+        row["connector_id"]: _connector(
+            row, names.get(row["account_id"]), tags.get(row["connector_id"], {})
+        )
+        for row in rows
+    }
+
+
+def _connector(row: Row, account_name: str | None, tags: Mapping[str, str]) -> Connector:
+    return Connector(
+        **{name: row[name] for name in _SAME},
+        name=row["schema_name"] or row["connector_id"],
+        account_name=account_name,
+        reason=row["reason"] or "",
+        runbook_url=web_address(tags.get("runbook_url", "")),
+        muted_until=_time(tags.get("mute_until", "")),
+    )
+
+
+def _tags(connection: Connection) -> dict[str, dict[str, str]]:
+    tags = view("connector_tags").c
+    statement = select(tags.connector_id, tags.name, tags.value).where(tags.name.in_(_TAGS))
+    found: dict[str, dict[str, str]] = {}
+    for row in fetch(connection, statement):
+        found.setdefault(row["connector_id"], {})[row["name"]] = row["value"]
+    return found
+
+
+# Anybody may write tags by SQL: a value that is not valid counts as no tag.
+
+
+def _time(text: str) -> datetime | None:
+    with suppress(ValueError):
+        return times.parse_time(text)
+    return None
+
+
+def web_address(text: str) -> str | None:
+    """Return a URL of the web in characters that no markup gives a meaning; None = it is none."""
+    with suppress(ValueError):
+        parts = urlsplit(text.strip())
+        is_valid = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+        if is_valid and not re.search(r"\s", parts.netloc):
+            return quote(text.strip(), safe=_IN_URLS)
+    return None
