@@ -31,6 +31,7 @@ from inventory.cli import (
     schema,
     status,
     sync,
+    tag,
     test,
 )
 
@@ -103,6 +104,7 @@ for command in (
     at.at,
     findings.findings,
     report.report,
+    tag.tag,
     runs.runs,
     test.test,
     query.query,

@@ -9,7 +9,13 @@ import click
 
 from inventory import process
 from inventory.cli import base
-from inventory.cli.options import DURATION, HEALTH, HEALTH_NAMES, rows_format_option
+from inventory.cli.options import (
+    DURATION,
+    HEALTH,
+    HEALTH_NAMES,
+    owner_option,
+    rows_format_option,
+)
 from inventory.cli.sections import SectionedCommand, command, option
 from inventory.text import escape_control_chars
 
@@ -53,6 +59,7 @@ class _Check(SectionedCommand):
     multiple=True,
     help="Look for connectors of this health instead of those that are down. Repeatable.",
 )
+@owner_option
 @option(
     "--max-age",
     type=DURATION,
@@ -82,8 +89,8 @@ def check(
 
     Prints one line per problem: each connector that is down (those of one broken destination
     together), and each account whose data is overdue, whose removals are withheld or whose runs
-    fail. Failed runs are a problem at once if
-    the next run will fail as well; otherwise after three in a row, or once the data is overdue.
+    fail. Failed runs are a problem at once if the next run will fail as well; otherwise after three
+    in a row, or once the data is overdue. With --owner, problems of the data are reported as well.
 
     With --nagios, exits 2 if a connector is down, 1 if the data cannot be trusted, 3 if the check
     itself failed, otherwise 0.
@@ -93,7 +100,11 @@ def check(
     with _open_state(state) as saved:
         with base.open_session() as connection:
             checked = checks.find_problems(
-                connection, lasting=options["for"], health=health, max_age=max_age
+                connection,
+                lasting=options["for"],
+                health=health,
+                max_age=max_age,
+                owners=options["owners"],
             )
         if nagios:
             _exit_as_nagios(checked)
