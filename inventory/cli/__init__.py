@@ -32,6 +32,7 @@ from inventory.cli import (
     schema,
     status,
     sync,
+    tag,
     test,
 )
 
@@ -105,6 +106,7 @@ for command in (
     at.at,
     findings.findings,
     report.report,
+    tag.tag,
     runs.runs,
     test.test,
     query.query,

@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 )
 @filter_options
 @option(
-    "--owner",
-    "owners",
-    type=TEXT,
-    multiple=True,
-    help="Only connectors that this user created, by id, name or e-mail address. Repeatable.",
-)
-@option(
     "--output",
     section=OUTPUT,
     type=TEXT,

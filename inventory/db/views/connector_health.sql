@@ -83,7 +83,7 @@ with fact as (
     c.first_seen_at, c.removed_at, s.setup_state, s.sync_state, s.update_state, s.schema_status,
     s.is_historical_sync, s.last_sync_failed, s.succeeded_at, s.failed_at, s.rescheduled_for,
     {{ sql.json_value('s.extra', 'succeeded_at') }} is not null as success_is_unread,
-    s.due_at, s.health_since as judged_since, s.down_since as judged_down_since,
+    s.due_at, s.slo_minutes, s.health_since as judged_since, s.down_since as judged_down_since,
     coalesce(c.removed_reason, s.health) as observed_health, r.observed_at, r.seen_at, r.is_overdue, k.now,
     case
       when c.removed_at is not null or c.paused or {{ sql.lower('s.sync_state') }} = 'paused' then null
@@ -165,8 +165,9 @@ select h.connector_id, h.account_id, h.group_id, h.group_name, h.service, h.serv
       || {{ tasks }}
     when 'delayed' then {{ since("delayed") }} || ': ' || {{ success }} || {{ tasks }}
     when 'stale' then 'no success since ' || {{ sql.format_timestamp("h.succeeded_at") }}
-      || case when h.schedule is null
-        then ': due every ' || cast(h.sync_frequency as text) || ' minutes, overdue since '
+      || case when h.slo_minutes is not null
+        then ': due within ' || cast(h.slo_minutes as text) || ' minutes by its tag slo_minutes, overdue since '
+        when h.schedule is null then ': due every ' || cast(h.sync_frequency as text) || ' minutes, overdue since '
         else ', overdue by its schedule since ' end
       || {{ sql.format_timestamp("h.due_at") }} || {{ tasks }}
     when 'action_required' then {{ since("task open") }} || ': ' || h.tasks || {{ tests }}
