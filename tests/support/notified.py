@@ -1,7 +1,6 @@
 """People who are told: channels to local receivers, and the account that they are told of."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
 from pathlib import Path
@@ -24,6 +23,7 @@ from support.receivers import HttpReceiver, MailReceiver, http_receiver, mail_re
 
 TOKEN = "tokenofmattermost123456789"
 PASSWORD = "password-of-the-mailbox"
+SECRETS = (TOKEN, PASSWORD, *(f"secret-of-{name}" for name in ("all", "tier1", "digest")))
 CONFIG = """
 [notify]
 after = "40m"
@@ -71,8 +71,8 @@ class People(NamedTuple):
         }
         return json | {
             "GROWTH_URL": f"mmost://{self.posts.address}/{TOKEN}",
-            "MAIL_URL": f"mailto://{self.mails.address}/?user=inventory&from=inventory@example.com"
-            "&to=finance@example.com&mode=insecure",
+            "MAIL_URL": f"mailto://inventory:{PASSWORD}@{self.mails.address}/"
+            "?from=inventory@example.com&to=finance@example.com&mode=insecure",
         }
 
     def take(self) -> list[Message]:

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 
 class Post(NamedTuple):
@@ -82,7 +82,13 @@ class MailReceiver:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.refuses = False
-        self._controller = _AnyPort(self, hostname="127.0.0.1", port=0)
+        self._controller = _AnyPort(
+            self,
+            hostname="127.0.0.1",
+            port=0,
+            authenticator=lambda *_: AuthResult(success=True),
+            auth_require_tls=False,
+        )
 
     @property
     def address(self) -> str:
