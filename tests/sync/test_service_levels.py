@@ -249,6 +249,18 @@ def test_details_and_lookups_follow_the_service_level(
     assert due(engine, "hidden") == minutes(70)
 
 
+def test_service_that_only_details_tell_has_its_service_level(
+    engine: Engine, account: Account, next_run: Sync
+) -> None:
+    listed = synced()
+    account.more = {"one": {"service": listed.pop("service"), "config": {"host": "db"}}}
+    account.connectors = [listed]
+    next_run(enrichment=EnrichmentSettings(details="all"))
+    tag_by_sql(engine, "service", "postgres", "60")
+    next_run()
+    assert due(engine) == minutes(60)
+
+
 def without_listing(
     account: Account, connector_id: str
 ) -> Callable[[Request], FakeResponse | None]:
