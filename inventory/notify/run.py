@@ -15,9 +15,10 @@ from inventory.errors import ConfigurationError, DeliveryError, InventoryError
 from inventory.notify import config as configuration
 from inventory.notify import delivery, facts, message, state
 from inventory.notify.config import NotifyConfig
-from inventory.notify.decide import ChannelState, news_for
+from inventory.notify.decide import news_for
 from inventory.notify.delivery import Letter, Outcome
 from inventory.notify.events import News
+from inventory.notify.inputs import ChannelState
 from inventory.notify.message import Message
 from inventory.settings import Secret
 
