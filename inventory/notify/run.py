@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from inventory.db import session
+from inventory.db import revision, session
 from inventory.db.engine import transaction
 from inventory.db.locks import notification_lock
 from inventory.errors import ConfigurationError, DeliveryError, InventoryError
@@ -52,6 +52,7 @@ def notify(
     again. Raises AlreadyRunningError if another process holds the lock for longer than that, and
     ConfigurationError if apprise is not installed.
     """
+    revision.require_current(engine)  # or the lock would leave a file beside no database
     with notification_lock(engine, lock_timeout):
         plan = _plan(engine, config)
         urls, failed = _urls(config, environ)
