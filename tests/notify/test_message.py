@@ -9,6 +9,7 @@ import pytest
 from apprise import NotifyFormat
 from apprise.conversion import convert_between
 from apprise.plugins.slack import NotifySlack
+from support.docs import README, blocks
 
 from inventory.notify.events import Connector, DataProblem, Event, Kind, News, Outage
 from inventory.notify.grouping import items
@@ -261,3 +262,20 @@ def test_names_make_no_mention_in_slack() -> None:
 def test_ordinary_names_stay_as_they_are() -> None:
     name = "google_sheets.teal_pipeline-2 (EU), ünïcode & co: 100 %"
     assert name in message(event("a", name=name)).markdown()
+
+
+# --- documentation --------------------------------------------------------------------------
+
+
+def test_picture_in_the_readme_is_what_is_sent() -> None:
+    """The first line of each item, which is all of it where there is much to tell."""
+    began = datetime(2026, 11, 20, 4, tzinfo=UTC)
+    names = ["ads", "app", "billing", "crm", "events", "forms", "games", "hr", "items"]
+    down = [event(key, **PROD, started_at=began, path=("destination_broken",)) for key in names]
+    facts = {"service": "HubSpot", "group_name": "Sales", "owner": "growth"}
+    ended = {"started_at": began - timedelta(hours=3), "ended_at": began + timedelta(minutes=15)}
+    over = event("calm_compass", Kind.OVER, name="hubspot_sales", **facts, **ended)
+    sent = compose(News("oncall", (*down, over)), began + timedelta(minutes=15))
+    [picture] = (block for block in blocks("text", README) if block.startswith("Down:"))
+    lines = [line for line in sent.plain().splitlines() if line and not line.startswith("  ")]
+    assert lines == picture.splitlines()
