@@ -179,7 +179,12 @@ def test_lines_for_cron_say_nothing_when_all_is_well(
     values["INVENTORY_DATABASE_URL"] = database_url
     for name, value in values.items():
         variables = re.sub(rf"(?<={name}=).*", shlex.quote(value), variables)
-    (tmp_path / ".inventory.env").write_text(f"{variables}FIVETRAN_API_URL={api.url}\n")
+    more = f"FIVETRAN_API_URL={api.url}\nONCALL_URL=json://localhost\nDIGEST_URL=json://localhost\n"
+    (tmp_path / ".inventory.env").write_text(variables + more)
+    [channels] = blocks("toml", DOCS / "notifications.md")
+    config = tmp_path / ".config" / "inventory" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(channels)
     bin_folder = tmp_path / ".local" / "bin"
     bin_folder.mkdir(parents=True)
     script = f'#!/bin/sh\nexec {sys.executable} -m inventory "$@"\n'
@@ -187,13 +192,13 @@ def test_lines_for_cron_say_nothing_when_all_is_well(
     (bin_folder / "inventory").chmod(0o700)
     home = {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     lines = blocks("cron")
-    assert len(lines) == 3
+    assert len(lines) == 4
     for line in lines:
         command = line.split(maxsplit=5)[5]
         done = subprocess.run(["/bin/sh", "-c", command], env=home, capture_output=True, text=True)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     with engine.read_only(connect(database_url)) as connection:
-        assert connection.scalar(text("select count(*) from inventory_runs")) == 1
+        assert connection.scalar(text("select count(*) from inventory_runs")) == 2
 
 
 def test_settings_file_means_the_same_to_a_shell_and_to_docker(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def _identity(problem: Problem) -> tuple[Any, ...]:
 
 
 def _subject(problem: Problem) -> tuple[Any, ...]:
-    """Return what a problem is about: a connector, a channel, or one aspect of an account's data."""
+    """Return what a problem is about: a connector, a channel, or an aspect of an account."""
     if problem["connector_id"] is not None:
         return (problem["connector_id"],)
     if problem["problem_type"] == "channel_failing":

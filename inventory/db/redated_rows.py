@@ -42,7 +42,7 @@ from inventory.models import (
 from inventory.models.types import TIMESTAMP, UtcDateTime
 
 _run = INVENTORY_RUNS.c
-_WITHOUT_HISTORY = (ACCOUNTS, USERS, CONNECTOR_TYPES, NOTIFICATION_CHANNELS, NOTIFICATIONS)
+_WITHOUT_HISTORY = (ACCOUNTS, USERS, CONNECTOR_TYPES, NOTIFICATION_CHANNELS)
 _metadata = MetaData()
 
 
@@ -53,9 +53,11 @@ def move(connection: Connection, log: Sequence[Run], right: Sequence[datetime]) 
     for versioned in HISTORY_TABLES:
         current = versioned.current
         moved[current.name] = _move_times(connection, current, times_of(versioned, current))
-        moved[versioned.past.name] = _move_past(connection, versioned)
+        past = versioned.past
+        moved[past.name] = _replace_rows(connection, past, times_of(versioned, past))
     for table in _WITHOUT_HISTORY:
         moved[table.name] = _move_times(connection, table, _own_times(table))
+    moved[NOTIFICATIONS.name] = _replace_rows(connection, NOTIFICATIONS, _own_times(NOTIFICATIONS))
     moved[INVENTORY_RUNS.name] = _move_log(connection, log, right)
     _drop(connection, _SPANS)
     return moved
@@ -126,11 +128,10 @@ def times_of(versioned: HistoryTable, table: Table) -> list[Column[Any]]:
 # --- the rows -------------------------------------------------------------------------------
 
 _COPIES = {
-    of.past.name: _temporary(
-        f"redated_{of.past.name}",
-        *(Column(column.name, column.type) for column in of.past.columns),
+    table.name: _temporary(
+        f"redated_{table.name}", *(Column(column.name, column.type) for column in table.columns)
     )
-    for of in HISTORY_TABLES
+    for table in (*(of.past for of in HISTORY_TABLES), NOTIFICATIONS)
 }
 
 
@@ -148,25 +149,23 @@ def _move_times(connection: Connection, table: Table, columns: Sequence[Column[A
     return connection.execute(update(table).values(values).where(_moves(columns))).rowcount
 
 
-def _move_past(connection: Connection, versioned: HistoryTable) -> int:
-    """Delete and re-insert rows: `valid_from` is part of their key, and may be another row's."""
-    past = versioned.past
-    columns = times_of(versioned, past)
-    copy = _COPIES[past.name]
+def _replace_rows(connection: Connection, table: Table, columns: Sequence[Column[Any]]) -> int:
+    """Delete and re-insert rows: a time is part of a unique key, and may be another row's."""
+    copy = _COPIES[table.name]
     values = [
         func.coalesce(_new(column), column) if column in columns else column
-        for column in past.columns
+        for column in table.columns
     ]
     _create(connection, copy)
-    names = [column.name for column in past.columns]
+    names = [column.name for column in table.columns]
     copied = insert(copy).from_select(names, select(*values).where(_moves(columns)))
     number = connection.execute(copied, execution_options={"preserve_rowcount": True}).rowcount
-    if connection.execute(delete(past).where(_moves(columns))).rowcount != number:
+    if connection.execute(delete(table).where(_moves(columns))).rowcount != number:
         raise RetryableError(
-            "Closed versions changed during the re-dating, for example by a prune. Wait for it, "
-            "then run this again."
+            f"Rows of {table.name} changed during the re-dating, for example by a prune. Wait for "
+            "it, then run this again."
         )
-    connection.execute(insert(past).from_select(names, select(copy)))
+    connection.execute(insert(table).from_select(names, select(copy)))
     _drop(connection, copy)
     return number
 

@@ -1,8 +1,8 @@
 """Decides which history a cutoff makes deletable. It deletes nothing.
 
-Versions, sync outcomes, notifications and runs that ended before the cutoff are deletable. What is true now stays,
-whatever its age: current tables are never changed, nor do they lose a row that they refer to, nor
-destinations the versions that say since when they have their setup status.
+Versions, sync outcomes, notifications and runs that ended before the cutoff are deletable. What is
+true now stays, whatever its age: current tables are never changed, nor do they lose a row that they
+refer to, nor destinations the versions that say since when they have their setup status.
 """
 
 from collections.abc import Iterator

@@ -1,11 +1,10 @@
 """Decides what a channel is to be told. Pure: rows, state and configuration in, news out."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+from inventory.notify import digest
 from inventory.notify.config import Channel, NotifyConfig
 from inventory.notify.events import (
     FLAPPING,
@@ -18,65 +17,19 @@ from inventory.notify.events import (
     Outage,
     Told,
 )
+from inventory.notify.inputs import (
+    FLAPPING_WITHIN,
+    FLIPS,
+    ChannelState,
+    Facts,
+    mark,
+    starts_and_ends,
+)
+from inventory.notify.matching import matches, may_be_told_of
 
-FLIPS = 4  # starts and ends of outages; with more of them within FLAPPING_WITHIN it flaps
-FLAPPING_WITHIN = timedelta(hours=24)
 STEADY_AFTER = timedelta(hours=6)  # since the last start or end of an outage
 
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """One snapshot of the inventory.
-
-    `outages` holds, by Outage.key, at least those that are open, those that ended since the oldest
-    mark of a channel or within a day, and all of connectors that a channel was told to flap.
-    `observed_until` is the time of the last complete run; None = there was none.
-    """
-
-    now: datetime
-    observed_until: datetime | None
-    connectors: Mapping[str, Connector]
-    outages: Mapping[tuple[str, datetime], Outage]
-    problems: Sequence[DataProblem]
-
-    @cached_property
-    def outages_of(self) -> Mapping[str, list[Outage]]:
-        """The outages of each connector, in order."""
-        found = defaultdict(list)
-        for outage in sorted(self.outages.values(), key=lambda each: each.key):
-            found[outage.connector_id].append(outage)
-        return found
-
-    @cached_property
-    def held(self) -> frozenset[str]:
-        """Accounts whose data cannot be trusted: no outage of these is told."""
-        return frozenset(each.account_id for each in self.problems if each.account_id is not None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChannelState:
-    """What a channel has been told. `told` has its open rows, and those of the facts' outages."""
-
-    first_used_at: datetime
-    told_until: datetime | None = None
-    delivered_at: datetime | None = None
-    failing_since: datetime | None = None
-    told: tuple[Told, ...] = ()
-
-    @cached_property
-    def told_of(self) -> Mapping[str, list[Told]]:
-        """The rows of each connector."""
-        found = defaultdict(list)
-        for row in self.told:
-            if row.connector_id is not None:
-                found[row.connector_id].append(row)
-        return found
-
-
-def mark(channel: Channel, state: ChannelState) -> datetime:
-    """Return the time until which a channel has been told what happened."""
-    told_until = state.told_until if channel.digest is None else state.delivered_at
-    return told_until or state.first_used_at
+Decided = tuple[Event | None, Told | None]  # what to tell, and the row that records it
 
 
 def news_for(
@@ -86,48 +39,22 @@ def news_for(
     state = state or ChannelState(first_used_at=facts.now)
     told_until = None if facts.held else facts.observed_until
     if channel.digest is not None:
-        if not is_digest_due(channel.digest, facts.now, state):
+        if not digest.is_due(channel.digest, facts.now, state):
             return News(channel.name)
-        events = tuple(_digest(channel, config, facts, state))
+        events = tuple(digest.events(channel, config, facts, state))
         return News(channel.name, events, told_until=told_until, is_digest=True)
     decided = [*_problems(config, facts, state)]
     for connector_id in sorted(_connector_ids(facts, state)):
-        if (connector := facts.connectors.get(connector_id)) and _is_told_of(connector, facts):
+        if (connector := facts.connectors.get(connector_id)) and may_be_told_of(connector, facts):
             decided += _OfConnector(channel, config, facts, state, connector).decide()
     events = tuple(event for event, _ in decided if event is not None)
     rows = tuple(row for _, row in decided if row is not None)
     return News(channel.name, events, rows, told_until)
 
 
-Decided = tuple[Event | None, Told | None]  # what to tell, and the row that records it
-
-
 def _connector_ids(facts: Facts, state: ChannelState) -> set[str]:
     told = {each.connector_id for each in state.told if each.is_open and each.connector_id}
     return told | set(facts.outages_of)
-
-
-def _is_told_of(connector: Connector, facts: Facts) -> bool:
-    """Say whether anything may be told of a connector: not if it is muted or its data is old."""
-    is_muted = connector.muted_until is not None and connector.muted_until > facts.now
-    return not is_muted and connector.account_id not in facts.held
-
-
-def matches(channel: Channel, connector: Connector, healths: Iterable[str]) -> bool:
-    """Say whether a channel is told of a connector that has had one of these healths."""
-    having = {
-        "account": (connector.account_id, connector.account_name),
-        "group": (connector.group_id, connector.group_name),
-        "service": (connector.service, connector.service_name),
-        "connector": (connector.connector_id, connector.name),
-        "health": tuple(healths),
-        "owner": (connector.owner,),
-        "tier": (connector.tier,),
-    }
-    return all(
-        not values.isdisjoint({value.casefold() for value in having[key] if value})
-        for key, values in channel.match.items()
-    )
 
 
 # --- the data itself ------------------------------------------------------------------------
@@ -246,7 +173,7 @@ class _OfConnector:
         since = self._now - FLAPPING_WITHIN
         if self._flapped_until is not None:
             since = max(since, self._flapped_until)
-        return sorted(at for at in _starts_and_ends(self._outages) if at > since)
+        return sorted(at for at in starts_and_ends(self._outages) if at > since)
 
     def _flaps(self, flips: Sequence[datetime]) -> Iterator[Decided]:
         """Announce that it flaps. The outages that were announced are over with this."""
@@ -258,7 +185,7 @@ class _OfConnector:
 
     def _steady(self, flapping: Told) -> Iterator[Decided]:
         """Tell that it is steady again; if it is down, this announces that outage as well."""
-        flips = _starts_and_ends(self._outages)
+        flips = starts_and_ends(self._outages)
         if self._now - max(flips, default=flapping.started_at) < STEADY_AFTER:
             return
         since = flapping.started_at
@@ -288,47 +215,3 @@ class _OfConnector:
             started_at=started_at,
             announced_at=self._now,
         )
-
-
-def _starts_and_ends(outages: Iterable[Outage]) -> list[datetime]:
-    return [at for each in outages for at in (each.started_at, each.ended_at) if at is not None]
-
-
-# --- the digest -----------------------------------------------------------------------------
-
-
-def is_digest_due(at: time, now: datetime, state: ChannelState) -> bool:
-    """Say whether that time of the user's day has come since the last digest."""
-    today = now.astimezone().date()
-    days = (today, today - timedelta(days=1))
-    times = (datetime.combine(day, at).astimezone(UTC) for day in days)
-    due_at = next(each for each in times if each <= now)
-    return due_at > (state.delivered_at or state.first_used_at)
-
-
-def _digest(
-    channel: Channel, config: NotifyConfig, facts: Facts, state: ChannelState
-) -> Iterator[Event]:
-    """Yield how things are now, and what is over since the last digest."""
-    since = mark(channel, state)
-    for problem in facts.problems:
-        yield Event(Kind.DATA_PROBLEM, problem=problem)
-    for connector_id, outages in facts.outages_of.items():
-        connector = facts.connectors.get(connector_id)
-        if connector is None or not _is_told_of(connector, facts):
-            continue
-        flips = sum(at > facts.now - FLAPPING_WITHIN for at in _starts_and_ends(outages))
-        healths = {health for outage in outages for health in outage.path}
-        if flips > FLIPS and matches(channel, connector, healths):
-            yield Event(Kind.FLAPPING, connector, outages[-1], flips=flips)
-            continue
-        for outage in outages:
-            is_over = outage.ended_at is not None
-            if not outage.lasted(config.after.total_seconds(), facts.now) or not matches(
-                channel, connector, outage.path if is_over else [outage.health]
-            ):
-                continue
-            if outage.ended_at is None:
-                yield Event(Kind.DOWN, connector, outage)
-            elif outage.ended_at > max(since, connector.muted_until or since):
-                yield Event(Kind.OVER, connector, outage)

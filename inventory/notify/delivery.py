@@ -4,7 +4,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -48,12 +49,15 @@ def send_all(letters: Mapping[str, Letter], timeout: float = TIMEOUT) -> Iterato
     if not letters:
         return
     _require_apprise()
+    for letter in letters.values():
+        hide(letter.url, public=letters)
     ended: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
 
     def deliver(channel: str, letter: Letter) -> None:
         ended.put(Outcome(channel, _attempt(letter)))
 
     with _captured_log():
+        _load_services()
         for each in letters.items():
             # Whoever leaves the process need not wait for it, as for a pool's threads.
             threading.Thread(target=deliver, args=each, daemon=True).start()
@@ -79,10 +83,18 @@ def _require_apprise() -> None:
         ) from None
 
 
+def _load_services() -> None:
+    """Have apprise import its services now: it does so once, and not safely in several threads."""
+    from apprise import Apprise
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some import what Python is about to remove
+        Apprise.instantiate("json://localhost")
+
+
 def _attempt(letter: Letter) -> InventoryError | None:
     _warnings.set([])
     try:
-        hide(letter.url)
         _send(letter)
     except InventoryError as error:
         return error
@@ -145,8 +157,11 @@ def _described(text: str) -> str:
     return line[:_LONGEST_ERROR] or "it gave no reason"
 
 
-def hide(url: Secret) -> None:
-    """Have all output of this process hide a URL and each of its parts."""
+def hide(url: Secret, *, public: Collection[str] = ()) -> None:
+    """Have all output of this process hide a URL and each of its parts.
+
+    A part that is also in a `public` text, such as the name of a channel, is shown.
+    """
     text = url.reveal()
     rest = text.partition("://")[2]
     parts = urlsplit(f"//{rest}")
@@ -154,7 +169,8 @@ def hide(url: Secret) -> None:
     pieces |= {parts.hostname or "", parts.username or "", parts.password or ""}
     pieces |= set(parts.path.split("/"))
     pieces |= {value for name, value in parse_qsl(parts.query) if name not in _OPTIONS}
-    redaction.hide(*pieces, *map(unquote, pieces))
+    pieces |= set(map(unquote, pieces))
+    redaction.hide(*(each for each in pieces if not any(each in text for text in public)))
 
 
 # --- what apprise logs ----------------------------------------------------------------------

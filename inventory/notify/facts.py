@@ -13,8 +13,8 @@ from inventory import times
 from inventory.db import session
 from inventory.models import ACCOUNTS
 from inventory.notify.config import Channel
-from inventory.notify.decide import FLAPPING_WITHIN, ChannelState, Facts, mark
 from inventory.notify.events import FLAPPING, OUTAGE, Connector, DataProblem, Outage, Told
+from inventory.notify.inputs import FLAPPING_WITHIN, ChannelState, Facts, mark
 from inventory.queries import latest_runs, list_incidents, status
 from inventory.queries.base import Row, Rows, fetch, view
 from inventory.queries.checks import data_problems

@@ -11,7 +11,7 @@ import re
 from inventory.text import escape_control_chars
 
 _FULL_WIDTH = 0xFEE0  # from a character of ASCII to its full-width form
-_MARKUP = {code: code + _FULL_WIDTH for code in map(ord, "<>@[]`*~|\\")}
+_MARKUP = {code: code + _FULL_WIDTH for code in map(ord, "<>@[]*~|\\")} | {ord("`"): ord("'")}
 # A scheme makes a link; an entity becomes a character; _ is markup except inside a word.
 _IN_CONTEXT = re.compile(r":(?=//)|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 

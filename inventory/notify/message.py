@@ -15,7 +15,7 @@ Severity = Literal["failure", "warning", "success", "info"]
 
 LARGEST = 3_600  # bytes of a body, so that a message with its title is below 4 KB
 _LARGEST_TITLE = 250
-_MORE = 40  # bytes that "and N more" takes
+_MORE = 40  # bytes that are kept for "and N more"
 _URGENT = {Kind.DATA_PROBLEM, Kind.DOWN}
 _LASTING = {Kind.DATA_PROBLEM_AGAIN, Kind.STILL_DOWN, Kind.FLAPPING}
 _ENDED = {Kind.OVER, Kind.DATA_PROBLEM_OVER, Kind.STEADY}
@@ -115,8 +115,11 @@ def _fitted(lines: Sequence[str], counts: Sequence[int], largest: int) -> str:
     left = sum(counts[fitting:])
     if not left:
         return "\n".join(lines)
-    more = f"and {left:,} more"
-    return _cut("\n".join([*lines[:fitting], more] if fitting else [lines[0], more]), largest)
+    more = f"\nand {left:,} more"
+    if fitting:
+        return "\n".join(lines[:fitting]) + more
+    room = largest - _size(more)
+    return _cut(lines[0], room) + more if room > _MORE else _cut(lines[0], largest)
 
 
 def _cut(text: str, largest: int) -> str:

@@ -8,16 +8,17 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from inventory.db import session
+from inventory.db import revision, session
 from inventory.db.engine import transaction
 from inventory.db.locks import notification_lock
 from inventory.errors import ConfigurationError, DeliveryError, InventoryError
 from inventory.notify import config as configuration
 from inventory.notify import delivery, facts, message, state
 from inventory.notify.config import NotifyConfig
-from inventory.notify.decide import ChannelState, news_for
+from inventory.notify.decide import news_for
 from inventory.notify.delivery import Letter, Outcome
 from inventory.notify.events import News
+from inventory.notify.inputs import ChannelState
 from inventory.notify.message import Message
 from inventory.settings import Secret
 
@@ -51,6 +52,7 @@ def notify(
     again. Raises AlreadyRunningError if another process holds the lock for longer than that, and
     ConfigurationError if apprise is not installed.
     """
+    revision.require_current(engine)  # or the lock would leave a file beside no database
     with notification_lock(engine, lock_timeout):
         plan = _plan(engine, config)
         urls, failed = _urls(config, environ)

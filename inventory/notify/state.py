@@ -11,8 +11,8 @@ from sqlalchemy import Connection, bindparam, exists, insert, or_, select, updat
 from inventory.db import session
 from inventory.models import CONNECTOR_STATUS, NOTIFICATION_CHANNELS, NOTIFICATIONS
 from inventory.notify.config import Channel
-from inventory.notify.decide import FLAPPING_WITHIN, ChannelState, mark
 from inventory.notify.events import News, Told
+from inventory.notify.inputs import FLAPPING_WITHIN, ChannelState, mark
 
 _channel, _row, _status = NOTIFICATION_CHANNELS.c, NOTIFICATIONS.c, CONNECTOR_STATUS.current.c
 _TOLD = tuple(Told.__dataclass_fields__)

@@ -454,7 +454,7 @@ def test_changes_since_a_day_or_a_duration_ago(
 # --- help ----------------------------------------------------------------------------------
 
 SECTIONS = {
-    "Options": ["--dry-run", "--skip-if-running"],
+    "Options": ["--dry-run", "--skip-if-running", "--notify"],
     "What to read": ["--account", "--endpoint", "--page-size", "--max-response-mb"],
     "Timeouts and retries": [
         "--deadline",

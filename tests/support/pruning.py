@@ -12,7 +12,7 @@ from inventory.db import views
 from inventory.db.engine import read_only, transaction
 from inventory.db.prune import prune
 from inventory.db.views import VIEWS
-from inventory.models import HISTORY_TABLES, INVENTORY_RUNS, SYNC_OUTCOMES
+from inventory.models import HISTORY_TABLES, INVENTORY_RUNS, NOTIFICATIONS, SYNC_OUTCOMES
 from support.builders import (
     connect,
     rows,
@@ -22,7 +22,10 @@ LEAST = timedelta(days=35)
 MICROSECOND = timedelta(microseconds=1)
 PATIENCE = 60  # seconds
 CURRENT = [versioned.current.name for versioned in HISTORY_TABLES]
-CLEARED = [*(of.past.name for of in HISTORY_TABLES), SYNC_OUTCOMES.name, INVENTORY_RUNS.name]
+CLEARED = [
+    *(of.past.name for of in HISTORY_TABLES),
+    *(table.name for table in (NOTIFICATIONS, SYNC_OUTCOMES, INVENTORY_RUNS)),
+]
 # The cutoff is between two days with runs, a week before them, or among the runs of a day.
 NOW = "12-24 10:00"
 NOWS = ("11-27 00:00", "12-12 00:00", NOW)

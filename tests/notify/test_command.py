@@ -1,0 +1,290 @@
+"""`inventory notify` on real databases, to a real receiver."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine
+from support.builders import T0, Account, FakeClock, api_settings, everything, item, rows
+from support.receiver import Receiver, receiver
+
+from inventory.cli import main
+from inventory.db import locks, views
+from inventory.db.engine import transaction
+from inventory.demo.fake_api import FakeApi
+from inventory.errors import AlreadyRunningError
+from inventory.notify import delivery
+from inventory.sync import run as job
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+CONFIG = """
+[notify]
+after = "0m"
+[[notify.channel]]
+name = "oncall"
+url_env = "ONCALL_URL"
+[[notify.channel]]
+name = "growth"
+url_file = "growth.url"
+match = { connector = ["two_schema"] }
+"""
+BROKEN = {"status": {"setup_state": "broken"}}
+TOLD = "Inventory: broken: one_schema (one), postgres, group group_one"
+
+
+@pytest.fixture
+def inbox() -> Iterator[Receiver]:
+    with receiver() as running:
+        yield running
+
+
+class World:
+    """An account whose connectors a test breaks and mends, an hour from run to run."""
+
+    def __init__(self, engine: Engine, api: FakeApi, account: Account, clock: FakeClock) -> None:
+        self.engine, self._api, self._account, self._clock = engine, api, account, clock
+        clock.now = T0
+
+    def run(self, **connectors: Any) -> None:
+        self.pass_time(HOUR)
+        at = f"{self._clock.now:%Y-%m-%dT%H:%M:%SZ}"
+        self._account.connectors = [
+            item(key, succeeded_at=at, **changes) for key, changes in connectors.items()
+        ]
+        job.sync(self.engine, api_settings(self._api), clock=self._clock)
+
+    def pass_time(self, length: timedelta) -> None:
+        self._clock.now += length
+        with transaction(self.engine) as connection:
+            views.stop_clock(connection, self.now)
+
+    @property
+    def now(self) -> datetime:
+        return self._clock.now
+
+    def channel(self, name: str, *columns: str) -> tuple[Any, ...]:
+        [row] = [
+            row
+            for row in rows(self.engine, "notification_channels", "channel", *columns)
+            if row[0] == name
+        ]
+        return tuple(row[1:])
+
+
+@pytest.fixture
+def world(
+    engine: Engine,
+    environment: dict[str, str],
+    api: FakeApi,
+    account: Account,
+    clock: FakeClock,
+    inbox: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> World:
+    (tmp_path / "inventory.toml").write_text(CONFIG)
+    (tmp_path / "growth.url").write_text(inbox.url("growth") + "\n")
+    monkeypatch.setenv("INVENTORY_CONFIG", str(tmp_path / "inventory.toml"))
+    monkeypatch.setenv("ONCALL_URL", inbox.url("oncall"))
+    return World(engine, api, account, clock)
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+def test_outage_is_told_once_and_its_end(world: World, inbox: Receiver) -> None:
+    world.run(one=BROKEN, two={})
+    result = run("notify")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"oncall: sent {TOLD!r}\ngrowth: nothing to tell\n"
+    [(path, message)] = inbox.received
+    assert (path, message["title"], message["type"]) == ("oncall", TOLD, "failure")
+    assert message["message"] == (
+        "Down:\n"
+        "- broken: one_schema (one), postgres, group group_one\n"
+        "  down since 2026-11-01 04:00 UTC (0 min)\n"
+        "  setup broken since 2026-11-01 04:00 UTC; last success 2026-11-01 04:00 UTC\n"
+        "  dashboard: https://fivetran.com/dashboard/connections/one/status"
+    )
+    inbox.take()
+    assert run("notify", "--quiet").output == ""
+    assert inbox.take() == []
+    began = world.now
+    world.run(one={}, two={})
+    run("notify")
+    over = "Inventory: up again after 1 h: one_schema (one), postgres, group group_one"
+    assert inbox.take() == [("oncall", over)]
+    columns = ("channel", "kind", "connector_id", "started_at", "announced_at", "over_at")
+    told = ("oncall", "outage", "one", began, began, world.now)
+    assert rows(world.engine, "notifications", *columns) == [told]
+    assert world.channel("oncall", "told_until", "delivered_at") == (world.now, world.now)
+
+
+def test_channel_that_fails_is_tried_again_and_holds_up_no_other(
+    world: World, inbox: Receiver
+) -> None:
+    world.run(one={}, two=BROKEN)
+    inbox.refused = {"oncall"}
+    result = run("notify")
+    assert result.exit_code == 1
+    assert [path for path, _ in inbox.take()] == ["growth"]
+    assert "Channel oncall could not be told: " in result.stderr
+    assert "error=500" in result.stderr
+    [error] = world.channel("oncall", "error_message")
+    assert error in result.stderr
+    stored = json.dumps(everything(world.engine), default=str)
+    for text in (result.output, stored):
+        for part in ("json://", "127.0.0.1", "pass-word", "/oncall"):
+            assert part not in text.replace(world.engine.url.render_as_string(), "")
+    since = world.now
+    world.pass_time(HOUR)
+    assert run("notify").exit_code == 1
+    assert world.channel("oncall", "failing_since") == (since,)
+    inbox.refused = set()
+    assert run("notify").exit_code == 0
+    assert [path for path, _ in inbox.take()] == ["oncall"]
+    assert world.channel("oncall", "failing_since", "error_message") == (None, None)
+
+
+@pytest.mark.parametrize("url", [None, "nothing://example.com", "file:///etc/passwd"])
+def test_channel_without_a_valid_url_is_a_setting_to_correct(
+    url: str | None, world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ONCALL_URL") if url is None else monkeypatch.setenv("ONCALL_URL", url)
+    world.run(one={}, two=BROKEN)
+    result = run("notify")
+    assert result.exit_code == 2
+    assert "oncall" in result.stderr
+    assert ("ONCALL_URL is not set" in result.stderr) == (url is None)
+    assert url is None or url not in result.stderr
+    assert [path for path, _ in inbox.take()] == ["growth"]
+    assert world.channel("oncall", "failing_since") == (world.now,)
+
+
+def test_channel_that_does_not_answer_has_failed(
+    world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery.send_all, "__defaults__", (0.3,))
+    world.run(one=BROKEN)
+    inbox.answers.clear()
+    result = run("notify")
+    assert (result.exit_code, "did not answer within" in result.stderr) == (1, True)
+
+
+def test_failing_channel_is_a_problem_after_a_day(world: World, inbox: Receiver) -> None:
+    world.run(one=BROKEN)
+    inbox.refused = {"oncall"}
+    run("notify")
+    since = world.now
+    for length, is_reported in ((DAY - 2 * HOUR, False), (HOUR, True)):
+        world.pass_time(length)
+        world.run()
+        shown = json.loads(run("check", "--format", "json").stdout)
+        found = [row for row in shown if row["problem_type"] == "channel_failing"]
+        assert bool(found) == is_reported
+    [problem] = found
+    assert problem["since"] == since.isoformat()
+    assert "channel oncall has failed since" in problem["reason"]
+    config = Path(os.environ["INVENTORY_CONFIG"])
+    config.write_text(CONFIG.replace('"oncall"', '"renamed"'))
+    run("notify")
+    assert world.channel("oncall", "failing_since") == (None,)
+
+
+def test_dry_run_prints_messages_and_writes_nothing(
+    world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ONCALL_URL")
+    world.run(one=BROKEN)
+    before = everything(world.engine)
+    result = run("notify", "--dry-run")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"oncall: would send, as failure:\n    {TOLD}\n    Down:\n")
+    assert result.stdout.endswith("/status\ngrowth: nothing to tell\n")
+    assert (everything(world.engine), inbox.take()) == (before, [])
+
+
+def test_test_message_goes_to_one_channel_and_is_not_recorded(
+    world: World, inbox: Receiver
+) -> None:
+    before = everything(world.engine)
+    assert run("notify", "--test", "growth").exit_code == 0
+    assert inbox.take() == [("growth", "Inventory: test message")]
+    assert everything(world.engine) == before
+    result = run("notify", "--test", "on-call")
+    assert (result.exit_code, "Did you mean oncall?" in result.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("world")
+def test_sync_notifies_after_the_run_also_if_it_failed(
+    inbox: Receiver, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.connectors = [item("one", **BROKEN)]
+    assert run("sync", "--notify").exit_code == 0
+    assert inbox.take() == [("oncall", TOLD)]
+    monkeypatch.setenv("FIVETRAN_API_SECRET", "wrong")
+    result = run("sync", "--notify", "--account", "account_one")
+    assert (result.exit_code, "nothing to tell" in result.stdout) == (2, False)
+    assert {path for path, _ in inbox.take()} == {"oncall", "growth"}  # that runs fail
+    monkeypatch.delenv("INVENTORY_CONFIG")
+    failed = run("sync", "--notify")
+    warning, error = failed.stderr.splitlines()
+    assert warning.startswith("Warning: ")
+    assert "config.toml does not exist" in warning
+    assert (error.startswith("Error: "), failed.exit_code) == (True, 2)
+    assert run("sync", "--notify", "--dry-run").exit_code == 2
+
+
+def test_sync_that_is_skipped_does_not_notify(world: World, inbox: Receiver) -> None:
+    world.run(one=BROKEN)
+    with locks.lock(world.engine, "account_one"):
+        result = run("sync", "--notify", "--skip-if-running")
+    assert (result.exit_code, inbox.take()) == (0, [])
+
+
+def test_two_do_not_tell_at_once(world: World, inbox: Receiver) -> None:
+    world.run(one=BROKEN)
+    with locks.notification_lock(world.engine, 1):
+        result = run("notify", "--lock-timeout", "0.1")
+        with pytest.raises(AlreadyRunningError), locks.notification_lock(world.engine, 0):
+            pass
+    assert (result.exit_code, inbox.take()) == (1, [])
+    assert "Another run of `inventory notify` is in progress" in result.stderr
+    assert "--skip-if-running" not in result.stderr
+    assert run("notify", "--lock-timeout", "0.1").exit_code == 0
+
+
+def test_without_apprise_the_extra_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    world.run(one={})
+    assert run("notify").exit_code == 0  # there is nothing to send
+    world.run(one=BROKEN)
+    result = run("notify")
+    assert (result.exit_code, "connector-inventory[notify]" in result.stderr) == (2, True)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_tags_mute_and_give_a_link(world: World, inbox: Receiver) -> None:
+    world.run(one=BROKEN, two=BROKEN)
+    set_tag(world, "one", "mute_until", f"{world.now + HOUR:%Y-%m-%dT%H:%M:%SZ}")
+    set_tag(world, "two", "mute_until", "some day")  # as if there were none
+    set_tag(world, "two", "runbook_url", "https://wiki.example.com/a b)")
+    set_tag(world, "two", "owner", "growth")
+    run("notify")
+    message = dict(inbox.received)["oncall"]["message"]
+    assert "one_schema" not in message
+    assert "two_schema (two), postgres, group group_one, owner growth" in message
+    assert "runbook: https://wiki.example.com/a%20b%29\n" in message
+
+
+def set_tag(world: World, connector: str, name: str, value: str) -> None:
+    with transaction(world.engine) as connection:
+        insert = "insert into tags values ('connector', '{}', '{}', '{}')"
+        connection.exec_driver_sql(insert.format(connector, name, value))
