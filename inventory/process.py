@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -30,6 +30,7 @@ class _State:
         self.ignores_signals = False  # the exit code is final
         self.was_interrupted = False
         self.uses_json = False  # on stderr
+        self.on_output: Callable[[bytes], object] | None = None
 
 
 _state = _State()
@@ -145,6 +146,8 @@ class _StandardStream(io.FileIO):
 
     def write(self, data: Any) -> int:
         size = memoryview(data).nbytes
+        if _state.on_output is not None:
+            _state.on_output(bytes(data))
         if self.is_lost:
             return size
         try:
@@ -171,6 +174,11 @@ def _open_stream(before: Any, descriptor: int, *, is_needed: bool) -> io.TextIOW
         # By line on a terminal, and if Python was told not to buffer.
         line_buffering=not is_needed or before is None or before.isatty() or before.write_through,
     )
+
+
+def watch_output(on_output: Callable[[bytes], object] | None) -> None:
+    """Have this called with all that is written to stdout and stderr, also if they are closed."""
+    _state.on_output = on_output
 
 
 def discard_output() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from inventory import process
-from inventory.cli import base
+from inventory.cli import base, pings
 from inventory.cli.options import format_option
 from inventory.cli.run_options import (
     ENRICHMENT_OPTIONS,
@@ -16,7 +16,7 @@ from inventory.cli.sections import command, option
 from inventory.errors import InventoryError
 
 
-@command()
+@command(cls=pings.PingingCommand)
 @option(
     "--dry-run",
     is_flag=True,
@@ -40,12 +40,15 @@ def sync(dry_run: bool, skip_if_running: bool, output_format: str, **options: An
                               sqlite:////path; by default a SQLite file in
                               your data directory
       INVENTORY_SCHEMA        schema of the tables, PostgreSQL only
+      INVENTORY_PING_URL      healthchecks.io or alike: gets /start, then the
+                              exit code and the last lines printed
 
-    The first three may be in files: FIVETRAN_API_KEY_FILE, FIVETRAN_API_SECRET_FILE and
-    INVENTORY_DATABASE_URL_FILE name them. The first run creates the tables.
+    All but the schema may be in files: FIVETRAN_API_KEY_FILE and so on name them. The first run
+    creates the tables.
     """
     from inventory.errors import AlreadyRunningError, RunHangsError
 
+    pings.start()
     try:
         row = _run(dry_run=dry_run, output_format=output_format, **options)
     except AlreadyRunningError as running:
