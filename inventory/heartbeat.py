@@ -27,8 +27,8 @@ _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # what draws progress 
 class Heartbeat:
     """The two pings of one run. Both carry the same id, so that runs at once are told apart."""
 
-    def __init__(self, url: Secret) -> None:
-        self._url = urlsplit(url.reveal())
+    def __init__(self, url: Secret, seconds: float = MAX_SECONDS) -> None:
+        self._url, self._seconds = urlsplit(url.reveal()), seconds
         hide(url.reveal(), *_secret_parts(self._url))
         self._run_id = uuid4()
         self._calls = BackgroundCalls()
@@ -41,9 +41,9 @@ class Heartbeat:
 
     def finish(self, exit_code: int, printed: str) -> str | None:
         """Send the last ping, with the end of what was printed; return why any ping failed."""
-        ends_at = time.monotonic() + MAX_SECONDS
+        ends_at = time.monotonic() + self._seconds
         if self._start is not None:  # or the monitor would take the run for one in progress
-            _wait(self._start, ends_at - MAX_SECONDS / 2)
+            _wait(self._start, ends_at - self._seconds / 2)
         body = last_lines(printed)
         try:
             end = self._calls.begin(lambda: self._send(str(exit_code), body))
@@ -68,7 +68,7 @@ class Heartbeat:
                     "Content-Type": "text/plain; charset=utf-8",
                     "User-Agent": f"inventory/{__version__}",
                 },
-                timeout=MAX_SECONDS,
+                timeout=self._seconds,
                 allow_redirects=False,  # the output would go to another server
                 stream=True,  # the body is not read, however long it is
             ) as response,

@@ -30,7 +30,7 @@ class _State:
         self.ignores_signals = False  # the exit code is final
         self.was_interrupted = False
         self.uses_json = False  # on stderr
-        self.on_output: Callable[[bytes], object] | None = None
+        self.on_output: Callable[[bytes], object] = lambda data: None
 
 
 _state = _State()
@@ -145,11 +145,13 @@ class _StandardStream(io.FileIO):
         self._is_needed = is_needed
 
     def write(self, data: Any) -> int:
-        size = memoryview(data).nbytes
-        if _state.on_output is not None:
-            _state.on_output(bytes(data))
+        written = self._write(data)
+        _state.on_output(bytes(data)[:written])
+        return written
+
+    def _write(self, data: Any) -> int:
         if self.is_lost:
-            return size
+            return memoryview(data).nbytes
         try:
             while (written := super().write(data)) is None:  # a full, non-blocking pipe
                 import select
@@ -159,7 +161,7 @@ class _StandardStream(io.FileIO):
             self.is_lost = True
             if self._is_needed:
                 raise OutputLostError(error) from None
-            return size
+            return memoryview(data).nbytes
         return written
 
 
@@ -176,8 +178,8 @@ def _open_stream(before: Any, descriptor: int, *, is_needed: bool) -> io.TextIOW
     )
 
 
-def watch_output(on_output: Callable[[bytes], object] | None) -> None:
-    """Have this called with all that is written to stdout and stderr, also if they are closed."""
+def watch_output(on_output: Callable[[bytes], object]) -> None:
+    """Have this called with all that is written to stdout and stderr, lost or not."""
     _state.on_output = on_output
 
 

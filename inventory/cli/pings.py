@@ -49,7 +49,6 @@ class PingingCommand(SectionedCommand):
         finally:
             with suppress(OutputLostError):
                 sys.stdout.flush()
-            process.watch_output(None)
             _finish(heartbeat, code, _whole_lines(printed))
 
 
