@@ -27,9 +27,13 @@ _COLUMNS = ("account_id", "observed_health", "owner")
 
 def exposition(engine: Engine, output_format: str) -> bytes:
     """Return the metrics of what the database holds now; before the first run, of no account."""
+    return written(_read(engine), output_format)
+
+
+def written(metrics: Sequence[Metric], output_format: str) -> bytes:
     # A registry of its own: the library's global one also measures this process.
     registry = CollectorRegistry()
-    registry.register(_Collected(_read(engine)))
+    registry.register(_Collected(metrics))
     return _WRITERS[output_format](registry)
 
 
