@@ -138,7 +138,7 @@ def test_both_formats_say_the_same_and_are_read_by_their_servers(lived: Engine) 
     plain, open_metrics = (exposition(lived, name) for name in ("prometheus", "openmetrics"))
     assert_valid(plain)
     assert samples(plain) == samples(open_metrics, openmetrics.text_string_to_metric_families)
-    assert len(samples(plain)) == 21
+    assert len(samples(plain)) == 20
     assert open_metrics.endswith(b"\n# EOF\n")
 
 
