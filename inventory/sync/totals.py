@@ -1,6 +1,6 @@
 """Adds to the totals of an account. They only grow: pruning the history does not lower them."""
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, tuple_, update
 
 from inventory.models import ACCOUNTS, CONNECTOR_STATUS, INVENTORY_RUNS
 from inventory.sync.merge_context import ACCOUNT, OBSERVED_AT, MergeContext, execute
@@ -37,19 +37,23 @@ def requests_before(connection: Connection, account_id: str) -> int:
     return int(connection.scalar(sent) or 0)
 
 
+# What identifies an outage: it may go on from a version that this merge has closed to an open one.
+# A subselect that refers to the row around it would be slow on SQLite when thousands go down.
+_OPEN_OUTAGE = tuple_(_open.connector_id, _open.down_since)
+_CLOSED_OUTAGE = tuple_(_past.connector_id, _past.down_since)
+_BEGUN = (_open.is_down, _open.valid_from == OBSERVED_AT)
+_ENDED = (_past.is_down, _past.valid_to == OBSERVED_AT)
+
+
 def _opened() -> ColumnElement[int]:
-    """How many outages this merge has begun: no version that it has closed was in the same one."""
-    closed = and_(_past.valid_to == OBSERVED_AT, _past.is_down, _is_same_outage())
-    begun = (_open.is_down, _open.valid_from == OBSERVED_AT, ~exists().where(closed))
+    """How many outages this merge has begun."""
+    before = select(_past.connector_id, _past.down_since).where(*_ENDED)
+    begun = (*_BEGUN, _OPEN_OUTAGE.not_in(before))
     return select(func.count()).where(*begun).scalar_subquery()
 
 
 def _closed() -> ColumnElement[int]:
-    """How many outages this merge has ended: no open version goes on with the same one."""
-    goes_on = exists().where(_open.is_down, _is_same_outage())
-    ended = (_past.is_down, _past.valid_to == OBSERVED_AT, ~goes_on)
+    """How many outages this merge has ended."""
+    goes_on = select(_open.connector_id, _open.down_since).where(_open.is_down)
+    ended = (*_ENDED, _CLOSED_OUTAGE.not_in(goes_on))
     return select(func.count()).where(*ended).scalar_subquery()
-
-
-def _is_same_outage() -> ColumnElement[bool]:
-    return and_(_past.connector_id == _open.connector_id, _past.down_since == _open.down_since)
