@@ -51,7 +51,7 @@ from inventory.models import HISTORY_TABLES, METADATA
 from inventory.schedules.kinds import KINDS
 
 # Options of other tools that the documentation names.
-OTHERS_OPTIONS = {"--env-file", "--password", "--setting", "--share", "--thorough"}
+OTHERS_OPTIONS = {"--collector", "--env-file", "--password", "--setting", "--share", "--thorough"}
 # Of this release's CHANGELOG.
 RENAMED_OPTIONS = {"--max-questions", "--suspect-percent", "--suspect-count", "--suspect-group"}
 RENAMED_OPTIONS |= {
