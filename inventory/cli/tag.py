@@ -158,7 +158,7 @@ def import_(file: str, lock_timeout: float) -> None:
     changed, unchanged = store.import_tags(base.engine(lock_timeout), lines)
     with process.final_output():
         if not base.is_quiet():
-            write_line(f"Set {_counted(changed, 'tag')}; {unchanged:,} were set already.")
+            write_line(f"Set {_counted(changed, 'tag')}; unchanged: {unchanged:,}.")
     _note_service_level([each for _, each in lines])
 
 

@@ -176,11 +176,11 @@ def test_export_is_imported_unchanged_also_after_a_spreadsheet_saved_it(
         exported.replace(HEADER, "Scope , scope_id,name,value\r\n").encode(),
     ):
         by_sql(tagged, "delete from tags")
-        assert succeed("tag", "import", "-", given=content) == "Set 3 tags; 0 were set already.\n"
+        assert succeed("tag", "import", "-", given=content) == "Set 3 tags; unchanged: 0.\n"
         assert tags(tagged) == before
     file = tmp_path / "tags.csv"
     file.write_text(exported, newline="")
-    assert succeed("tag", "import", str(file)) == "Set 0 tags; 3 were set already.\n"
+    assert succeed("tag", "import", str(file)) == "Set 0 tags; unchanged: 3.\n"
 
 
 def test_import_takes_names_and_other_columns_and_leaves_what_it_does_not_name(

@@ -61,6 +61,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "query of stdin": ("query", "-"),
     "query of a file": ("query", "--file", "/nowhere/x.sql"),
     "verify": ("db", "verify"),
+    "tags": ("tag", "list"),
     "grant": ("db", "grant-reader", "nobody_at_all"),
     "dashboards": ("dashboards",),
     "dictionary": ("schema", "--format", "markdown"),
@@ -77,10 +78,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "talkative sync": ("sync", "--format", "json", "--log-format", "json", "-v", *READING),
     "prune": ("prune", "--older-than", "400d", *LOCK_TIMEOUT),
     "redate": ("db", "redate", *LOCK_TIMEOUT),
+    "tag": ("tag", "set", "owner=x", "c1", *LOCK_TIMEOUT),
     "upgrade": ("db", "upgrade", *LOCK_TIMEOUT),
 }
 SYNCS = {"dry sync", "sync", "talkative sync"}
-WRITES = {"dry redate", "prune", "redate", "upgrade", *SYNCS}
+WRITES = {"dry redate", "prune", "redate", "tag", "upgrade", *SYNCS}
 CREATE_TABLES = {"sync", "talkative sync", "upgrade"}
 # Commands that never use the database, and those that fail on every database.
 USAGE = {
@@ -393,6 +395,7 @@ BEFORE_ARGUMENT: list[tuple[str, ...]] = [
     *(("incidents", "--since"), ("check", "--for"), ("check", "--max-age"), ("runs", "--limit")),
     *(("query",), ("query", "--file"), ("prune", "--older-than"), ("db", "grant-reader")),
     *(("sync", "--account"), ("sync", "--page-size"), ("sync", "--deadline"), ("status", "-q")),
+    *(("tag", "set", "owner=x"), ("tag", "set", "--group"), ("tag", "unset"), ("tag", "import")),
     *(("report", "--output", "-", flag) for flag in ("--owner", "--days")),
     *(("sync", "--dry-run", "--account"), ("db",), ("db", "upgrade"), ()),
 ]
