@@ -1,14 +1,12 @@
 """A command that tells a monitor of jobs how it ended, if INVENTORY_PING_URL names one."""
 
-import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from inventory import process
 from inventory.cli.sections import SectionedCommand
-from inventory.errors import ConfigurationError, OutputLostError
+from inventory.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from inventory.heartbeat import Heartbeat
@@ -47,8 +45,6 @@ class PingingCommand(SectionedCommand):
             code = _code_of(ended)
             raise
         finally:
-            with suppress(OutputLostError):
-                sys.stdout.flush()
             _finish(heartbeat, code, _whole_lines(printed))
 
 

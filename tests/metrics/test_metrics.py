@@ -182,6 +182,7 @@ def test_no_name_makes_the_text_invalid(output_format: str) -> None:
         labels = values(found, "inventory_connector_down", name)
         assert sum(labels.values()) == len(HOSTILE)
         assert all(label.isprintable() and len(label) <= 256 for label in labels)
+    assert sum(values(found, "inventory_connectors", "service").values()) == len(HOSTILE)
     assert any('quote " backslash \\ newline \\n' in label for label in labels)
 
 
@@ -198,6 +199,12 @@ def test_only_the_worst_are_listed_and_the_others_counted() -> None:
     listed = values(found, "inventory_connector_down", "connector_id")
     assert listed == {f"c{number}": 1 for number in range(MAX_DOWN)}
     assert found["inventory_connector_down_omitted", frozenset()] == 7
+
+
+def test_removed_connectors_are_not_counted() -> None:
+    removed = row("broken", "c1") | {"health": "deleted", "is_down": False}
+    found = samples(written([*families([], [removed], [])], "prometheus"))
+    assert found == {("inventory_connector_down_omitted", frozenset()): 0}
 
 
 def samples(

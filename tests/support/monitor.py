@@ -48,8 +48,9 @@ class Monitor:
     @property
     def signals(self) -> list[str]:
         """The last part of each path: `start`, or an exit code."""
-        assert all(ping.path.startswith(f"{SECRET_PATH}/") for ping in self.pings)
-        return [ping.path.rsplit("/", 1)[1] for ping in self.pings]
+        found = [ping.path.rsplit("/", 1)[1] for ping in self.pings]
+        assert [ping.path for ping in self.pings] == [f"{SECRET_PATH}/{each}" for each in found]
+        return found
 
     def _handler(self) -> Any:
         monitor = self
