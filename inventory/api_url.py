@@ -28,6 +28,17 @@ def checked(url: str) -> str:
     return url.rstrip("/").removesuffix("/v1")
 
 
+def is_http(url: str) -> bool:
+    """Return whether a URL of another service is one of http or https, with a host."""
+    parts = _split(url)
+    return bool(
+        parts is not None
+        and parts.scheme in ("https", "http")
+        and parts.hostname
+        and url.isprintable()
+    )
+
+
 def check_ca_bundle(environ: Mapping[str, str]) -> None:
     """Check that the CA bundle that the HTTP library takes from these variables is readable."""
     name = next(filter(environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")), None)

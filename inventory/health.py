@@ -89,7 +89,7 @@ RULES = (
         True,
         3,
         "due_at < now",
-        "no successful sync for two schedule intervals plus one hour",
+        "no successful sync for two schedule intervals plus one hour, or for slo_minutes",
     ),
     # Below every rule that means down: an open task must not hide that a connector is overdue.
     HealthRule("action_required", False, 2, "has_tasks", "a task is open"),

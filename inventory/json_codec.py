@@ -46,6 +46,14 @@ def decode_leniently(raw: Any, to_text: Callable[[Any], str] = lambda _: "") -> 
     return lenient_json.decode(bytes(raw), to_text)
 
 
+def decode_in_any_way(raw: bytes) -> Any:
+    """Decode one value, leniently where `decode` cannot."""
+    try:
+        return decode(raw)
+    except UNREADABLE:
+        return decode_leniently(raw)[0]
+
+
 def json_text(value: Any) -> str | None:
     """Return JSON with sorted keys, so that equal values give equal texts; None for null."""
     return None if value is None else _encode(value).decode()

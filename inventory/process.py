@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -30,6 +30,7 @@ class _State:
         self.ignores_signals = False  # the exit code is final
         self.was_interrupted = False
         self.uses_json = False  # on stderr
+        self.on_output: Callable[[bytes], object] = lambda data: None
 
 
 _state = _State()
@@ -144,9 +145,13 @@ class _StandardStream(io.FileIO):
         self._is_needed = is_needed
 
     def write(self, data: Any) -> int:
-        size = memoryview(data).nbytes
+        written = self._write(data)
+        _state.on_output(bytes(data)[:written])
+        return written
+
+    def _write(self, data: Any) -> int:
         if self.is_lost:
-            return size
+            return memoryview(data).nbytes
         try:
             while (written := super().write(data)) is None:  # a full, non-blocking pipe
                 import select
@@ -156,7 +161,7 @@ class _StandardStream(io.FileIO):
             self.is_lost = True
             if self._is_needed:
                 raise OutputLostError(error) from None
-            return size
+            return memoryview(data).nbytes
         return written
 
 
@@ -171,6 +176,11 @@ def _open_stream(before: Any, descriptor: int, *, is_needed: bool) -> io.TextIOW
         # By line on a terminal, and if Python was told not to buffer.
         line_buffering=not is_needed or before is None or before.isatty() or before.write_through,
     )
+
+
+def watch_output(on_output: Callable[[bytes], object]) -> None:
+    """Have this called with all that is written to stdout and stderr, lost or not."""
+    _state.on_output = on_output
 
 
 def discard_output() -> None:

@@ -19,6 +19,7 @@ Endpoint = Literal["auto", "connectors", "connections"]
 KEY_NAMES = ("FIVETRAN_API_KEY", "FIVETRAN_APIKEY")
 SECRET_NAMES = ("FIVETRAN_API_SECRET", "FIVETRAN_APISECRET")
 DATABASE_URL = "INVENTORY_DATABASE_URL"
+PING_URL = "INVENTORY_PING_URL"
 
 _QUOTES = ("'", '"', "`", "\N{LEFT SINGLE QUOTATION MARK}", "\N{LEFT DOUBLE QUOTATION MARK}")
 
@@ -122,7 +123,7 @@ def database_settings(environ: Mapping[str, str] = os.environ) -> DatabaseSettin
 
     INVENTORY_DATABASE_URL_FILE may name a file that contains the URL instead.
     """
-    url = _database_url(environ) or f"sqlite:///{_default_file()}"
+    url = _secret_url(environ, DATABASE_URL) or f"sqlite:///{_default_file()}"
     _reject_quote("INVENTORY_DATABASE_URL", url)
     schema = not_empty(environ, "INVENTORY_SCHEMA")
     if schema and url.startswith("sqlite"):
@@ -142,8 +143,20 @@ def database_settings(environ: Mapping[str, str] = os.environ) -> DatabaseSettin
     return DatabaseSettings(url=Secret(url), schema=schema)
 
 
-def _database_url(environ: Mapping[str, str]) -> str | None:
-    name, file_name = DATABASE_URL, f"{DATABASE_URL}_FILE"
+def ping_url(environ: Mapping[str, str] = os.environ) -> Secret | None:
+    """Read INVENTORY_PING_URL, or the file that INVENTORY_PING_URL_FILE names; None = no pings."""
+    url = _secret_url(environ, PING_URL)
+    if url is None:
+        return None
+    _reject_quote(PING_URL, url)
+    if not api_url.is_http(url):
+        raise ConfigurationError(f"{PING_URL} must be an http(s) URL.")
+    return Secret(url)
+
+
+def _secret_url(environ: Mapping[str, str], name: str) -> str | None:
+    """Read a URL from a variable, or from the file that NAME_FILE names."""
+    file_name = f"{name}_FILE"
     url, file = not_empty(environ, name), not_empty(environ, file_name)
     if url and file:
         raise ConfigurationError(f"{name} and {file_name} are both set. Keep one of them.")

@@ -37,6 +37,7 @@ class Attempts:
     The deadline is `settings.deadline` seconds from now, or `ends_at` on the clock. `on_wait` is
     called repeatedly during a long wait; an exception that it raises ends the wait. `rate_limit` is
     the lowest quota that a response named: they may come in another order than they were counted.
+    `last_rate_limit` is what the last of them named: a new hour may have begun.
     `is_refused` says whether any response was a 429; `necessary` is how many requests of the quota
     `fan_out` must leave; `obstacle` is why it begins no more, in words, if so.
     """
@@ -46,6 +47,7 @@ class Attempts:
     ) -> None:
         self.stats = RequestStats()
         self.rate_limit: RateLimit | None = None
+        self.last_rate_limit: RateLimit | None = None
         self.is_refused = False
         self.necessary = 0
         self.obstacle: str | None = None
@@ -88,6 +90,7 @@ class Attempts:
         """Wait for the response; raise RetryableResponseError if none comes."""
         response = exchange.response()
         quota = response.rate_limit
+        self.last_rate_limit = quota or self.last_rate_limit
         if quota and (self.rate_limit is None or quota.remaining < self.rate_limit.remaining):
             self.rate_limit = quota
         self.is_refused |= response.status == 429

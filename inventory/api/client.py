@@ -8,8 +8,9 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from itertools import count
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from msgspec import Raw
@@ -68,6 +69,11 @@ class Client:
     @property
     def stats(self) -> RequestStats:
         return self._attempts.stats
+
+    def run_columns(self) -> dict[str, Any]:
+        """Return the columns of inventory_runs that tell of the requests so far."""
+        quota = self._attempts.last_rate_limit
+        return asdict(self.stats) | {"rate_limit_remaining": quota and quota.remaining}
 
     def call_while_waiting(self, on_wait: Callable[[], object]) -> None:
         """Have this called repeatedly during a long wait; an exception of it ends the wait."""

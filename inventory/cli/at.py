@@ -14,7 +14,7 @@ from inventory.times import TimeOrAge
 @filter_options
 @rows_output
 @base.reports_errors
-def at(when: TimeOrAge, output: Output, **place: tuple[str, ...]) -> None:
+def at(when: TimeOrAge, output: Output, **filters: tuple[str, ...]) -> None:
     """Show the account as it was at TIME.
 
     Prints one line per connector that existed then, with its health at that time, worst first.
@@ -25,14 +25,14 @@ def at(when: TimeOrAge, output: Output, **place: tuple[str, ...]) -> None:
     from inventory.output import columns, summary
     from inventory.output.listing import write_rows, write_table
     from inventory.queries import as_of
-    from inventory.queries.connectors import located
+    from inventory.queries.connectors import matching
 
     with base.open_session() as connection:
         time = base.resolve_time(connection, when)
         found = as_of.at(connection, time)
         observed = as_of.observed_period(connection)
         now = session.now(connection)
-    rows = located(found, **place)
+        rows = matching(connection, found, **filters)
     if output.is_table:
         write_table(base.with_names(rows), columns.AT, output, now)
     else:

@@ -33,7 +33,7 @@ def changes(
     since: TimeOrAge | None,
     fields: tuple[str, ...],
     output: Output,
-    **place: tuple[str, ...],
+    **filters: tuple[str, ...],
 ) -> None:
     """Show what changed, oldest first, one line per field.
 
@@ -54,7 +54,7 @@ def changes(
         notes = base.recreation_notes(connection, connector, key)
         runs = queries.latest_runs(connection)
         now = session.now(connection)
-    rows = queries.located(found, **place)
+        rows = queries.matching(connection, found, **filters)
     if output.is_table:
         wording = wording_for(CellFormat(output.screen(), now))
         told = [row | {"change": happenings.describe(row, wording).told} for row in rows]

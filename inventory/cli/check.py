@@ -9,7 +9,13 @@ import click
 
 from inventory import process
 from inventory.cli import base
-from inventory.cli.options import DURATION, HEALTH, HEALTH_NAMES, rows_format_option
+from inventory.cli.options import (
+    DURATION,
+    HEALTH,
+    HEALTH_NAMES,
+    owner_option,
+    rows_format_option,
+)
 from inventory.cli.sections import SectionedCommand, command, option
 from inventory.text import escape_control_chars
 
@@ -53,6 +59,7 @@ class _Check(SectionedCommand):
     multiple=True,
     help="Look for connectors of this health instead of those that are down. Repeatable.",
 )
+@owner_option
 @option(
     "--max-age",
     type=DURATION,
@@ -84,7 +91,7 @@ def check(
     together), each account whose data is overdue, whose removals are withheld or whose runs fail,
     and each channel that `inventory notify` has not reached for a day. Failed runs are a problem at
     once if the next run will fail as well; otherwise after three in a row, or once the data is
-    overdue.
+    overdue. With --owner, problems that are not about a connector are reported as well.
 
     With --nagios, exits 2 if a connector is down, 1 if the data cannot be trusted, 3 if the check
     itself failed, otherwise 0.
@@ -94,7 +101,11 @@ def check(
     with _open_state(state) as saved:
         with base.open_session() as connection:
             checked = checks.find_problems(
-                connection, lasting=options["for"], health=health, max_age=max_age
+                connection,
+                lasting=options["for"],
+                health=health,
+                max_age=max_age,
+                owners=options["owners"],
             )
         if nagios:
             _exit_as_nagios(checked)

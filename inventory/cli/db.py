@@ -40,8 +40,8 @@ def verify() -> None:
 
     Writes nothing. Checks that the versions of a row do not overlap, that health, downtime and run
     results agree with each other, that a removed connector has no state, that no run is marked as
-    running that is not, that the time of every run is possible, and that no view, index or
-    constraint is missing.
+    running that is not, that the time of every run is possible, that tags have valid values, and
+    that no view, index or constraint is missing.
     """
     from inventory.db import errors, verify
     from inventory.output import rows

@@ -10,7 +10,7 @@ from inventory.output.formats import Output
 @filter_options
 @rows_output
 @base.reports_errors
-def findings(output: Output, **place: tuple[str, ...]) -> None:
+def findings(output: Output, **filters: tuple[str, ...]) -> None:
     """List non-urgent findings.
 
     A finding is a connector whose setup was never finished, that has been paused for long, that
@@ -25,7 +25,7 @@ def findings(output: Output, **place: tuple[str, ...]) -> None:
         found = queries.list_findings(connection)
         runs = queries.latest_runs(connection)
         now = session.now(connection)
-    rows = queries.located(found, **place)
+        rows = queries.matching(connection, found, **filters)
     if output.is_table:
         write_table(base.with_names(rows), columns.FINDINGS, output, now)
         if not rows:

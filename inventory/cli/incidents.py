@@ -28,7 +28,7 @@ def incidents(
     open_only: bool,
     since: TimeOrAge | None,
     output: Output,
-    **place: tuple[str, ...],
+    **filters: tuple[str, ...],
 ) -> None:
     """Show outages, oldest first.
 
@@ -50,7 +50,7 @@ def incidents(
         notes = base.recreation_notes(connection, connector, key)
         runs = queries.latest_runs(connection)
         now = session.now(connection)
-    rows = queries.located(found, **place)
+        rows = queries.matching(connection, found, **filters)
     if output.is_table:
         lines = [row | {"lasted": _lasted(row)} for row in rows]
         write_table(base.with_names(lines), columns.INCIDENTS, output, now)

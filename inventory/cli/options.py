@@ -76,8 +76,19 @@ SECONDS, PERCENT = FiniteFloatRange(0, 31_536_000, min_open=True), FiniteFloatRa
 HEALTH_NAMES = f"HEALTH is one of: {', '.join(HEALTH.choices)}."
 
 
+owner_option = option(
+    "--owner",
+    "owners",
+    type=TEXT,
+    multiple=True,
+    help="Only connectors of this owner: their tag, or without one who created them, by id, name "
+    "or e-mail address. Repeatable.",
+)
+
+
 def filter_options(body: Body) -> Body:
-    """Add --service and --group."""
+    """Add --group, --service and --owner."""
+    body = owner_option(body)
     for flag, name, what in (
         ("--group", "groups", "Only connectors in this group, by id or name. Repeatable."),
         ("--service", "services", "Only connectors of this type, by id or name. Repeatable."),

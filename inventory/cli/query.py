@@ -1,17 +1,12 @@
 """`inventory query`: a user's own SQL."""
 
-import sys
-from pathlib import Path
-
 import click
 
-from inventory.cli import base
+from inventory.cli import base, input_file
 from inventory.cli.options import TEXT, rows_output
 from inventory.cli.sections import command, option
 from inventory.errors import ConfigurationError
 from inventory.output.formats import Output
-
-_STDIN = "-"
 
 
 # SQL may begin with a comment ("-- ..."), which looks like an option.
@@ -34,7 +29,7 @@ def query(sql: str | None, file: str | None, output: Output) -> None:
 
     if sql is not None and file is not None:
         raise click.UsageError("Pass the SQL or --file, not both.")
-    source = _STDIN if sql == _STDIN else file
+    source = input_file.STDIN if sql == input_file.STDIN else file
     statement = sql if source is None else _read(source)
     engine = base.engine()
     if statement is None:
@@ -50,18 +45,9 @@ def _read(file: str) -> str:
 
     Raises ConfigurationError if it cannot be read or is not UTF-8.
     """
-    name = "stdin" if file == _STDIN else file
     try:
-        if file != _STDIN:
-            content = Path(file).read_bytes()
-        elif sys.stdin is None:  # Python sets it to None if the descriptor is closed
-            raise ConfigurationError("stdin is closed, so no SQL can be read from it.")
-        else:
-            content = sys.stdin.buffer.read()
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise ConfigurationError(f"{name} cannot be read: {error.strerror}.") from error
+        return input_file.read_bytes(file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigurationError(
-            f"{name} is not valid UTF-8: {error.reason}. Save it as UTF-8."
+            f"{input_file.name_of(file)} is not valid UTF-8: {error.reason}. Save it as UTF-8."
         ) from error

@@ -2,8 +2,6 @@
 
 import sys
 from collections.abc import Collection, Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,13 +25,6 @@ if TYPE_CHECKING:
 )
 @filter_options
 @option(
-    "--owner",
-    "owners",
-    type=TEXT,
-    multiple=True,
-    help="Only connectors that this user created, by id, name or e-mail address. Repeatable.",
-)
-@option(
     "--output",
     section=OUTPUT,
     type=TEXT,
@@ -49,6 +40,7 @@ def report(days: int, output: str, **filters: tuple[str, ...]) -> None:
     the reliability of services, what changed, and each connector day by day. It loads nothing from
     the network, so it can be sent as an attachment, and it can be printed.
     """
+    from inventory.cli.output_file import require_another_file
     from inventory.db import session
     from inventory.output import summary
     from inventory.output.report.page import render
@@ -58,7 +50,7 @@ def report(days: int, output: str, **filters: tuple[str, ...]) -> None:
         content = read(connection, days=days, **filters)
         file = session.file_of(connection)
     _require_a_match(content, filters)
-    _require_another_file(output, file)
+    require_another_file(output, file)
     page = render(content).encode()
     current = summary.as_of(content.runs, content.connectors)
     if output == "-":
@@ -77,14 +69,6 @@ def _require_a_match(content: "Content", filters: Mapping[str, Collection[str]])
     raise ConfigurationError(
         f"No connector matches {' '.join(given)}. Check the spelling; a name must be whole."
     )
-
-
-def _require_another_file(output: str, database: Path | None) -> None:
-    with suppress(OSError):  # a path that cannot be looked at is reported when it is written to
-        if database and Path(output).samefile(database):
-            raise ConfigurationError(
-                f"{output} is the database. Nothing was written; pass another file to --output."
-            )
 
 
 def _print(page: bytes) -> None:

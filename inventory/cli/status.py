@@ -13,6 +13,8 @@ from inventory.output.formats import Output
 if TYPE_CHECKING:
     from inventory.queries import Rows
 
+_LISTED = ("account_id", "health_since", "owner", "reason")
+
 
 @command(epilog=HEALTH_NAMES)
 @click.argument("connector", type=TEXT, required=False)
@@ -35,7 +37,7 @@ def status(
     down: bool,
     health: tuple[str, ...],
     output: Output,
-    **place: tuple[str, ...],
+    **filters: tuple[str, ...],
 ) -> None:
     """Show the health of each connector, worst first.
 
@@ -52,14 +54,14 @@ def status(
     is_list = connector is None
     with base.open_session() as connection:
         key = base.resolve_connector(connection, connector)
-        columns = ("account_id", "health_since", "reason") if output.is_table and is_list else ()
+        columns = _LISTED if output.is_table and is_list else ()
         rows = queries.status(connection, columns, connector_id=key)
         runs = queries.latest_runs(connection)
         notes = base.recreation_notes(connection, connector, key)
         now = session.now(connection)
-    if not is_list and not health and rows[0]["health"] in REMOVED:
+        rows = queries.matching(connection, rows, **filters)
+    if not is_list and not health and any(row["health"] in REMOVED for row in rows):
         health = REMOVED  # a removed connector is shown if the user names it
-    rows = queries.located(rows, **place)
     chosen = queries.filter_rows(rows, down=down, health=health)
     if not output.is_table:
         write_rows(chosen, queries.view_columns("connector_health"), output)

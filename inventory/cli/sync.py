@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from inventory import process
-from inventory.cli import base
+from inventory.cli import base, pings
 from inventory.cli.notify import tell
 from inventory.cli.options import format_option
 from inventory.cli.run_options import (
@@ -16,10 +16,10 @@ from inventory.cli.run_options import (
     settings_of,
 )
 from inventory.cli.sections import command, option
-from inventory.errors import InventoryError
+from inventory.errors import InventoryError, RunInterruptedError
 
 
-@command()
+@command(cls=pings.PingingCommand)
 @option(
     "--dry-run",
     is_flag=True,
@@ -48,16 +48,19 @@ def sync(dry_run: bool, notify: bool, **options: Any) -> None:
                               sqlite:////path; by default a SQLite file in
                               your data directory
       INVENTORY_SCHEMA        schema of the tables, PostgreSQL only
+      INVENTORY_PING_URL      healthchecks.io or alike: gets /start, then the
+                              exit code and the last lines printed
 
-    The first three may be in files: FIVETRAN_API_KEY_FILE, FIVETRAN_API_SECRET_FILE and
-    INVENTORY_DATABASE_URL_FILE name them. The first run creates the tables.
+    All but the schema may be in files: FIVETRAN_API_KEY_FILE and so on name them. The first run
+    creates the tables.
     """
     if notify and dry_run:
         raise click.UsageError("--notify cannot be combined with --dry-run.")
+    pings.start()
     try:
         is_skipped = not _sync(dry_run=dry_run, **options)
-    except InventoryError:
-        if notify:
+    except InventoryError as error:
+        if notify and not isinstance(error, RunInterruptedError):
             _notify_after_failure()
         raise
     if notify and not is_skipped:

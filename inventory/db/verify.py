@@ -6,9 +6,9 @@ Each invariant is a query for the rows that violate it, the same on both databas
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, select, text
 
-from inventory import times
+from inventory import known_tags, times
 from inventory.db import constraints, locks, redate, revision
 from inventory.db.engine import CLOCK_TOLERANCE, read_only
 from inventory.db.locks import Running
@@ -18,6 +18,7 @@ from inventory.models import (
     COMPLETE,
     CONNECTOR_STATUS,
     HISTORY_TABLES,
+    TAGS,
     HistoryTable,
 )
 
@@ -55,6 +56,7 @@ def problems(engine: Engine) -> list[Problem]:
             *_about_health(connection),
             *_about_runs(connection),
             *_about_clocks(connection),
+            *_about_tags(connection),
         ]
         left = locks.runs_marked_running(connection)
     return [*found, *(_abandoned(run) for run in left if _is_abandoned(engine, run))]
@@ -186,6 +188,18 @@ def _about_clocks(connection: Connection) -> Iterator[Problem]:
     if len(wrong) > _LISTED:
         what = f"more runs with a wrong time: {_ADVICE}"
         yield Problem("inventory_runs", what, len(wrong) - _LISTED, wrong[0].account_id)
+
+
+def _about_tags(connection: Connection) -> Iterator[Problem]:
+    """Look for values that count as none, which only SQL can have written."""
+    t = TAGS.c
+    known = select(t.name, t.value, t.scope, t.scope_id).where(t.name.in_(known_tags.KNOWN))
+    invalid: dict[str, list[str]] = {}
+    for name, value, *place in connection.execute(known.order_by(t.scope, t.scope_id)):
+        if why := known_tags.problem(name, value):
+            invalid.setdefault(why, []).append(" ".join(place))
+    for why, places in sorted(invalid.items()):
+        yield Problem("tags", f"{why}: another value counts as none", len(places), places[0])
 
 
 def _is_abandoned(engine: Engine, run: Running) -> bool:

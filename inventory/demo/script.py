@@ -25,6 +25,16 @@ USERS = {
     "deft_analyst": ("Dana", "Analyst", "Account Analyst"),
     "kind_engineer": ("Kim", "Engineer", "Account Administrator"),
 }
+# What people say of the connectors: the scope, what is named in it, the tag and its value.
+TAGS = (
+    ("group", "Finance", "owner", "finance-data"),
+    ("group", "Finance", "tier", "1"),
+    ("group", "Sales", "owner", "growth"),
+    ("group", "Marketing", "owner", "growth"),
+    ("group", "Product", "owner", "analytics"),
+    ("group", "Support", "owner", "helpdesk"),
+    ("service", "stripe", "owner", "finance-data"),
+)
 FIRST_WORDS = "amber brisk calm dapper eager fabled gentle hazy idle jaunty keen lucid mellow neat"
 LAST_WORDS = "acorn badger compass dune ember falcon garnet harbor inlet juniper kite marmot otter"
 

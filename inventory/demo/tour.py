@@ -18,6 +18,7 @@ from inventory.db import revision, views
 from inventory.db.engine import connect, read_only, transaction
 from inventory.demo.account import DemoAccount
 from inventory.demo.fake_api import LISTS, FakeApi, Request
+from inventory.demo.script import TAGS
 from inventory.errors import ConfigurationError
 from inventory.models import CONNECTORS, HISTORY_TABLES, INVENTORY_RUNS
 from inventory.output.formats import Output
@@ -25,6 +26,7 @@ from inventory.output.listing import write_rows
 from inventory.queries.sql import run_query
 from inventory.settings import ApiSettings, DatabaseSettings, EnrichmentSettings, Secret
 from inventory.sync import run
+from inventory.tags.store import Assignment, set_tags
 
 FILE = Path("inventory-demo.db")
 DAYS = 30
@@ -38,9 +40,9 @@ class SampleQuery(NamedTuple):
 
 SAMPLE_QUERIES = (
     SampleQuery(
-        "What is down now, since when, and who created it?",
+        "What is down now, since when, and who owns it?",
         """\
-select health, service_name, group_name, creator, health_since
+select health, service_name, group_name, owner, health_since
 from connector_health
 where is_down
 order by health_since""",
@@ -115,6 +117,7 @@ def simulate(engine: Engine, account: DemoAccount) -> None:
             )
             if day % 5 == 0 or day == DAYS - 1:
                 _echo_day(row)
+    set_tags(engine, [Assignment(*tag) for tag in TAGS])
     with transaction(engine) as connection:
         views.stop_clock(connection, account.now)
 
@@ -179,7 +182,7 @@ def _echo_next_steps(engine: Engine) -> None:
         "\nThe demo database's clock is stopped at the last run. Continue with:\n\n"
         f"{_path_export()}"
         f"export INVENTORY_DATABASE_URL=sqlite:///{FILE}\n"
-        f"inventory status --down\n"
+        f"inventory status --down --owner growth\n"
         f"inventory history {connector_id}\n"
         f'inventory query "select * from findings"\n\n'
         f"Run `inventory sync` yourself:  inventory demo --serve"

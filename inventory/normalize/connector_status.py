@@ -4,12 +4,13 @@ The schedule is part of another section, but any change of an item has this sect
 """
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-from inventory.json_codec import decode, extra_text
+from inventory.json_codec import decode, decode_in_any_way, extra_text
 from inventory.normalize import schedules
 from inventory.normalize.anomalies import Anomaly
-from inventory.normalize.coercions import INVALID_VALUE, as_timestamp
+from inventory.normalize.coercions import INVALID_VALUE, as_text, as_timestamp
 from inventory.normalize.decoding import decode_fields, invalid_sections
 from inventory.normalize.fields import (
     STATUS_FIELDS,
@@ -45,14 +46,46 @@ def read(item: Item, masker: Masker, stored: StoredRows, *, lenient: bool = Fals
         lambda: stored.row("connectors", item.connector_id),
         stored.time_zones,
     )
+    slo_minutes = _slo_minutes(item, stored)
+    if slo_minutes is not None:
+        due_at = _later(times.cells["succeeded_at"], slo_minutes)
     if "succeeded_at" in times.unreadable:
         # It may have succeeded since. So it does not become overdue, nor recover if it is down.
         due_at = before.get("due_at") if before.get("is_down") else None
     cells = states.cells | times.cells
-    cells["due_at"], cells["slo_minutes"] = due_at, None
+    cells["due_at"], cells["slo_minutes"] = due_at, slo_minutes
     cells["last_sync_failed"] = _last_sync_failed(times, before)
     cells["extra"] = extra_text(states.extra | times.extra)
     return SectionRows([cells], anomalies + impossible)
+
+
+def _slo_minutes(item: Item, stored: StoredRows) -> int | None:
+    levels = stored.service_levels
+    if not levels:
+        return None
+    return levels.minutes(
+        item.connector_id,
+        service=_text_of("service", item, stored),
+        group_id=_text_of("group_id", item, stored),
+    )
+
+
+def _text_of(name: str, item: Item, stored: StoredRows) -> str | None:
+    """Return a text of the section `connectors`; the stored one if it cannot be read."""
+    raw = item.connector.get(name)
+    value = None if raw is None else decode_in_any_way(bytes(raw))
+    if value is not None and (value := as_text(value)) is INVALID_VALUE:
+        value = stored.row("connectors", item.connector_id).get(name)
+    return value
+
+
+def _later(cell: str | None, minutes: int) -> str | None:
+    """Return the cell of a time so many minutes later; None if that is unknown."""
+    try:
+        later = cell and datetime.fromisoformat(cell) + timedelta(minutes=minutes)
+    except OverflowError:  # beyond the year 9999
+        return None
+    return later.isoformat(" ", "microseconds") if later else None
 
 
 def _last_sync_failed(times: Coerced, before: Mapping[str, Any]) -> bool:

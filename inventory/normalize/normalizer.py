@@ -28,6 +28,7 @@ from inventory.normalize.keyed_digests import DigestKey
 from inventory.normalize.masking import Masker
 from inventory.normalize.rows import SECTIONS, TO_ROW, Row, SectionRows
 from inventory.normalize.sections import ADVICE, LISTS, Item, peek, redact_card, split
+from inventory.normalize.service_levels import NO_SERVICE_LEVELS, ServiceLevels
 from inventory.normalize.stored_values import ReadStored, StoredRows
 from inventory.normalize.supplements import Completion
 from inventory.normalize.time_zones import TimeZones
@@ -78,7 +79,8 @@ class Normalizer:
     marked as removed, which have to be read even if nothing has changed. `read_stored` returns
     the rows of connectors that have something unreadable. `details_fields` are the fields of each
     connector that only its details tell; `time_zones` are those of destinations. `on_listed` gets
-    the items of `wanted`, and those with new settings.
+    the items of `wanted`, and those with new settings. The connectors of `reread` are read even if
+    nothing has changed, as `service_levels` have.
     """
 
     def __init__(
@@ -92,15 +94,19 @@ class Normalizer:
         wanted: Set[str] = frozenset(),
         on_listed: OnListed = lambda connector_id, raw, settings_changed: None,
         time_zones: Mapping[str, TimeZones] = MappingProxyType({}),
+        service_levels: ServiceLevels = NO_SERVICE_LEVELS,
+        reread: Set[str] = frozenset(),
     ) -> None:
         self._known = known
         self._digest_key = digest_key
-        self._read_stored = read_stored
         self._on_anomaly = on_anomaly
         self._details_fields = details_fields
         self._wanted = wanted
         self._on_listed = on_listed
-        self._time_zones = time_zones
+        self._reread = reread
+        self._stored_rows = partial(
+            StoredRows, read_stored, time_zones=time_zones, service_levels=service_levels
+        )
         self._anomalies: dict[str, int] = {}
 
     @property
@@ -124,7 +130,9 @@ class Normalizer:
         for raw in batch:
             connector_id, content, card = peek(raw)
             item_digest = digests.of_item(content)
-            is_known = digests.matches(self._known.get(connector_id, b""), item_digest)
+            is_known = connector_id not in self._reread and digests.matches(
+                self._known.get(connector_id, b""), item_digest
+            )
             connector_ids.append(connector_id)
             latest[connector_id] = None if is_known else _ChangedItem(item_digest, content, raw)
             cards.append(card)
@@ -134,7 +142,7 @@ class Normalizer:
             connector_ids, {section: [] for section in SECTIONS}, set(), connect_cards.tails(cards)
         )
         changed_ids = [name for name, changed in latest.items() if changed]
-        stored = StoredRows(self._read_stored, changed_ids, self._time_zones)
+        stored = self._stored_rows(changed_ids)
         for connector_id, changed in latest.items():
             if changed is None:
                 count = digests.anomalies(self._known[connector_id])
@@ -178,7 +186,7 @@ class Normalizer:
             set(),
             connect_cards.tails([card, bytes(changed.completion.card or b"")]),
         )
-        stored = StoredRows(self._read_stored, [connector_id], self._time_zones)
+        stored = self._stored_rows([connector_id])
         self._count(connector_id, self._read_item(connector_id, changed, stored, into))
         return into
 

@@ -20,7 +20,7 @@ from cronsim import CronSim, CronSimError
 from msgspec import Raw
 from msgspec.json import encode
 
-from inventory.json_codec import UNREADABLE, decode, decode_leniently
+from inventory.json_codec import decode_in_any_way
 from inventory.normalize.anomalies import IMPOSSIBLE, Anomaly
 from inventory.normalize.coercions import INVALID_VALUE, as_integer, as_text
 from inventory.normalize.time_zones import EAST, WEST, TimeZones
@@ -122,7 +122,7 @@ def _due_at_by_stored(
 def _parse(*values: bytes | None) -> Schedule:
     cells: dict[str, Any] = {}
     for name, raw in zip(_FIELDS, values, strict=True):
-        value = None if raw is None else _decoded(raw)
+        value = None if raw is None else decode_in_any_way(raw)
         cells[name] = None if value is None else _FIELDS[name](value)
     unreadable = tuple(name for name, cell in cells.items() if cell is INVALID_VALUE)
     if unreadable:
@@ -135,13 +135,6 @@ def _parse(*values: bytes | None) -> Schedule:
     # In any time zone of daily_sync_time, two days and an hour after a success are late enough:
     # its frequency of one day gives the same.
     return _every(cells["sync_frequency"]) if schedule_type == "auto" else _NEVER
-
-
-def _decoded(raw: bytes) -> Any:
-    try:
-        return decode(raw)
-    except UNREADABLE:
-        return decode_leniently(raw)[0]
 
 
 def _every(minutes: Any) -> Schedule:
@@ -223,7 +216,7 @@ def _time_zones_of(
 ) -> TimeZones | None:
     if not time_zones or (raw := connector.get("group_id")) is None:
         return None
-    group_id = _decoded(bytes(raw))
+    group_id = decode_in_any_way(bytes(raw))
     return time_zones.get(group_id) if isinstance(group_id, str) else None
 
 

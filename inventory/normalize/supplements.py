@@ -29,7 +29,7 @@ _NULL_IS_ABSENT = _OPTIONAL | {*LISTS}
 # What the list always tells, and what must not be stored.
 _OF_LIST = {"id", "status", "connect_card", "succeeded_at", "failed_at", "warnings", "tasks"}
 # Fields of the section `connectors` that the status depends on.
-IN_STATUS = {"schedule", "schedule_type", "sync_frequency", "group_id"}
+IN_STATUS = {"schedule", "schedule_type", "sync_frequency", "group_id", "service"}
 _COLUMNS = {field.name: field for field in CONNECTOR_FIELDS}
 
 

@@ -27,14 +27,16 @@ def _by_kind(event: Row) -> Style:
 
 
 _ID, _HEALTH = Column("connector_id"), Column("health", style=_by_health)
+_OWNER = Column("owner", 4, least=8, optional=True)
 
 STATUS = (
     _HEALTH,
     Column("since", 2, is_age=True),
     _ID,
     Column("schema_name", 3, least=16),
-    Column("service", 4, least=10),
-    Column("group", 5, least=8),
+    _OWNER,
+    Column("service", 5, least=10),
+    Column("group", 6, least=8),
     Column("reason", 1, least=26),
 )
 CHANGES = (
@@ -49,6 +51,7 @@ INCIDENTS = (
     Column("lasted"),
     _ID,
     Column("schema_name", 2, least=16),
+    _OWNER,
     Column("service", 5, least=10),
     Column("group", 6, least=8),
     Column("path", least=18, style=_bad_if_open),
@@ -59,8 +62,9 @@ FINDINGS = (
     Column("since", 3, is_age=True),
     _ID,
     Column("schema_name", 2, least=16),
-    Column("service", 4, least=10),
-    Column("group", 5, least=8),
+    _OWNER,
+    Column("service", 5, least=10),
+    Column("group", 6, least=8),
     Column("detail", 1, least=24),
 )
 AT = (

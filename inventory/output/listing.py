@@ -65,6 +65,12 @@ def _least(name: str, found: Sequence[Row]) -> int | None:
 
 
 def _table(found: Sequence[Row], columns: Sequence[Column], cells: CellFormat) -> Iterator[str]:
+    columns = [
+        column
+        for column in columns
+        if not column.optional or any(row[column.name] for row in found)
+    ]
+
     def style(row: int, column: int) -> Style:
         chosen = columns[column].style
         return chosen(found[row]) if chosen else {}

@@ -19,13 +19,15 @@ class Column(NamedTuple):
 
     If a terminal is too narrow, columns give way by `importance`: 0 stays, 1 goes last. A cell is
     shortened to `least` at most; None = shown whole or not at all. Only where even the columns
-    that stay have no room, they are shortened further.
+    that stay have no room, they are shortened further. An `optional` column is left out if all its
+    cells are empty.
     """
 
     name: str
     importance: int = 0
     least: int | None = None
     heading: str = ""
+    optional: bool = False
     is_age: bool = False  # a time whose age counts: "3 d"
     style: Callable[[Row], Style] | None = None
 

@@ -5,7 +5,7 @@ What one command shows comes from one snapshot: pass a connection of `inventory.
 
 from inventory.queries.base import Row, Rows, view_columns
 from inventory.queries.changes import list_changes
-from inventory.queries.connectors import filter_rows, located, not_well, owned, status
+from inventory.queries.connectors import filter_rows, matching, not_well, status
 from inventory.queries.findings import list_findings
 from inventory.queries.history import connector_history, predecessor_and_successor
 from inventory.queries.incidents import list_incidents
@@ -23,9 +23,8 @@ __all__ = [
     "list_findings",
     "list_incidents",
     "list_runs",
-    "located",
+    "matching",
     "not_well",
-    "owned",
     "predecessor_and_successor",
     "status",
     "view_columns",

@@ -1,7 +1,7 @@
 """Finds problems for a monitoring system: connectors that are down, data that is overdue."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -15,7 +15,13 @@ from inventory.errors import AuthenticationError, is_retryable
 from inventory.health import DOWN, REMOVED, UNOBSERVED
 from inventory.models import NOTIFICATION_CHANNELS
 from inventory.queries.base import Row, Rows
-from inventory.queries.connectors import filter_rows, status
+from inventory.queries.connectors import (
+    OWNER_COLUMNS,
+    filter_rows,
+    owned,
+    require_owners,
+    status,
+)
 from inventory.queries.incidents import list_incidents
 from inventory.queries.runs import failures, latest_runs
 
@@ -39,17 +45,15 @@ _FAILED_OFTEN = 3  # runs in a row after which temporary errors are reported
 class Checked(NamedTuple):
     """The problems found now, those of the data first.
 
-    `connectors` are the status rows of existing connectors; `runs` are the rows of latest_runs.
+    `connectors` are the status rows of existing connectors of the owners; `runs` are the rows of
+    latest_runs. `existing` are the ids of connectors that exist, whoever owns them.
     """
 
     problems: Rows
     connectors: Rows
     runs: Rows
     database: str
-
-    @property
-    def existing(self) -> set[str]:
-        return {row["connector_id"] for row in self.connectors}
+    existing: Set[str]
 
     @property
     def unobserved(self) -> set[str]:
@@ -63,28 +67,37 @@ def find_problems(
     lasting: timedelta,
     health: Collection[str],
     max_age: timedelta | None,
+    owners: Collection[str] = (),
 ) -> Checked:
     """Find the problems that a person should know of.
 
     Without `health`, a connector is a problem if it is down, since its outage began; with `health`,
     if it has one of these values, since it has had it. The kind of such a problem is the health.
+    Raises ConfigurationError for one of the `owners` who owns nothing: nobody would be told.
     """
     wanted = ("account_id", "health_since", "down_since", "observed_health", "reason")
-    rows, runs = status(connection, wanted), latest_runs(connection)
+    rows, runs = status(connection, (*wanted, *OWNER_COLUMNS)), latest_runs(connection)
+    require_owners(rows, owners)
     data = [*data_problems(connection, runs, rows, max_age)]
     # A run that also began in the future has no known age: treat its data as overdue.
     overdue = {each["account_id"] for each in data if each["problem_type"] in _OVERDUE_DATA}
     overdue |= {run["account_id"] for run in runs if run["age_minutes"] is None}
     tolerated = {run["account_id"] for run in runs if run["is_overdue"]} - overdue
     rows = _with_last_seen_outages(connection, rows, tolerated)
+    chosen = owned(rows, owners)
     found = [
         *data,
         *_failing_channels(connection),
-        *_about_connectors(connection, rows, lasting, health),
+        *_about_connectors(connection, chosen, lasting, health),
     ]
     where = display_url(connection.engine)
-    existing = [row for row in rows if row["health"] not in REMOVED]
-    return Checked([row | {"database": where} for row in found], existing, runs, where)
+    return Checked(
+        [row | {"database": where} for row in found],
+        [row for row in chosen if row["health"] not in REMOVED],
+        runs,
+        where,
+        {row["connector_id"] for row in rows if row["health"] not in REMOVED},
+    )
 
 
 def lines(problems: Iterable[Problem]) -> Iterator[str]:

@@ -6,13 +6,16 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from inventory.errors import ConfigurationError
 from inventory.health import REMOVED, WORST_FIRST
 from inventory.queries.base import Row, Rows, fetch, view
+from inventory.suggestions import did_you_mean
 
 _ALWAYS = (
     *("connector_id", "schema_name", "service", "service_name", "group_id", "group_name"),
     *("health", "severity", "is_down"),
 )
+OWNER_COLUMNS = ("owner", "connected_by", "creator")
 _CREATOR = re.compile(r"(.*?)\s*(?:<([^<>]*)>)?", re.DOTALL)
 _WORST_FIRST = {name: position for position, name in enumerate(WORST_FIRST)}
 
@@ -44,16 +47,14 @@ def sort_key(row: Row) -> tuple[str, ...]:
     return row["group_id"] or "", row["schema_name"] or "", row["connector_id"]
 
 
-def filter_rows(
-    rows: Rows, *, down: bool = False, health: Collection[str] = (), **place: Collection[str]
-) -> Rows:
-    """Keep the rows of `status` that match every filter; for `place` see `located`.
+def filter_rows(rows: Rows, *, down: bool = False, health: Collection[str] = ()) -> Rows:
+    """Keep the rows of `status` that match every filter.
 
     Removed connectors are left out, unless `health` names their health.
     """
     return [
         row
-        for row in located(rows, **place)
+        for row in rows
         if (row["health"] in health if health else row["health"] not in REMOVED)
         and (row["is_down"] or not down)
     ]
@@ -78,13 +79,41 @@ def located(rows: Rows, *, services: Collection[str] = (), groups: Collection[st
     ]
 
 
-def owned(rows: Rows, owners: Collection[str]) -> Rows:
-    """Keep the rows of `status` whose connector one of these users created; none means all.
+def matching(
+    connection: Connection, rows: Rows, *, owners: Collection[str] = (), **place: Collection[str]
+) -> Rows:
+    """Keep the rows about connectors that match every filter.
 
-    Each is a user's id, name or e-mail address, in any case.
+    For `place` see `located`, for `owners` see `owned`: their tags count as they are now.
+    """
+    rows = located(rows, **place)
+    if not owners:
+        return rows
+    ids = {row["connector_id"] for row in owned(status(connection, OWNER_COLUMNS), owners)}
+    return [row for row in rows if row["connector_id"] in ids]
+
+
+def owned(rows: Rows, owners: Collection[str]) -> Rows:
+    """Keep the rows of `status` whose connector one of these owns; none means all.
+
+    Each is the tag `owner` of a connector or, where it has none, the id, name or e-mail address of
+    the user who created it; in any case. The rows need the OWNER_COLUMNS.
     """
     owners = set(map(str.casefold, owners))
-    return [row for row in rows if not owners or not owners.isdisjoint(_creators(row))]
+    return [row for row in rows if not owners or not owners.isdisjoint(_owners(row))]
+
+
+def require_owners(rows: Rows, owners: Collection[str]) -> None:
+    """Raise ConfigurationError for an owner of none of these rows, such as a mistyped one."""
+    known = [_owners(row) for row in rows]
+    for owner in owners:
+        if not any(owner.casefold() in names for names in known):
+            hint = did_you_mean(owner, set().union(*known)) or "`inventory tag list` lists owners."
+            raise ConfigurationError(f"No connector has the owner {owner}. {hint}")
+
+
+def _owners(row: Row) -> set[str]:
+    return {row["owner"].casefold()} if row["owner"] else _creators(row)
 
 
 def _creators(row: Row) -> set[str]:

@@ -15,15 +15,15 @@ from inventory.output.report.content import Content
 from inventory.queries.base import Row, Rows, fetch, view
 from inventory.queries.changes import list_changes
 from inventory.queries.checks import data_problems
-from inventory.queries.connectors import located, owned, status
+from inventory.queries.connectors import OWNER_COLUMNS, located, owned, status
 from inventory.queries.daily_health import daily_health
 from inventory.queries.findings import list_findings
 from inventory.queries.incidents import list_incidents
 from inventory.queries.runs import latest_runs
 
 _COLUMNS = (
-    *("account_id", "reason", "health_since", "down_since", "connected_by", "creator"),
-    *("removed_at", "observed_health"),
+    *("account_id", "reason", "health_since", "down_since", "removed_at", "observed_health"),
+    *OWNER_COLUMNS,
 )
 _RELIABILITY_DAYS = 30  # of the views availability_30d and service_reliability
 _CHANGES_DAYS = 7  # more would be too long to read

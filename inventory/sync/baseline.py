@@ -1,15 +1,17 @@
 """What the database knows about an account's connectors before a run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, select
 
+from inventory import known_tags
 from inventory.db import digest_key
 from inventory.db.engine import read_only
-from inventory.models import CONNECTOR_STATUS, CONNECTORS, DESTINATIONS
+from inventory.models import CONNECTOR_STATUS, CONNECTORS, DESTINATIONS, TAGS
 from inventory.normalize import time_zones
 from inventory.normalize.keyed_digests import DigestKey
+from inventory.normalize.service_levels import ServiceLevels
 from inventory.normalize.stored_values import ReadStored
 from inventory.normalize.time_zones import TimeZones
 from inventory.settings import EnrichmentSettings
@@ -23,7 +25,8 @@ class Baseline(NamedTuple):
     `digests` identify what the API last said about each one. `load_groups` reads the group of
     each: only a run that misses some needs it. `read_stored` reads rows of a few connectors.
     Masks are made with `digest_key`. `details` are of what was read beyond the list.
-    `time_zones` are those of destinations, by group.
+    `time_zones` are those of destinations, by group. The deadlines of `reread` do not follow the
+    `service_levels` yet.
     """
 
     digests: Mapping[str, bytes]
@@ -32,6 +35,8 @@ class Baseline(NamedTuple):
     read_stored: ReadStored
     details: StoredDetails
     time_zones: Mapping[str, TimeZones]
+    service_levels: ServiceLevels
+    reread: Set[str]
 
 
 def load_baseline(
@@ -52,6 +57,7 @@ def load_baseline(
 
     key = digest_key.read(connection)
     details = load_stored_details(connection, account_id, enrichment)
+    levels = _service_levels(connection, account_id)
     return Baseline(
         dict(digests.all()),
         load_groups,
@@ -59,6 +65,8 @@ def load_baseline(
         stored_rows.read_stored(engine),
         details,
         _time_zones(connection, account_id),
+        levels,
+        _with_another_level(connection, account_id, levels),
     )
 
 
@@ -71,4 +79,29 @@ def _time_zones(connection: Connection, account_id: str) -> dict[str, TimeZones]
         group_id: zones
         for group_id, offset, daylight in connection.execute(stated)
         if (zones := time_zones.parse(offset, has_daylight_saving=daylight)) is not None
+    }
+
+
+def _service_levels(connection: Connection, account_id: str) -> ServiceLevels:
+    tags = select(TAGS.c.scope, TAGS.c.scope_id, TAGS.c.value).where(
+        TAGS.c.name == known_tags.SLO_MINUTES
+    )
+    found = connection.execute(tags)
+    return ServiceLevels(account_id, [(scope, key, value) for scope, key, value in found])
+
+
+def _with_another_level(connection: Connection, account_id: str, levels: ServiceLevels) -> Set[str]:
+    """Return the connectors that exist and whose service level was another when last read."""
+    c, status = CONNECTORS.current.c, CONNECTOR_STATUS.current.c
+    known = (
+        select(c.connector_id, c.service, c.group_id, status.slo_minutes)
+        .join(CONNECTOR_STATUS.current, status.connector_id == c.connector_id)
+        .where(c.account_id == account_id, c.removed_at.is_(None))
+    )
+    if not levels:
+        known = known.where(status.slo_minutes.is_not(None))
+    return {
+        name
+        for name, service, group_id, minutes in connection.execute(known)
+        if levels.minutes(name, service=service, group_id=group_id) != minutes
     }

@@ -6,7 +6,7 @@ missing; `apply`: `staging`, `merge`, `judge`, `changes`; at last the row of the
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -107,5 +107,5 @@ class Pipeline:
             destinations_changed=merged.destinations_changed,
         )
         columns["skipped"] = merged.skipped
-        run_log.finish(connection, context, self.clock, **columns | asdict(self.api.stats))
+        run_log.finish(connection, context, self.clock, **columns | self.api.run_columns())
         return run_log.get(connection, run_id)

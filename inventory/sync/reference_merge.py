@@ -13,6 +13,7 @@ from inventory.api.responses import AccountInfo
 from inventory.models import ACCOUNTS, DESTINATIONS, METADATA
 from inventory.normalize.reference_lists import REFERENCE_LISTS, ReferenceRows
 from inventory.settings import RemovalSettings
+from inventory.sync import totals
 from inventory.sync.merge_context import MergeContext
 from inventory.sync.references import DAILY, References, in_words
 
@@ -106,7 +107,11 @@ def _save_account(
 ) -> None:
     values = {"account_name": name, "list_digests": digests}
     if before is None:
-        first = {"account_id": context.account_id, "first_seen_at": context.observed_at}
+        first = {
+            "account_id": context.account_id,
+            "first_seen_at": context.observed_at,
+            "requests": totals.requests_before(connection, context.account_id),
+        }
         connection.execute(insert(ACCOUNTS), values | first)
         return
     values["account_name"] = name or before.account_name

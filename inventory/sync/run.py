@@ -3,7 +3,6 @@
 import logging
 import time
 from contextlib import closing
-from dataclasses import asdict
 from datetime import timedelta
 
 from sqlalchemy import Connection, Engine
@@ -163,7 +162,7 @@ class SyncRun:
 
     def _record_failure(self, error: InventoryError, cause: BaseException | None = None) -> RunRow:
         """Mark the run as failed and raise; return its row if it was merged nevertheless."""
-        columns = asdict(self._api.stats) | {
+        columns = self._api.run_columns() | {
             "account_id": self._account_id,
             "api_key_digest": self._key_digest,
         }

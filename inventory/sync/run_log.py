@@ -26,6 +26,7 @@ from inventory.db.locks import block_other_merges
 from inventory.errors import AlreadyRunningError, InventoryError, RunSupersededError
 from inventory.models import INVENTORY_RUNS
 from inventory.redaction import redacted
+from inventory.sync import totals
 from inventory.sync.merge_context import MergeContext
 
 log = logging.getLogger(__name__)
@@ -125,10 +126,13 @@ def account_of_key(connection: Connection, digest: str | None) -> str | None:
 def _set_account_of_failures(
     connection: Connection, run_id: int, account_id: str, digest: str | None
 ) -> None:
-    """Set the account of earlier failed runs of this API key."""
+    """Set the account of earlier failed runs of this API key, and count their requests for it."""
+    if digest is None:
+        return
     unknown = (_run.api_key_digest == digest, _run.account_id.is_(None), _run.status != "running")
-    if digest is not None:
-        connection.execute(update(INVENTORY_RUNS).where(*unknown).values(account_id=account_id))
+    found = update(INVENTORY_RUNS).where(*unknown).values(account_id=account_id)
+    sent = sum(connection.scalars(found.returning(_run.requests)))
+    totals.add_requests(connection, account_id, sent)
 
 
 def mark_overdue_crashed(engine: Engine, overdue: Iterable[locks.Running], clock: Clock) -> None:
@@ -178,8 +182,9 @@ def record_failure(
 ) -> dict[str, Any]:
     """Mark a run as failed unless it has ended otherwise; return its row.
 
-    A run without a row (run_id None: it failed before) gets one, which began `duration` ago. If
-    the API has not named the account, it is the account of the last run with the same key.
+    Its requests count for the account. A run without a row (run_id None: it failed before) gets
+    one, which began `duration` ago. If the API has not named the account, it is the account of the
+    last run with the same key.
     """
     finished_at = clock(connection)
     if columns.get("account_id") is None:
@@ -191,13 +196,14 @@ def record_failure(
     }
     started_at = connection.scalar(select(_run.started_at).where(_run.run_id == run_id))
     if run_id is None or started_at is None:
-        run_id = _insert(
-            connection, started_at=finished_at - duration, finished_at=finished_at, **columns
-        )
-        return get(connection, run_id)
-    columns["finished_at"] = max(finished_at, started_at)
-    running = (_run.run_id == run_id, _run.status == "running")
-    connection.execute(update(INVENTORY_RUNS).where(*running).values(columns))
+        columns |= {"started_at": finished_at - duration, "finished_at": finished_at}
+        run_id = _insert(connection, **columns)
+    else:
+        columns["finished_at"] = max(finished_at, started_at)
+        running = (_run.run_id == run_id, _run.status == "running")
+        if not connection.execute(update(INVENTORY_RUNS).where(*running).values(columns)).rowcount:
+            return get(connection, run_id)  # a merge has counted the requests already
+    totals.add_requests(connection, columns["account_id"], columns.get("requests", 0))
     return get(connection, run_id)
 
 
@@ -251,11 +257,12 @@ def _record_clock_behind(
 
 
 def finish(connection: Connection, context: MergeContext, clock: Clock, **columns: Any) -> None:
-    """Mark a run as complete, in the transaction that merges it."""
+    """Mark a run as complete and add to its account's totals, in the transaction that merges it."""
     finished_at = max(clock(connection), context.observed_at)
     columns |= {"observed_at": context.observed_at, "finished_at": finished_at}
     mine = _run.run_id == context.run_id
     connection.execute(update(INVENTORY_RUNS).where(mine).values(columns))
+    totals.add_merge(connection, context, columns.get("requests", 0))
 
 
 def get(connection: Connection, run_id: int) -> dict[str, Any]:

@@ -108,6 +108,8 @@ def _walk(
         wanted=candidates.wanted,
         on_listed=candidates.offer,
         time_zones=baseline.time_zones,
+        service_levels=baseline.service_levels,
+        reread=baseline.reread,
     )
     snapshot = Snapshot(Spool(), normalizer, candidates)
     try:

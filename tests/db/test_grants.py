@@ -124,6 +124,7 @@ def test_reader_runs_every_query_command(
     [status] = json.loads(run("status", "--format", "json").stdout)
     assert status["connector_id"] == "one"
     assert run("query", "select * from connector_history").exit_code == 0
+    assert (run("tag", "list").exit_code, run("tag", "set", "owner=x", "one").exit_code) == (0, 2)
 
 
 def test_reader_may_call_the_functions(owner: Engine, role: str, tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def test_tables_are_the_same_as_with_a_right_clock(misdated: Engine, twin: Engin
     for tables in (after, as_right):
         for run in tables["inventory_runs"]:
             assert run.pop("deadline_at") is None or run["account_id"] == ONE
+            run.pop("rate_limit_remaining")  # one API has answered both
     assert after == as_right
     assert named(misdated) == []
     assert redate.redate(misdated) == redate.RedateResult()

@@ -78,8 +78,8 @@ def test_upgrade_from_the_first_revision_keeps_every_row(
             destinations=[destination(region=f"{run}")],
         )
         sync(engine, api_settings(api))
-    everything_before = everything(engine)
-    assert all(everything_before.values())
+    by_people = ("tags", "notifications", "notification_channels")  # no run writes them
+    assert all(everything(engine, but=by_people).values())
     alembic(engine, command.downgrade, "0001")
     first = raw(engine)
     with pytest.raises(SchemaVersionError, match="db upgrade"):

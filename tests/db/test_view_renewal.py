@@ -13,6 +13,7 @@ from support.builders import (
     connect,
     everything,
     item,
+    rows,
 )
 
 from inventory import __version__, queries
@@ -77,16 +78,15 @@ def test_changed_view_reaches_the_database_with_the_next_sync(
 ) -> None:
     account.connectors = [item("one")]
     sync(engine, api_settings(api))
-    before = everything(engine)
+    before = everything(engine, but=("inventory_runs",))
     next_release(clock=CLOCKS["stopped"])
     with pytest.raises(SchemaVersionError, match="views of another release"):
         schema.require_current(engine)
     sync(engine, api_settings(api))
     with session.open_session(engine) as connection:
         assert session.now(connection).year == 2001
-    after = everything(engine)
-    assert len(after.pop("inventory_runs")) == len(before.pop("inventory_runs")) + 1
-    assert after == before
+    assert len(rows(engine, "inventory_runs")) == 2
+    assert everything(engine, but=("inventory_runs",)) == before
 
 
 @pytest.mark.parametrize("clock", CLOCKS)

@@ -36,6 +36,7 @@ from support.effort import KINDS, Effort, few_of
 from support.killed import SYNC, at_each_point, is_killed, make_forks_quick, say
 from support.random_items import changed, some_item
 from support.reference_model import ReferenceModel
+from support.totals import assert_totals_add_up
 
 from inventory.cli import main
 from inventory.db import revision, upgrade, verify
@@ -116,7 +117,9 @@ class Witness:
         missing = self._judge.ever.keys() - self._judge.removed.keys() - shown
         gone = dict.fromkeys(missing, "deleted")
         self._judge.observe(self._account.connectors, gone, run.observed_at)
-        assert_contents_equal(contents(self._engine), self._judge)
+        held = contents(self._engine)
+        assert_contents_equal(held, self._judge)
+        assert_totals_add_up(held)
         assert_versions_follow_one_another(self._engine)
         # The next run marks as crashed what was running when it was killed.
         left = [each.table for each in verify.problems(self._engine) if "crashed" not in each.what]

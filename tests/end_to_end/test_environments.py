@@ -54,6 +54,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "findings": ("findings",),
     "report": ("report", "--output", "-"),
     "check": ("check",),
+    "metrics": ("metrics",),
     "runs": ("runs", "--format", "json"),
     "relations": ("query",),
     "query": ("query", "select count(*) from connectors"),

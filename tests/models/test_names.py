@@ -5,12 +5,13 @@ from inventory.models import METADATA
 
 TABLES = {
     "accounts": """
-        account_id account_name first_seen_at list_digests
+        account_id account_name first_seen_at list_digests outages_closed outages_opened
+        requests
     """,
     "connector_status": """
         changed_after connector_id digests down_since due_at extra failed_at health
         health_since is_down is_historical_sync last_sync_failed rescheduled_for
-        schema_status setup_state succeeded_at sync_state update_state valid_from
+        schema_status setup_state slo_minutes succeeded_at sync_state update_state valid_from
     """,
     "connector_status_past": """
         changed_after connector_id down_since extra health health_since is_down
@@ -60,9 +61,16 @@ TABLES = {
     "inventory_runs": """
         account_id added anomalies api_key_digest changed clock_behind_seconds
         connectors_seen deadline_at details_failed details_read duplicates endpoint
-        error_code error_message finished_at health_rules observed_at pages removed
-        requests retries returned run_id skipped started_at status tested tests_failed
-        tool_version unconfirmed walks withheld
+        error_code error_message finished_at health_rules observed_at pages
+        rate_limit_remaining removed requests retries returned run_id skipped started_at
+        status tested tests_failed tool_version unconfirmed walks withheld
+    """,
+    "notification_channels": """
+        channel delivered_at error_message failing_since first_used_at told_until
+    """,
+    "notifications": """
+        account_id announced_at channel connector_id kind notification_id over_at
+        reminded_at started_at
     """,
     "setup_tests": """
         changed_after connector_id details extra message ordinal status title valid_from
@@ -73,6 +81,9 @@ TABLES = {
     """,
     "sync_outcomes": """
         connector_id finished_at outcome run_id
+    """,
+    "tags": """
+        name scope scope_id value
     """,
     "tasks": """
         changed_after code connector_id content_hash details extra message ordinal
@@ -108,9 +119,9 @@ VIEWS_AND_FUNCTIONS = {
         down_since failed_at failing_setup_tests first_seen_at freshness_deadline group_id
         group_name health health_since is_down is_historical_sync last_sync_failed
         link_to_docs minutes_late observed_at observed_health open_tasks open_warnings
-        paused reason removed_at rescheduled_for schedule_type schema_name schema_status
-        service service_name setup_state severity succeeded_at sync_frequency sync_state
-        update_state
+        owner paused reason removed_at rescheduled_for schedule_type schema_name
+        schema_status service service_name setup_state severity succeeded_at
+        sync_frequency sync_state tier update_state
     """,
     "connector_health_at": """
         account_id connector_id down_since failed_at group_id group_name health health_since
@@ -150,6 +161,9 @@ VIEWS_AND_FUNCTIONS = {
         pause_after_trial paused private_link_id proxy_agent_id schedule schedule_type
         schema_name service service_version sync_frequency valid_from valid_to
     """,
+    "connector_tags": """
+        account_id connector_id group_id name schema_name scope scope_id service value
+    """,
     "destination_health": """
         account_id connectors destination_broken destination_id down_now group_id
         group_name is_broken region service setup_status setup_status_since
@@ -160,8 +174,8 @@ VIEWS_AND_FUNCTIONS = {
         proxy_agent_id region service setup_status time_zone_offset valid_from valid_to
     """,
     "findings": """
-        account_id connector_id detail finding group_id group_name schema_name service
-        service_name since
+        account_id connector_id detail finding group_id group_name owner schema_name
+        service service_name since tier
     """,
     "fivetran_platform__connection_status": """
         connection_health connection_id connection_name connection_type destination_id
@@ -179,7 +193,7 @@ VIEWS_AND_FUNCTIONS = {
     """,
     "incidents": """
         account_id closed_by connector_id ended_after ended_at group_id group_name minutes
-        path schema_name service service_name started_after started_at
+        owner path schema_name service service_name started_after started_at tier
     """,
     "latest_run": """
         account_id age_minutes connectors_seen failed_attempts is_in_future is_overdue

@@ -125,6 +125,7 @@ SAMPLE_ROWS = {
         "update_state": "delayed", "schema_status": "ready", "is_historical_sync": False,
         "rescheduled_for": WHEN, "succeeded_at": WHEN, "failed_at": WHEN, "last_sync_failed": True,
         "due_at": "2024-12-02 04:43:29.013729+00:00",  # 13 hours after the success
+        "slo_minutes": None,
         "extra": None, "has_warnings": True, "has_tasks": True, "has_setup_tests": True,
     }],
     "warnings": [SAMPLE_ALERT], "tasks": [SAMPLE_ALERT],

@@ -48,6 +48,7 @@ def connector(number: int = 0, **more: Any) -> dict[str, Any]:
         "reason": "last success 2026-10-30 02:00 UTC",
         "health_since": NOW,
         "down_since": None,
+        "owner": None,
         "connected_by": "user",
         "creator": "Kim Engineer <kim@northwind.example>",
         **more,
@@ -237,6 +238,7 @@ def test_owner_is_short_unless_two_would_have_one_name() -> None:
         connector(3, creator="<only@one.example>"),
         connector(4, creator=None, connected_by="user_five"),
         connector(5, creator=None, connected_by=None),
+        connector(6, creator="Sam Author <sam@one.example>", owner="growth"),
     ]
     assert [*sections.owners(rows).values()] == [
         "Kim Engineer <kim@one.example>",
@@ -245,6 +247,7 @@ def test_owner_is_short_unless_two_would_have_one_name() -> None:
         "only@one.example",
         "user_five",
         "",
+        "growth",
     ]
 
 

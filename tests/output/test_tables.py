@@ -61,15 +61,17 @@ def test_message_of_a_few_rows_has_room_though_most_have_none() -> None:
 
 
 def test_columns_go_by_importance() -> None:
-    """At 60 columns there is no room for the name, the service and the group; at 100 for all."""
-    row = ("failing", "5 d", "hazy_kite", "s3_teal_helpdesk", "Amazon S3", "Support", "late " * 20)
+    """At 60 columns there is no room for name, owner, service and group; at 110 for all."""
+    row = ("failing", "5 d", "hazy_kite", "s3_teal_helpdesk")
+    row += ("Ada", "Amazon S3", "Support", "late " * 20)
 
     def heads(width: int) -> list[str]:
         return next(tables.draw(columns.STATUS, [row], screen(width))).split()
 
     assert heads(60) == ["health", "since", "connector_id", "reason"]
     assert heads(80) == ["health", "since", "connector_id", "schema_name", "reason"]
-    assert heads(100) == [column.name for column in columns.STATUS]
+    assert heads(85) == ["health", "since", "connector_id", "schema_name", "owner", "reason"]
+    assert heads(110) == [column.name for column in columns.STATUS]
 
 
 def test_less_important_column_never_takes_room_from_one_that_is_cut() -> None:

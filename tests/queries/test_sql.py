@@ -327,7 +327,7 @@ def test_stdin_that_is_closed_is_named(held: Engine) -> None:
     command = f'"{sys.executable}" -m inventory query - <&-'
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "Error: stdin is closed, so no SQL can be read from it.\n"
+    assert done.stderr == "Error: stdin is closed, so it cannot be read.\n"
 
 
 @pytest.mark.parametrize("sql", ["select 1", "-"])

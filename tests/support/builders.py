@@ -15,6 +15,7 @@ from inventory.db import engine as database
 from inventory.db.views import VIEWS
 from inventory.demo.fake_api import FakeApi
 from inventory.models import (
+    ACCOUNTS,
     METADATA,
     VERSIONED,
     HistoryTable,
@@ -203,9 +204,21 @@ def _rows(connection: Connection, table: str, *columns: str) -> list[tuple[Any, 
 
 
 def everything(engine: Engine, *, but: tuple[str, ...] = ()) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of all tables, but for the secret and those that are named."""
+    """All rows of all tables, but for the secret and those that are named.
+
+    Without the log of runs, also without the total of the requests that runs have sent.
+    """
+    left_out = {"accounts": "requests"} if "inventory_runs" in but else {}
     with database.read_only(engine) as connection:
-        return {name: _rows(connection, name) for name in readable_tables() if name not in but}
+        return {
+            name: _rows(connection, name, *_columns(name, left_out.get(name)))
+            for name in readable_tables()
+            if name not in but
+        }
+
+
+def _columns(table: str, left_out: str | None) -> list[str]:
+    return [name for name in METADATA.tables[table].c.keys() if name != left_out]  # noqa: SIM118
 
 
 # --- the tables beside the reference --------------------------------------------------------
@@ -219,6 +232,8 @@ INCIDENT = (
 _incidents = VIEWS["incidents"].table.c
 READABLE = {
     **{name: select(METADATA.tables[name]) for name in readable_tables()},
+    # Each run writes into the row of its account, which then comes last.
+    "accounts": select(ACCOUNTS).order_by(ACCOUNTS.c.account_id),
     **{of.history: select(VIEWS[of.history].table) for of in VERSIONED},
     "incidents": select(*(_incidents[name] for name in INCIDENT)).order_by(
         _incidents.connector_id, _incidents.started_at

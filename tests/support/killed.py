@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import chdir, contextmanager
 from itertools import count
@@ -84,6 +85,7 @@ def run_until(
 
     os.environ.clear()  # it is that of the first fork
     os.environ.update(environment)
+    time.tzset()
     with at_each_point(die):
         main([*words])
 

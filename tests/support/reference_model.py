@@ -113,9 +113,13 @@ def connector_facts(item: Item, account_id: str, held: dict[str, Any]) -> dict[s
 
 
 def status_facts(
-    item: Item, connector: dict[str, Any], held: dict[str, Any], zones: dict[str, list[timedelta]]
+    item: Item,
+    connector: dict[str, Any],
+    held: dict[str, Any],
+    zones: dict[str, list[timedelta]],
+    level: int | None,
 ) -> dict[str, Any]:
-    """`connector` are its facts by now, `held` those of its status before."""
+    """`connector` are its facts by now, `held` those of its status before; `level` is its tag."""
     status, names = item.get("status") or {}, (*STATES, "rescheduled_for")
     unusable = not isinstance(status, dict)
     facts, unread = cells(dict.fromkeys(names, object()) if unusable else status, names, held)
@@ -125,6 +129,8 @@ def status_facts(
     group_id = item.get("group_id")
     of_group = zones.get(group_id) if isinstance(group_id, str) else None
     due = due_at(item, connector, succeeded, of_group)
+    if level is not None:
+        due = succeeded and succeeded + timedelta(minutes=level)
     if "succeeded_at" in unread_times:
         last_failed = last_failed and bool(succeeded or held.get("last_sync_failed"))
         due = held["due_at"] if held.get("is_down") else None
@@ -142,7 +148,7 @@ def status_facts(
             "last_sync_failed": last_failed,
             "extra": settled,
             "due_at": due,
-            "slo_minutes": None,  # these accounts have no tags
+            "slo_minutes": level,
         }
     )
 
@@ -275,6 +281,7 @@ class ReferenceModel:
         self.runs: list[tuple[str, datetime]] = []
         self.seen: dict[datetime, dict[str, dict[Any, Any]]] = {}
         self.lists = ModelOfLists()
+        self.tags: dict[tuple[str, str | None], str] = {}  # slo_minutes, by scope and scope_id
         self._zones: dict[str, list[timedelta]] = {}  # before the run, by destination
         # Of each connector: what was last read of it, when its details were, and what only they
         # tell. The details of one that was removed are still those that were read.
@@ -432,8 +439,9 @@ class ReferenceModel:
         """`is_read`: anything in it is new, and so its schedule and the zones of now count."""
         key = item["id"]
         before, *_ = self.open["connector_status"].get((key,), (None,))
-        facts = status_facts(item, connector, before or {}, self._zones)
-        if before and not is_read:
+        level = self._service_level(key, connector)
+        facts = status_facts(item, connector, before or {}, self._zones, level)
+        if before and not is_read and before["slo_minutes"] == level:
             facts["due_at"] = before["due_at"]
         tasks, warnings = (
             sum(alert[0] == key for alert in self.open[table]) for table in ("tasks", "warnings")
@@ -443,6 +451,16 @@ class ReferenceModel:
         if "succeeded_at" in (facts["extra"] or {}) and health not in DOWN:
             facts["due_at"] = None
         return facts | judged(facts, health, before, self._run_before(now), now)
+
+    def _service_level(self, key: str, connector: dict[str, Any]) -> int | None:
+        tags = [
+            self.tags.get(("connector", key)),
+            self.tags.get(("service", connector["service"])),
+            self.tags.get(("group", connector["group_id"])),
+            self.tags.get(("account", self.account_id)),
+        ]
+        value = next((value for value in tags if value is not None), "")
+        return int(value) if value.isdigit() else None
 
     def _run_before(self, instant: datetime, account_id: str | None = None) -> datetime | None:
         """The last complete run of an account before an instant."""

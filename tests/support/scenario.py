@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, insert, text
 
 from inventory.db import engine as database
 from inventory.demo.fake_api import FakeApi, FakeResponse, Request
 from inventory.errors import ApiUnavailableError
+from inventory.models import Tag
 from inventory.sync.run import sync
 from support.builders import (
     Account,
@@ -406,12 +407,37 @@ SCRIPT: dict[str, dict[str, Change]] = {
     },
 }
 
+# --- tags -----------------------------------------------------------------------------------
+
+# scope | scope_id | name | value
+TAGS = """
+account   | account_one | owner | platform
+account   | account_one | tier  | 3
+group     | north       | owner | northerners
+group     | south       | owner |
+service   | mysql       | owner | dba
+service   | hubspot     | tier  | 2
+connector | breaks      | owner | Ada
+connector | breaks      | tier  | 1
+connector | twin_one    | owner |
+connector | steady      | cost_center | 4711
+"""
+
+
+def set_tags(engine: Engine) -> None:
+    names = ("scope", "scope_id", "name", "value")
+    lines = ([cell.strip() for cell in line.split("|")] for line in TAGS.strip().splitlines())
+    with database.transaction(engine) as connection:
+        connection.execute(insert(Tag), [dict(zip(names, line, strict=True)) for line in lines])
+
+
 # --- the runs -------------------------------------------------------------------------------
 
 
 def play(engine: Engine, after_run: Callable[[str], None] = lambda words: None) -> None:
     """Execute every run on a database, and call `after_run` after each."""
     account, clock = Account(), FakeClock()
+    set_tags(engine)
     with FakeApi(account, key="the-key-3f9a", secret="the-secret-77b1") as api:
         settings = api_settings(api, page_size=PAGE, attempts=1)
         for number, (words, account.connectors) in enumerate(scenes()):

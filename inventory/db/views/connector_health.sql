@@ -83,7 +83,7 @@ with fact as (
     c.first_seen_at, c.removed_at, s.setup_state, s.sync_state, s.update_state, s.schema_status,
     s.is_historical_sync, s.last_sync_failed, s.succeeded_at, s.failed_at, s.rescheduled_for,
     {{ sql.json_value('s.extra', 'succeeded_at') }} is not null as success_is_unread,
-    s.due_at, s.health_since as judged_since, s.down_since as judged_down_since,
+    s.due_at, s.slo_minutes, s.health_since as judged_since, s.down_since as judged_down_since,
     coalesce(c.removed_reason, s.health) as observed_health, r.observed_at, r.seen_at, r.is_overdue, k.now,
     case
       when c.removed_at is not null or c.paused or {{ sql.lower('s.sync_state') }} = 'paused' then null
@@ -95,7 +95,7 @@ with fact as (
     coalesce(x.tests, 0) as failing_setup_tests,
     w.codes as warnings, t.codes as tasks, 'test ' || x.results as failed_tests,
     nullif(trim({{ creator }}), '') as creator, d.service as destination_service, b.setup_status_since as destination_since,
-    y.link_to_docs, o.owner, o.tier
+    y.link_to_docs
   from clock k
   cross join connectors c
   left join connector_status s on s.connector_id = c.connector_id
@@ -104,7 +104,6 @@ with fact as (
   left join destinations d on d.destination_id = c.group_id
   left join ({{ sql.setup_status_since(broken) }}) b on b.destination_id = c.group_id
   left join connector_types y on y.service = c.service
-  left join ({{ sql.owner_and_tier() }}) o on o.connector_id = c.connector_id
   left join users u on u.account_id = c.account_id and u.user_id = c.connected_by
   left join {{ alerts_of("warnings") }} w on w.connector_id = c.connector_id
   left join {{ alerts_of("tasks") }} t on t.connector_id = c.connector_id
@@ -165,8 +164,9 @@ select h.connector_id, h.account_id, h.group_id, h.group_name, h.service, h.serv
       || {{ tasks }}
     when 'delayed' then {{ since("delayed") }} || ': ' || {{ success }} || {{ tasks }}
     when 'stale' then 'no success since ' || {{ sql.format_timestamp("h.succeeded_at") }}
-      || case when h.schedule is null
-        then ': due every ' || cast(h.sync_frequency as text) || ' minutes, overdue since '
+      || case when h.slo_minutes is not null
+        then ': due within ' || cast(h.slo_minutes as text) || ' minutes by its tag slo_minutes, overdue since '
+        when h.schedule is null then ': due every ' || cast(h.sync_frequency as text) || ' minutes, overdue since '
         else ', overdue by its schedule since ' end
       || {{ sql.format_timestamp("h.due_at") }} || {{ tasks }}
     when 'action_required' then {{ since("task open") }} || ': ' || h.tasks || {{ tests }}
@@ -195,5 +195,5 @@ select h.connector_id, h.account_id, h.group_id, h.group_name, h.service, h.serv
   h.update_state, h.schema_status, h.is_historical_sync, h.last_sync_failed, h.schedule_type,
   h.sync_frequency, h.succeeded_at, h.failed_at, h.rescheduled_for, h.connected_by,
   h.creator, h.created_at, h.first_seen_at, h.removed_at, h.destination_service, h.link_to_docs,
-  h.owner, h.tier
+  {{ sql.tag("owner", "h") }} as owner, {{ sql.tag("tier", "h") }} as tier
 from effective h

@@ -162,7 +162,7 @@ finding as (
   from source_reader o
   where o.since is not null
 )
-select f.finding, {{ sql.identity_columns("c") }}, f.since, f.detail, t.owner, t.tier
+select f.finding, {{ sql.identity_columns("c") }}, f.since, f.detail,
+  {{ sql.tag("owner", "c") }} as owner, {{ sql.tag("tier", "c") }} as tier
 from finding f
 join connectors c on c.connector_id = f.connector_id
-left join ({{ sql.owner_and_tier() }}) t on t.connector_id = f.connector_id

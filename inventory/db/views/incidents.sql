@@ -65,10 +65,9 @@ select {{ sql.identity_columns("c") }},
   {{ sql.elapsed_minutes("o.down_since", "coalesce(o.ended_at, k.now)", "k.now") }} as minutes,
   o.path,
   {{ sql.closed_by("o.ended_at", "p.health", "s.health") }} as closed_by,
-  t.owner, t.tier
+  {{ sql.tag("owner", "c") }} as owner, {{ sql.tag("tier", "c") }} as tier
 from outage o
 join connectors c on c.connector_id = o.connector_id
-left join ({{ sql.owner_and_tier() }}) t on t.connector_id = o.connector_id
 cross join clock k
 left join connector_status_past p on p.connector_id = o.connector_id and p.valid_from = o.ended_at
 left join connector_status s on s.connector_id = o.connector_id and s.valid_from = o.ended_at

@@ -140,13 +140,15 @@
   {{ service_name(alias ~ ".service") }} as service_name, {{ alias }}.schema_name
 {%- endmacro %}
 
-{#- Grain: one row per connector with an owner or a tier: both, as its tags name them. #}
-{%- macro owner_and_tier() %}
-  select connector_id, max(case when name = 'owner' then value end) as owner,
-    max(case when name = 'tier' then value end) as tier
-  from connector_tags
-  where name in ('owner', 'tier')
-  group by connector_id
+{#- The value of a tag of the connector in `alias`, as connector_tags has it. Found by the key: that
+    view would resolve the tags of all connectors first. #}
+{%- macro tag(name, alias) -%}
+  nullif(coalesce(
+    {%- for scope, scope_id in (("connector", "connector_id"), ("service", "service"), ("group", "group_id"), ("account", "account_id")) %}
+    (select t.value from tags t where t.scope = '{{ scope }}' and t.scope_id = {{ alias }}.{{ scope_id }} and t.name = '{{ name }}')
+    {{- "," if not loop.last }}
+    {%- endfor %}
+  ), '')
 {%- endmacro %}
 
 {#- The severity of a health. #}

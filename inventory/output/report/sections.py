@@ -214,8 +214,14 @@ def _words(change: Row) -> str:
 
 
 def owners(rows: Iterable[Row]) -> dict[str, str]:
-    """Name the owner of each connector: short, unless two owners would have one name."""
-    full = {row["connector_id"]: row["creator"] or row["connected_by"] or "" for row in rows}
+    """Name the owner of each connector: its tag, or else who created it.
+
+    Names are short, unless two owners would have one name.
+    """
+    full = {
+        row["connector_id"]: row["owner"] or row["creator"] or row["connected_by"] or ""
+        for row in rows
+    }
     people: dict[str, set[str]] = defaultdict(set)
     for name in full.values():
         people[_short(name)].add(name)

@@ -15,7 +15,7 @@ from inventory.models import HISTORY_TABLES
 
 OF_CONNECTORS = (
     *("connector_health", "incidents", "state_changes", "flapping", "availability_30d"),
-    *("sync_outcomes_daily", "findings"),
+    *("sync_outcomes_daily", "findings", "connector_tags"),
 )
 ANSWERED = {
     *OF_CONNECTORS,

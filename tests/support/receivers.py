@@ -1,0 +1,118 @@
+"""Where notifications arrive: an HTTP server and a mail server that keep what they were sent."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+
+class Post(NamedTuple):
+    """What was posted to a path."""
+
+    path: str
+    body: dict[str, Any]
+
+
+class HttpReceiver(ThreadingHTTPServer):
+    """Keeps what is posted. `on_post` is called before it answers, and gives the status."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.posts: list[Post] = []
+        self.on_post: Callable[[Post], int] = lambda post: 200
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_port}"
+
+    def take(self) -> list[Post]:
+        """Return what has arrived since the last call."""
+        taken, self.posts = self.posts, []
+        return taken
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        receiver = self.server
+        assert isinstance(receiver, HttpReceiver)
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        post = Post(self.path, json.loads(content))
+        receiver.posts.append(post)
+        self.send_response(receiver.on_post(post))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def http_receiver() -> Iterator[HttpReceiver]:
+    with HttpReceiver() as receiver:
+        thread = threading.Thread(target=receiver.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield receiver
+        finally:
+            receiver.shutdown()
+            thread.join()
+
+
+class _AnyPort(Controller):
+    """Listens on a free port."""
+
+    def _trigger_server(self) -> None:
+        assert self.server is not None
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+class MailReceiver:
+    """A mail server on localhost; while it refuses, it takes no mail."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.refuses = False
+        self._controller = _AnyPort(
+            self,
+            hostname="127.0.0.1",
+            port=0,
+            authenticator=lambda *_: AuthResult(success=True),
+            auth_require_tls=False,
+        )
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._controller.port}"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if self.refuses:
+            return "451 Try again later"
+        assert isinstance(envelope.content, bytes)
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.append(mail)
+        return "250 Taken"
+
+    def take(self) -> list[EmailMessage]:
+        taken, self.mails = self.mails, []
+        return taken
+
+
+@contextmanager
+def mail_receiver() -> Iterator[MailReceiver]:
+    receiver = MailReceiver()
+    receiver._controller.start()
+    try:
+        yield receiver
+    finally:
+        receiver._controller.stop()
