@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread, Timer
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from support.builders import T0, Account, FakeClock, api_settings, everything, item, rows
 from support.receiver import Receiver, receiver
 
@@ -19,6 +20,7 @@ from inventory.db import locks, views
 from inventory.db.engine import transaction
 from inventory.demo.fake_api import FakeApi
 from inventory.errors import AlreadyRunningError
+from inventory.models import NOTIFICATIONS
 from inventory.notify import delivery
 from inventory.sync import run as job
 
@@ -153,7 +155,26 @@ def test_channel_that_fails_is_tried_again_and_holds_up_no_other(
     assert world.channel("oncall", "failing_since", "error_message") == (None, None)
 
 
-@pytest.mark.parametrize("url", [None, "nothing://example.com", "file:///etc/passwd"])
+FILE = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ?template=/etc/hostname"
+
+
+def test_no_part_of_a_url_is_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """apprise names the host in its warnings, and logs much more at the highest verbosity."""
+    url = "json://tell-user:tell-word@localhost:1/hook-4711/oncall?+X-Key=key-4711"
+    monkeypatch.setenv("ONCALL_URL", url)
+    world.run(one=BROKEN)
+    for verbosity in ("-q", "-vv"):
+        result = run("notify", verbosity)
+        lines = result.stderr.splitlines()
+        assert result.exit_code == 1
+        assert lines[-1].startswith("Error: Channel oncall could not be told: A Connection error")
+        assert (len(lines) == 1) == (verbosity == "-q")
+        stored = world.channel("oncall", "error_message")[0]
+        for part in ("localhost", "hook-4711", "tell-user", "tell-word", "key-4711"):
+            assert part not in result.output.replace("json://localhost", "") + stored
+
+
+@pytest.mark.parametrize("url", [None, "nothing://example.com", "file:///etc/passwd", FILE])
 def test_channel_without_a_valid_url_is_a_setting_to_correct(
     url: str | None, world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +282,35 @@ def test_two_do_not_tell_at_once(world: World, inbox: Receiver) -> None:
     assert run("notify", "--lock-timeout", "0.1").exit_code == 0
 
 
+def test_second_one_waits_for_the_first(world: World, inbox: Receiver) -> None:
+    world.run(one=BROKEN)
+    held, release = Event(), Event()
+
+    def hold() -> None:
+        with locks.notification_lock(world.engine, 1):
+            held.set()
+            release.wait()
+
+    first = Thread(target=hold)
+    first.start()
+    held.wait()
+    Timer(0.3, release.set).start()
+    assert run("notify").exit_code == 0
+    first.join()
+    assert [path for path, _ in inbox.take()] == ["oncall"]
+
+
+def test_database_that_is_not_there_stays_so(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "nothing"
+    folder.mkdir()
+    monkeypatch.setenv("INVENTORY_DATABASE_URL", f"sqlite:///{folder / 'no.db'}")
+    result = run("notify")
+    assert (result.exit_code, "inventory sync" in result.stderr) == (2, True)
+    assert [*folder.iterdir()] == []
+
+
 def test_without_apprise_the_extra_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     world.run(one={})
@@ -282,6 +332,43 @@ def test_tags_mute_and_give_a_link(world: World, inbox: Receiver) -> None:
     assert "one_schema" not in message
     assert "two_schema (two), postgres, group group_one, owner growth" in message
     assert "runbook: https://wiki.example.com/a%20b%29\n" in message
+
+
+def test_end_that_was_muted_for_days_is_told_with_its_time(world: World, inbox: Receiver) -> None:
+    """The outage ended before all that is otherwise read; beside it another one is still open."""
+    world.run(one=BROKEN, two=BROKEN)
+    run("notify")
+    began, mute_ends_at = world.now, world.now + 5 * DAY
+    set_tag(world, "one", "mute_until", f"{mute_ends_at:%Y-%m-%dT%H:%M:%SZ}")
+    world.run(one={}, two=BROKEN)
+    for _ in range(2):
+        inbox.take()
+        world.pass_time(3 * DAY)
+        world.run(one={}, two=BROKEN)
+        run("notify")
+    message = dict(inbox.received)["oncall"]["message"]
+    ended = began + HOUR
+    assert f"broken from {began:%Y-%m-%d %H:%M} UTC to {ended:%Y-%m-%d %H:%M} UTC" in message
+    assert "up again after 1 h: one_schema" in message
+
+
+def test_outage_that_stays_open_for_weeks_is_known_to_be_told(
+    world: World, inbox: Receiver
+) -> None:
+    """Its row is long over, as it was announced to be flapping then."""
+    world.run(one=BROKEN)
+    run("notify")
+    flapped_at = world.now
+    world.pass_time(40 * DAY)
+    world.run(one=BROKEN)
+    run("notify")
+    with transaction(world.engine) as connection:
+        connection.execute(update(NOTIFICATIONS).values(over_at=flapped_at))
+    inbox.take()
+    run("notify")
+    told = rows(world.engine, "notifications", "notification_id", "announced_at", "over_at")
+    assert told == [(1, flapped_at, None)]  # opened again, not announced by a second row
+    assert [path for path, _ in inbox.take()] == ["oncall"]
 
 
 def set_tag(world: World, connector: str, name: str, value: str) -> None:

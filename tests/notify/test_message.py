@@ -76,6 +76,14 @@ def test_larger_place_wins_and_the_rest_is_divided_again() -> None:
     assert places(events) == [("g", 4), ("s", 2), (None, 1)]
 
 
+def test_sizes_are_those_of_what_is_left() -> None:
+    """Of g are a to e, of s are d to h, of t are f, g, h and i; without d and e, t is larger."""
+    events = [event(key, group_id="g", service="s" if key in "de" else key) for key in "abcde"]
+    events += [event(key, group_id="t", service="s") for key in "fgh"]
+    events += [event("i", group_id="t", service="u")]
+    assert places(events) == [("g", 5), ("t", 4)]
+
+
 def test_destination_wins_among_equals() -> None:
     assert places(several(2, service="s", group_id="g")) == [("g", 2)]
 
@@ -156,6 +164,10 @@ def test_message_says_all_about_an_outage() -> None:
 def test_each_kind_has_its_words_and_severity(news: Event, severity: str, words: str) -> None:
     said = message(news)
     assert (said.title, said.severity) == (f"Inventory: {words}", severity)
+
+
+def test_what_is_over_and_what_is_past_are_no_success_together() -> None:
+    assert message(event("a", Kind.OVER), event("b", Kind.PAST)).severity == "info"
 
 
 def test_problem_of_the_data_says_why_and_what_it_holds_back() -> None:
