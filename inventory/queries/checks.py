@@ -13,15 +13,9 @@ from inventory.db.engine import CLOCK_TOLERANCE
 from inventory.db.errors import display_url
 from inventory.errors import AuthenticationError, is_retryable
 from inventory.health import DOWN, REMOVED, UNOBSERVED
-from inventory.models import NOTIFICATION_CHANNELS
 from inventory.queries.base import Row, Rows
-from inventory.queries.connectors import (
-    OWNER_COLUMNS,
-    filter_rows,
-    owned,
-    require_owners,
-    status,
-)
+from inventory.queries.channels import list_channels
+from inventory.queries.connectors import OWNER_COLUMNS, filter_rows, owned, require_owners, status
 from inventory.queries.incidents import list_incidents
 from inventory.queries.runs import failures, latest_runs
 
@@ -173,10 +167,7 @@ def _about_connectors(
 
 def _failing_channels(connection: Connection) -> Iterator[Row]:
     """Yield the channels that `inventory notify` has failed to reach for a day."""
-    channel = NOTIFICATION_CHANNELS.c
-    since = session.now(connection) - _CHANNEL_FAILS
-    failing = select(NOTIFICATION_CHANNELS).where(channel.failing_since <= since)
-    for row in connection.execute(failing.order_by(channel.channel)).mappings():
+    for row in list_channels(connection, failing_since=session.now(connection) - _CHANNEL_FAILS):
         name, at = row["channel"], row["failing_since"]
         reason = f"notification channel {name} has failed since {times.format_utc(at)}"
         reason += f": {row['error_message']}"
