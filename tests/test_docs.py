@@ -192,13 +192,13 @@ def test_lines_for_cron_say_nothing_when_all_is_well(
     (bin_folder / "inventory").chmod(0o700)
     home = {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     lines = blocks("cron")
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines:
         command = line.split(maxsplit=5)[5]
         done = subprocess.run(["/bin/sh", "-c", command], env=home, capture_output=True, text=True)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     with engine.read_only(connect(database_url)) as connection:
-        assert connection.scalar(text("select count(*) from inventory_runs")) == 2
+        assert connection.scalar(text("select count(*) from inventory_runs")) == 3
 
 
 def test_settings_file_means_the_same_to_a_shell_and_to_docker(tmp_path: Path) -> None:
