@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from inventory import times
 from inventory.db import session
@@ -13,8 +13,8 @@ from inventory.db.engine import CLOCK_TOLERANCE
 from inventory.db.errors import display_url
 from inventory.errors import AuthenticationError, is_retryable
 from inventory.health import DOWN, REMOVED, UNOBSERVED
-from inventory.models import NOTIFICATION_CHANNELS
 from inventory.queries.base import Row, Rows
+from inventory.queries.channels import failing_channels
 from inventory.queries.connectors import (
     OWNER_COLUMNS,
     filter_rows,
@@ -38,7 +38,6 @@ COLUMNS = (
     "database",
 )
 _OVERDUE_DATA = ("no_data", "overdue_data")
-_CHANNEL_FAILS = timedelta(hours=24)  # after which a failing channel is reported
 _FAILED_OFTEN = 3  # runs in a row after which temporary errors are reported
 
 
@@ -87,7 +86,7 @@ def find_problems(
     chosen = owned(rows, owners)
     found = [
         *data,
-        *_failing_channels(connection),
+        *(dict.fromkeys(COLUMNS) | each for each in failing_channels(connection)),
         *_about_connectors(connection, chosen, lasting, health),
     ]
     where = display_url(connection.engine)
@@ -169,18 +168,6 @@ def _about_connectors(
         for row in found
         if not lasting or row[since] <= now - lasting or row[since] > now + CLOCK_TOLERANCE
     ]
-
-
-def _failing_channels(connection: Connection) -> Iterator[Row]:
-    """Yield the channels that `inventory notify` has failed to reach for a day."""
-    channel = NOTIFICATION_CHANNELS.c
-    since = session.now(connection) - _CHANNEL_FAILS
-    failing = select(NOTIFICATION_CHANNELS).where(channel.failing_since <= since)
-    for row in connection.execute(failing.order_by(channel.channel)).mappings():
-        name, at = row["channel"], row["failing_since"]
-        reason = f"notification channel {name} has failed since {times.format_utc(at)}"
-        reason += f": {row['error_message']}"
-        yield _data_problem("channel_failing", None, at, reason, name)
 
 
 def data_problems(
