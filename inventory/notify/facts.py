@@ -1,16 +1,15 @@
 """Reads what the decisions need from one snapshot of the database."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from sqlalchemy import Connection, select
 
-from inventory import times
+from inventory import known_tags
 from inventory.db import session
+from inventory.known_tags import MUTE_UNTIL, RUNBOOK_URL
 from inventory.models import ACCOUNTS
 from inventory.notify.config import Channel
 from inventory.notify.events import FLAPPING, OUTAGE, Connector, DataProblem, Outage, Told
@@ -25,7 +24,6 @@ _SAME = (
     *("connector_id", "account_id", "group_id", "group_name", "service", "service_name"),
     *("destination_service", "succeeded_at", "owner", "tier"),
 )
-_TAGS = ("mute_until", "runbook_url")
 # What a URL may contain beside letters and digits; the rest is percent-encoded.
 _IN_URLS = ":/?#=&%+,;~.-_$"
 
@@ -102,34 +100,22 @@ def _connector(row: Row, account_name: str | None, tags: Mapping[str, str]) -> C
         name=row["schema_name"] or row["connector_id"],
         account_name=account_name,
         reason=row["reason"] or "",
-        runbook_url=web_address(tags.get("runbook_url", "")),
-        muted_until=_time(tags.get("mute_until", "")),
+        runbook_url=_in_any_markup(known_tags.runbook_url(tags.get(RUNBOOK_URL, ""))),
+        muted_until=known_tags.mute_until(tags.get(MUTE_UNTIL, "")),
     )
 
 
 def _tags(connection: Connection) -> dict[str, dict[str, str]]:
     tags = view("connector_tags").c
-    statement = select(tags.connector_id, tags.name, tags.value).where(tags.name.in_(_TAGS))
+    statement = select(tags.connector_id, tags.name, tags.value).where(
+        tags.name.in_((MUTE_UNTIL, RUNBOOK_URL))
+    )
     found: dict[str, dict[str, str]] = {}
     for row in fetch(connection, statement):
         found.setdefault(row["connector_id"], {})[row["name"]] = row["value"]
     return found
 
 
-# Anybody may write tags by SQL: a value that is not valid counts as no tag.
-
-
-def _time(text: str) -> datetime | None:
-    with suppress(ValueError):
-        return times.parse_time(text)
-    return None
-
-
-def web_address(text: str) -> str | None:
-    """Return a URL of the web in characters that no markup gives a meaning; None = it is none."""
-    with suppress(ValueError):
-        parts = urlsplit(text.strip())
-        is_valid = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
-        if is_valid and not re.search(r"\s", parts.netloc):
-            return quote(text.strip(), safe=_IN_URLS)
-    return None
+def _in_any_markup(url: str | None) -> str | None:
+    """Return a URL in characters to which no markup gives a meaning."""
+    return None if url is None else quote(url, safe=_IN_URLS)

@@ -154,11 +154,9 @@ def place(item: Item) -> str:
 
 def _healths(item: Item) -> str:
     found = Counter(event.outage.health for event in item.events if event.outage)
-    words = [
-        "broken" if name == "destination_broken" and item.place[0] == "destination" else name
-        for name, _ in found.most_common()
-        if item.place
-    ]
+    words = [name for name, _ in found.most_common()]
+    if item.place and item.place[0] == "destination":  # it is the destination that is broken
+        words = ["broken" if name == "destination_broken" else name for name in words]
     return ", ".join(dict.fromkeys(words))
 
 

@@ -325,13 +325,13 @@ def test_tags_mute_and_give_a_link(world: World, inbox: Receiver) -> None:
     world.run(one=BROKEN, two=BROKEN)
     set_tag(world, "one", "mute_until", f"{world.now + HOUR:%Y-%m-%dT%H:%M:%SZ}")
     set_tag(world, "two", "mute_until", "some day")  # as if there were none
-    set_tag(world, "two", "runbook_url", "https://wiki.example.com/a b)")
+    set_tag(world, "two", "runbook_url", "https://wiki.example.com/a(b)")
     set_tag(world, "two", "owner", "growth")
     run("notify")
     message = dict(inbox.received)["oncall"]["message"]
     assert "one_schema" not in message
     assert "two_schema (two), postgres, group group_one, owner growth" in message
-    assert "runbook: https://wiki.example.com/a%20b%29\n" in message
+    assert "runbook: https://wiki.example.com/a%28b%29\n" in message
 
 
 def test_end_that_was_muted_for_days_is_told_with_its_time(world: World, inbox: Receiver) -> None:
