@@ -38,9 +38,11 @@ class PingingCommand(SectionedCommand):
         ctx.meta[_HEARTBEAT] = heartbeat
         printed = bytearray()
         process.watch_output(lambda data: _keep_end(printed, data))
-        code = 0
+        code = 1  # of an exception that nothing here foresees
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            code = 0
+            return result
         except (SystemExit, click.exceptions.Exit, click.ClickException) as ended:
             code = _code_of(ended)
             raise

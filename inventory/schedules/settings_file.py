@@ -34,7 +34,8 @@ def optional(database: ChosenDatabase, environ: Mapping[str, str]) -> Settings:
     Only the name of a schema is shown: it belongs to the database.
     """
     proxies = [name for name in environ if re.fullmatch("(HTTPS|ALL|NO)_PROXY", name.upper())]
-    names = {"FIVETRAN_API_URL", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", *proxies}
+    names = {"FIVETRAN_API_URL", "INVENTORY_PING_URL", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+    names |= {*proxies}
     if not database.is_file:
         from psycopg.pq import Conninfo
 

@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import trustme
+from click.testing import CliRunner
 from support import endless
 from support.builders import KEY, SECRET, Account, item
 from support.forks import Case, Ended, run_one
@@ -19,6 +21,7 @@ from support.monitor import SECRET_PATH, Monitor
 from support.processes import process
 
 from inventory import redaction
+from inventory.cli.pings import PingingCommand
 from inventory.demo.fake_api import FakeApi, FakeResponse
 from inventory.heartbeat import MAX_BODY, Heartbeat, last_lines
 from inventory.settings import Secret
@@ -97,6 +100,16 @@ def test_usage_error_pings_too(monitor: Monitor) -> None:
     ended = sync("--nope")
     assert (ended.code, monitor.signals) == (2, ["2"])
     assert monitor.pings[0].body.startswith("Error: No such option")
+
+
+def test_unforeseen_exception_is_no_success(monitor: Monitor) -> None:
+    @click.command(cls=PingingCommand)
+    @click.option("--dry-run", is_flag=True)
+    def broken(dry_run: bool) -> None:
+        raise OSError("no such thing")
+
+    assert CliRunner().invoke(broken).exit_code == 1
+    assert monitor.signals == ["1"]
 
 
 def test_dry_run_and_other_commands_do_not_ping(monitor: Monitor) -> None:
