@@ -114,7 +114,7 @@ def lock_held_by(engine: Engine, run: Running) -> AbstractContextManager[Lock]:
 
 
 @contextmanager
-def notification_lock(engine: Engine, timeout: float) -> Iterator[None]:
+def notification_lock(engine: Engine, timeout: float) -> Iterator[Lock]:
     """Hold the lock of `inventory notify`, waiting for it for `timeout` seconds.
 
     Raises AlreadyRunningError if another one still holds it then.
@@ -123,14 +123,14 @@ def notification_lock(engine: Engine, timeout: float) -> Iterator[None]:
     with ExitStack() as held:
         while True:
             try:
-                held.enter_context(_locked(engine, _NOTIFICATIONS))
+                lock = held.enter_context(_locked(engine, _NOTIFICATIONS))
                 break
             except AlreadyRunningError as error:
                 if time.monotonic() >= ends_at:
                     advice = f"It did not end within {timeout:g} s. Run this again later."
                     raise AlreadyRunningError(error.what, advice) from None
             time.sleep(_NOTIFICATION_LOCK_RETRY)
-        yield
+        yield lock
 
 
 def runs_marked_running(

@@ -43,7 +43,8 @@ class Outage(NamedTuple):
 
     @property
     def health(self) -> str:
-        return self.path[-1]
+        """The present health, or the last one; "" if the history no longer has it."""
+        return self.path[-1] if self.path else ""
 
     def lasted(self, length: float, now: datetime) -> bool:
         """Return whether it has lasted this many seconds."""

@@ -5,9 +5,11 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from inventory.notify.events import Connector, Event, Kind
+from inventory.notify.events import Event, Kind
 
-Place = tuple[str, str | None, str]  # destination or service, of an account, its id
+Place = tuple[str, str, str]  # destination or service, of an account, its id
+
+DESTINATION, SERVICE = "destination", "service"
 
 
 class Item(NamedTuple):
@@ -16,6 +18,11 @@ class Item(NamedTuple):
     kind: Kind
     events: tuple[Event, ...]
     place: Place | None = None
+
+
+def is_broken_destination(item: Item) -> bool:
+    """Say whether the destination itself took these connectors down."""
+    return all(map(_has_broken_destination, item.events))
 
 
 def items(events: Iterable[Event]) -> Iterator[Item]:
@@ -49,28 +56,30 @@ def _common(event: Event) -> Hashable:
     if event.kind is Kind.FLAPPING or outage is None:
         return None
     if event.kind in (Kind.DOWN, Kind.STILL_DOWN):
-        return outage.started_at
+        return outage.started_at, _has_broken_destination(event)
     return outage.ended_at, outage.closed_by
 
 
 def _clusters(kind: Kind, events: Sequence[Event]) -> Iterator[Item]:
-    """Yield the largest place of at least two connectors, then that of the rest, and so on."""
+    """Yield the largest place of at least two connectors, then that of the rest, and so on.
+
+    Of places of one size, a service says more than a destination.
+    """
     left = {position: event for position, event in enumerate(events) if event.connector is not None}
     at: dict[Place, list[int]] = defaultdict(list)
     for position, event in left.items():
-        assert event.connector is not None
-        for place in _places(event.connector):
+        for place in _places(event):
             at[place].append(position)
     # Sizes only shrink, so that a place whose size is outdated is put back.
-    heap = [(-len(positions), place) for place, positions in at.items()]
+    heap = [(-len(positions), place[0] != SERVICE, place) for place, positions in at.items()]
     heapq.heapify(heap)
     while heap:
-        size, place = heapq.heappop(heap)
+        size, is_wide, place = heapq.heappop(heap)
         present = [position for position in at[place] if position in left]
         if len(present) < 2:
             continue
         if len(present) < -size:
-            heapq.heappush(heap, (-len(present), place))
+            heapq.heappush(heap, (-len(present), is_wide, place))
             continue
         yield Item(kind, _by_name(left.pop(position) for position in present), place)
     for event in events:
@@ -80,12 +89,18 @@ def _clusters(kind: Kind, events: Sequence[Event]) -> Iterator[Item]:
         yield Item(kind, (event,))
 
 
-def _places(connector: Connector) -> Iterator[Place]:
+def _places(event: Event) -> Iterator[Place]:
+    connector = event.connector
+    assert connector is not None
     account = connector.account_id or ""
     if connector.group_id:
-        yield "destination", account, connector.group_id
-    if connector.service:
-        yield "service", account, connector.service
+        yield DESTINATION, account, connector.group_id
+    if connector.service and not _has_broken_destination(event):
+        yield SERVICE, account, connector.service
+
+
+def _has_broken_destination(event: Event) -> bool:
+    return event.outage is not None and event.outage.health == "destination_broken"
 
 
 def _by_name(events: Iterable[Event]) -> tuple[Event, ...]:

@@ -96,10 +96,9 @@ def _severity(news: News) -> Severity:
 
 def _text(worded: Worded, *, markdown: bool) -> str:
     lines = [f"- {worded.head}", *(f"  {line}" for line in worded.details)]
-    if markdown and worded.links:
-        lines.append("  " + " · ".join(f"[{label}]({url})" for label, url in worded.links))
-    elif worded.links:
-        lines += [f"  {label}: {url}" for label, url in worded.links]
+    for label, url in worded.links:
+        # Mails have a plain part as well, made of the HTML, that keeps only what a link shows.
+        lines.append(f"  {label}: <{url}>" if markdown else f"  {label}: {url}")
     return "\n".join(lines)
 
 

@@ -53,7 +53,7 @@ def notify(
     ConfigurationError if apprise is not installed.
     """
     revision.require_current(engine)  # or the lock would leave a file beside no database
-    with notification_lock(engine, lock_timeout):
+    with notification_lock(engine, lock_timeout) as lock:
         plan = _plan(engine, config)
         urls, failed = _urls(config, environ)
         with transaction(engine) as connection:
@@ -65,6 +65,7 @@ def notify(
         letters = {
             name: Letter(url, messages[name]) for name, url in urls.items() if name in messages
         }
+        lock.check()  # or another process may be sending the same by now
         outcomes = {}
         for outcome in chain(failed, delivery.send_all(letters)):
             _record(engine, plan, outcome)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from inventory import times
 from inventory.notify.events import Connector, Event, Kind, Outage
-from inventory.notify.grouping import Item
+from inventory.notify.grouping import SERVICE, Item, is_broken_destination
 from inventory.notify.harmless import harmless
 
 DASHBOARD = "https://fivetran.com/dashboard/connections/{}/status"
@@ -136,7 +136,10 @@ def _cluster(item: Item, now: datetime) -> Worded:
         head = f"{where}: {count} {_ended_together(outage)}"
     else:
         since = f"since {minute(outage.started_at)} ({_age(outage, now)})"
-        head = f"{where} {_healths(item)}: {count} down {since}"
+        if is_broken_destination(item):
+            head = f"{where} broken: {count} down {since}"
+        else:
+            head = f"{where}: {count} {_healths(item)} {since}"
     return Worded(f"{head}: {_names(item)}", _owners(item))
 
 
@@ -146,7 +149,7 @@ def place(item: Item) -> str:
     assert connector is not None
     assert item.place is not None
     what, _, key = item.place
-    if what == "service":
+    if what == SERVICE:
         return f"service {harmless(connector.service_name or key)}"
     kind = f" ({harmless(connector.destination_service)})" if connector.destination_service else ""
     return f"destination {harmless(connector.group_name or key)}{kind}"
@@ -154,10 +157,7 @@ def place(item: Item) -> str:
 
 def _healths(item: Item) -> str:
     found = Counter(event.outage.health for event in item.events if event.outage)
-    words = [name for name, _ in found.most_common()]
-    if item.place and item.place[0] == "destination":  # it is the destination that is broken
-        words = ["broken" if name == "destination_broken" else name for name in words]
-    return ", ".join(dict.fromkeys(words))
+    return " or ".join(name for name, _ in found.most_common())
 
 
 def _ended_together(outage: Outage) -> str:

@@ -319,6 +319,6 @@ def test_thousands_that_go_down_at_once_are_one_short_message(
     [message] = on_stage.people.take()
     size = len(f"{message.title}{message.text}".encode())
     assert (message.channel, size < 4096) == ("all", True)
-    lines = re.findall(r"^- .*: (\d+) connectors down|^and ([\d,]+) more", message.text, re.M)
+    lines = re.findall(r"^- .*: (\d+) connectors failing|^and ([\d,]+) more", message.text, re.M)
     assert sum(int("".join(each).replace(",", "")) for each in lines) == MANY
     assert f"{MANY:,} connectors down" in message.title

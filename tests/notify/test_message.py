@@ -60,7 +60,7 @@ def test_outages_of_a_broken_destination_are_one_line() -> None:
 
 def test_outages_of_one_service_are_one_line() -> None:
     said = message(*several(2, service="s3", service_name="Amazon S3"))
-    assert "- service Amazon S3 broken: 2 connectors down since" in said.plain()
+    assert "- service Amazon S3: 2 connectors broken since" in said.plain()
 
 
 def places(events: Sequence[Event]) -> list[tuple[str | None, int]]:
@@ -77,15 +77,23 @@ def test_larger_place_wins_and_the_rest_is_divided_again() -> None:
 
 
 def test_sizes_are_those_of_what_is_left() -> None:
-    """Of g are a to e, of s are d to h, of t are f, g, h and i; without d and e, t is larger."""
-    events = [event(key, group_id="g", service="s" if key in "de" else key) for key in "abcde"]
+    """Of g are a to e and j, of s d to h, of t f, g, h and i; without d and e, t is larger."""
+    events = [event(key, group_id="g", service="s" if key in "de" else key) for key in "abcdej"]
     events += [event(key, group_id="t", service="s") for key in "fgh"]
     events += [event("i", group_id="t", service="u")]
-    assert places(events) == [("g", 5), ("t", 4)]
+    assert places(events) == [("g", 6), ("t", 4)]
 
 
-def test_destination_wins_among_equals() -> None:
-    assert places(several(2, service="s", group_id="g")) == [("g", 2)]
+def test_service_wins_among_equals_unless_the_destination_is_the_cause() -> None:
+    assert places(several(2, service="s", group_id="g")) == [("s", 2)]
+    broken = {"path": ("destination_broken",)}
+    assert places(several(2, service="s", group_id="g", **broken)) == [("g", 2)]
+
+
+def test_broken_destination_is_a_line_of_its_own() -> None:
+    events = [event(key, group_id="g", path=("destination_broken",)) for key in "ab"]
+    events += [event(key, group_id="g") for key in "cde"]
+    assert places(events) == [("g", 3), ("g", 2)]
 
 
 def test_only_what_began_in_the_same_run_is_one_line() -> None:
@@ -130,8 +138,8 @@ def test_message_says_all_about_an_outage() -> None:
     runbook = "https://wiki.example.com/hubspot"
     dashboard = "https://fivetran.com/dashboard/connections/calm_compass/status"
     assert said.plain() == f"Down:\n{facts}  runbook: {runbook}\n  dashboard: {dashboard}"
-    links = f"[runbook]({runbook}) · [dashboard]({dashboard})"
-    assert said.markdown() == f"**Down**\n\n{facts}  {links}"
+    links = f"  runbook: <{runbook}>\n  dashboard: <{dashboard}>"
+    assert said.markdown() == f"**Down**\n\n{facts}{links}"
     assert said.severity == "failure"
 
 
@@ -248,7 +256,7 @@ def hostile() -> Message:
 
 def test_names_have_no_meaning_in_any_body_or_title() -> None:
     address = r"https://fivetran\.com/dashboard/connections/[\w.~%-]+/status"
-    link = re.compile(rf"\[dashboard\]\({address}\)|{address}")
+    link = re.compile(rf"dashboard: <{address}>|{address}")
     for text in (hostile().plain(), hostile().markdown(), hostile().title):
         body = link.sub("", text)
         for markup in ("@", "<", ">", "`", "*b", "~", "\x1b", "\r", "](", "&lt;"):
