@@ -25,12 +25,12 @@ USERS = {
     "deft_analyst": ("Dana", "Analyst", "Account Analyst"),
     "kind_engineer": ("Kim", "Engineer", "Account Administrator"),
 }
-# What people say of the connectors: the scope, what is named in it, the tag and its value.
+# What people say of the connectors: the scope, what is named in it, the tag and its value. Those of
+# Marketing have no owner but who created them.
 TAGS = (
     ("group", "Finance", "owner", "finance-data"),
     ("group", "Finance", "tier", "1"),
     ("group", "Sales", "owner", "growth"),
-    ("group", "Marketing", "owner", "growth"),
     ("group", "Product", "owner", "analytics"),
     ("group", "Support", "owner", "helpdesk"),
     ("service", "stripe", "owner", "finance-data"),

@@ -182,7 +182,7 @@ def _echo_next_steps(engine: Engine) -> None:
         "\nThe demo database's clock is stopped at the last run. Continue with:\n\n"
         f"{_path_export()}"
         f"export INVENTORY_DATABASE_URL=sqlite:///{FILE}\n"
-        f"inventory status --down --owner growth\n"
+        f"inventory status --down\n"
         f"inventory history {connector_id}\n"
         f'inventory query "select * from findings"\n\n'
         f"Run `inventory sync` yourself:  inventory demo --serve"

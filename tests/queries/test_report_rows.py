@@ -141,11 +141,15 @@ def test_days_limit_strips_outages_and_changes(demo_file: str) -> None:
     [
         ({"groups": ["SALES"]}, "group_name = 'Sales'"),
         ({"services": ["hubspot", "Google Sheets"]}, "service in ('hubspot', 'google_sheets')"),
-        ({"owners": ["sam author"]}, "creator like 'Sam Author%'"),
-        ({"owners": ["DANA@northwind.example"]}, "creator like '%dana@northwind.example%'"),
+        ({"owners": ["GROWTH"]}, "owner = 'growth'"),
+        ({"owners": ["sam author"]}, "owner is null and creator like 'Sam Author%'"),
         (
-            {"owners": ["Sam Author"], "groups": ["Sales"]},
-            "creator like 'Sam%' and group_name = 'Sales'",
+            {"owners": ["DANA@northwind.example"]},
+            "owner is null and creator like '%dana@northwind.example%'",
+        ),
+        (
+            {"owners": ["Sam Author", "growth"], "groups": ["Marketing"]},
+            "owner is null and creator like 'Sam%' and group_name = 'Marketing'",
         ),
         ({"owners": ["Sam"]}, "false"),
         ({"owners": [""]}, "false"),
@@ -179,7 +183,8 @@ def test_filters_limit_every_part(
 def test_owner_may_be_an_id(demo_file: str) -> None:
     [(user, count), *_] = select(
         demo_file,
-        "select connected_by, count(*) from connector_health where connected_by is not null "
+        "select connected_by, count(*) from connector_health "
+        "where connected_by is not null and owner is null "
         "group by connected_by order by connected_by",
     )
     assert len(read(demo_file, owners=[user.upper()]).connectors) == count
