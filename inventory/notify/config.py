@@ -124,7 +124,7 @@ def _read(file: Path) -> str:
     except FileNotFoundError:
         raise ConfigurationError(
             f"{file} does not exist, so there is nobody to tell. Write it, or set {VARIABLE} to "
-            f"another file. The least it says: {EXAMPLE}"
+            f"another file. It needs at least: {EXAMPLE}"
         ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
