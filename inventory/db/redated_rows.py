@@ -6,7 +6,7 @@ stays unchanged as long as it is between their new times.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -43,6 +43,7 @@ from inventory.models.types import TIMESTAMP, UtcDateTime
 
 _run = INVENTORY_RUNS.c
 _WITHOUT_HISTORY = (ACCOUNTS, USERS, CONNECTOR_TYPES, NOTIFICATION_CHANNELS)
+_FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)
 _metadata = MetaData()
 
 
@@ -73,6 +74,7 @@ def _temporary(name: str, *columns: Column[Any]) -> Table:
 
 # One row per run that gets another time, or follows one that does: times in (after, until] are
 # clamped to [lowest, highest]; `until` itself, which is the time of the run, becomes `highest`.
+# If the last run gets another time, so do all times after it.
 _SPANS = _temporary(
     "redated_spans",
     Column("until", TIMESTAMP, primary_key=True),
@@ -87,6 +89,8 @@ def _fill_spans(connection: Connection, log: Sequence[Run], right: Sequence[date
         if highest != run.observed_at or lowest != after:
             spans.append(span)
         after, lowest = run.observed_at, highest
+    if lowest != after:  # what was told after the last run, by the same wrong clock
+        spans.append({"until": _FAR_AHEAD, "after": after, "lowest": lowest, "highest": lowest})
     _create(connection, _SPANS)
     connection.execute(insert(_SPANS), spans)
 

@@ -22,6 +22,7 @@ from inventory.notify.inputs import (
     FLIPS,
     ChannelState,
     Facts,
+    is_in_future,
     mark,
     starts_and_ends,
 )
@@ -57,6 +58,10 @@ def _connector_ids(facts: Facts, state: ChannelState) -> set[str]:
     return told | set(facts.outages_of)
 
 
+def _is_due_again(row: Told, config: NotifyConfig, now: datetime) -> bool:
+    return now - row.last_told_at >= config.remind or is_in_future(row.last_told_at, now)
+
+
 # --- the data itself ------------------------------------------------------------------------
 
 
@@ -78,7 +83,7 @@ def _problems(config: NotifyConfig, facts: Facts, state: ChannelState) -> Iterat
                 announced_at=facts.now,
             )
             yield Event(Kind.DATA_PROBLEM, problem=problem), told
-        elif facts.now - row.last_told_at >= config.remind:
+        elif _is_due_again(row, config, facts.now):
             event = Event(Kind.DATA_PROBLEM_AGAIN, problem=problem)
             yield event, replace(row, reminded_at=facts.now)
     for row in open_rows.values():
@@ -139,7 +144,7 @@ class _OfConnector:
         elif not self._matches([outage.health]):
             return
         elif row is not None and is_announced:
-            if self._now - row.last_told_at >= self._config.remind:
+            if _is_due_again(row, self._config, self._now):
                 yield self._event(Kind.STILL_DOWN, outage), replace(row, reminded_at=self._now)
         elif outage.lasted(self._config.after.total_seconds(), self._now):
             yield self._event(Kind.DOWN, outage), self._announced(outage, row)

@@ -10,6 +10,7 @@ from inventory.notify.inputs import (
     FLIPS,
     ChannelState,
     Facts,
+    is_in_future,
     mark,
     starts_and_ends,
 )
@@ -22,7 +23,8 @@ def is_due(at: time, now: datetime, state: ChannelState) -> bool:
     days = (today, today - timedelta(days=1))
     times = (datetime.combine(day, at).astimezone(UTC) for day in days)
     due_at = next(each for each in times if each <= now)
-    return due_at > (state.delivered_at or state.first_used_at)
+    last = state.delivered_at or state.first_used_at
+    return due_at > last or is_in_future(last, now)
 
 
 def events(

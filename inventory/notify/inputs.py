@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from inventory.db.engine import CLOCK_TOLERANCE
 from inventory.notify.config import Channel
 from inventory.notify.events import Connector, DataProblem, Outage, Told
 
@@ -66,6 +67,11 @@ def mark(channel: Channel, state: ChannelState) -> datetime:
     """Return the time until which a channel has been told what happened."""
     told_until = state.told_until if channel.digest is None else state.delivered_at
     return told_until or state.first_used_at
+
+
+def is_in_future(at: datetime, now: datetime) -> bool:
+    """Say whether what was told then was told by a wrong clock. It must not silence what is due."""
+    return at > now + CLOCK_TOLERANCE
 
 
 def starts_and_ends(outages: Iterable[Outage]) -> list[datetime]:

@@ -116,6 +116,14 @@ def test_open_outage_is_announced_again_once_per_remind() -> None:
     assert world.pass_time(MINUTE).tell() == [(Kind.STILL_DOWN, "one")]
 
 
+def test_reminder_does_not_wait_for_what_a_clock_that_was_ahead_said() -> None:
+    world = World(outage(HOUR))
+    world.tell()
+    world.pass_time(100 * DAY).tell()
+    assert world.pass_time(-99 * DAY).tell() == [(Kind.STILL_DOWN, "one")]
+    assert world.pass_time(-4 * timedelta(seconds=1)).tell() == []  # a clock that is adjusted
+
+
 def test_second_outage_is_another_one() -> None:
     world = World(outage(HOUR))
     world.tell()
@@ -440,6 +448,15 @@ def test_digest_comes_at_its_time_in_the_zone_of_the_user(zone: Callable[[str], 
         world = digest(at=at, delivered=NOW - HOUR).pass_time(length - MINUTE)
         assert not world.decide().is_message
         assert world.pass_time(MINUTE).decide().is_message
+
+
+@pytest.mark.usefixtures("in_utc")
+def test_digest_comes_again_once_a_clock_that_was_ahead_is_right() -> None:
+    world = digest(delivered=NOW + 100 * DAY)
+    world.tell()
+    assert world.state is not None
+    assert world.state.delivered_at == NOW
+    assert not world.pass_time(DAY - MINUTE).decide().is_message
 
 
 @pytest.mark.usefixtures("in_utc")

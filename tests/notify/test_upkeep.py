@@ -68,3 +68,26 @@ def test_redate_moves_what_was_told_with_the_runs(
     assert told == [(at, at, None, at) for at in right[1:]]
     held = rows(engine, "notification_channels", "first_used_at", "told_until")
     assert held == [(right[0], right[2])]
+
+
+def test_redate_moves_what_was_told_after_the_last_run_with_a_wrong_clock(
+    engine: Engine, api: FakeApi, account: Account, clock: FakeClock
+) -> None:
+    """Or a digest, and what is told as past, would have to wait until that time has come."""
+    account.connectors = [item("one")]
+    clock.now = wrong = NOW + 1000 * DAY
+    sync(engine, api_settings(api), clock=clock)
+    later = wrong + HOUR
+    tell(engine, connector_id="one", started_at=wrong, announced_at=later, reminded_at=later)
+    channel = {"channel": "digest", "first_used_at": later, "delivered_at": later}
+    with transaction(engine) as connection:
+        connection.execute(insert(NOTIFICATION_CHANNELS), channel)
+        views.stop_clock(connection, NOW)
+    redate.redate(engine)
+    [right] = observed(engine)
+    assert right < wrong
+    told = rows(engine, "notifications", "started_at", "announced_at", "reminded_at")
+    assert told == [(right, right, right)]
+    assert rows(engine, "notification_channels", "first_used_at", "delivered_at") == [
+        (right, right)
+    ]
