@@ -1,6 +1,7 @@
 """The configuration of `inventory notify`: one TOML file without secrets, checked as a whole."""
 
 import os
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
@@ -23,6 +24,8 @@ EXAMPLE = 'notify.channel = [{ name = "data-oncall", url_env = "ONCALL_URL" }]'
 _NOTIFY_KEYS = ("after", "remind", "channel")
 _CHANNEL_KEYS = ("name", "url_env", "url_file", "match", "digest")
 _LONGEST_NAME = 100
+# Of what url_env and url_file name. Neither pattern matches a URL.
+_PLACES = {"url_env": re.compile(r"[A-Za-z_]\w*", re.ASCII), "url_file": re.compile(r"(?!.*://).+")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +187,7 @@ def _channel(table: Mapping[str, Any], which: str, folder: Path) -> Channel:
     _known(table, _CHANNEL_KEYS, f"in channel {name}")
     if ("url_env" in table) == ("url_file" in table):
         raise _InvalidError(f"channel {name} needs one of url_env and url_file")
-    place = _text(table.get("url_env", table.get("url_file")), f"the URL's place of {name}")
+    place = _place(table, name)
     return Channel(
         name=name,
         url_env=place if "url_env" in table else None,
@@ -192,6 +195,19 @@ def _channel(table: Mapping[str, Any], which: str, folder: Path) -> Channel:
         match=dict(_match(table.get("match", {}), name)),
         digest=_time_of_day(table["digest"], name) if "digest" in table else None,
     )
+
+
+def _place(table: Mapping[str, Any], channel: str) -> str:
+    """Return the variable or file. It is not shown if it is wrong: it may be the URL itself."""
+    key = "url_env" if "url_env" in table else "url_file"
+    what = "an environment variable" if key == "url_env" else "a file"
+    text = table[key].strip() if isinstance(table[key], str) else ""
+    if not text.isprintable() or not _PLACES[key].fullmatch(text):
+        raise _InvalidError(
+            f"{key} of channel {channel} must be the name of {what} that contains the URL, not the "
+            "URL itself"
+        )
+    return text
 
 
 def _match(table: Any, channel: str) -> Iterator[tuple[str, frozenset[str]]]:

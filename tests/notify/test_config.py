@@ -113,3 +113,18 @@ def test_url_is_in_a_variable_or_a_file(tmp_path: Path) -> None:
             config.url_of(wrong, {})
     with pytest.raises(ConfigurationError, match="cannot be read"):
         config.url_of(Channel(name="one", url_file=tmp_path / "none"), {})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'url_env = "json://user:pass-word@a.example"',
+        'url_env = ["json://user:pass-word@a.example"]',
+        'url_file = "json://user:pass-word@a.example"',
+    ],
+)
+def test_url_in_the_place_of_its_place_is_refused_and_not_shown(line: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="must be the name of") as raised:
+        config.parse(f'[[notify.channel]]\nname = "one"\n{line}', tmp_path)
+    assert "a.example" not in str(raised.value)
+    assert "pass-word" not in str(raised.value)
