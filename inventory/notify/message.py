@@ -114,9 +114,9 @@ def _fitted(lines: Sequence[str], counts: Sequence[int], largest: int) -> str:
     left = sum(counts[fitting:])
     if not left:
         return "\n".join(lines)
-    more = f"\nand {left:,} more"
     if fitting:
-        return "\n".join(lines[:fitting]) + more
+        return "\n".join(lines[:fitting]) + f"\nand {left:,} more"
+    more = f"\nand {left - counts[0]:,} more" if len(lines) > 1 else ""
     room = largest - _size(more)
     return _cut(lines[0], room) + more if room > _MORE else _cut(lines[0], largest)
 

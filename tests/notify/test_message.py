@@ -299,3 +299,10 @@ def test_picture_in_the_readme_is_what_is_sent() -> None:
     [picture] = (block for block in blocks("text", README) if block.startswith("Down:"))
     lines = [line for line in sent.plain().splitlines() if line and not line.startswith("  ")]
     assert lines == picture.splitlines()
+
+
+def test_what_is_cut_off_is_not_among_the_others() -> None:
+    """As in a text message of 160 characters."""
+    one, two = event("one" * 30), event("two" * 30, kind=Kind.STILL_DOWN)
+    assert message(one).plain(90).endswith("…")
+    assert message(one, two).plain(90).endswith("…\nand 1 more")
