@@ -58,9 +58,12 @@ def _told(
 
 def record_told(connection: Connection, news: News, now: datetime) -> None:
     """Record that a channel has been told its news; without a message, there were none."""
-    values: dict[str, Any] = {} if news.told_until is None else {"told_until": news.told_until}
+    # With nothing left to be told, it does not fail either: a variable may have been missing once.
+    values: dict[str, Any] = {"failing_since": None, "error_message": None}
+    if news.told_until is not None:
+        values["told_until"] = news.told_until
     if news.is_message:
-        values |= {"delivered_at": now, "failing_since": None, "error_message": None}
+        values["delivered_at"] = now
     _update_channel(connection, news.channel, now, values)
     _write(connection, news.channel, news.told)
 
@@ -88,7 +91,7 @@ def _update_channel(
     if is_known is None:
         first = {"channel": channel, "first_used_at": now} | values
         connection.execute(insert(NOTIFICATION_CHANNELS), first)
-    elif values:
+    else:
         one = update(NOTIFICATION_CHANNELS).where(_channel.channel == channel)
         connection.execute(one.values(values))
 

@@ -219,6 +219,18 @@ def test_failing_channel_is_a_problem_after_a_day(world: World, inbox: Receiver)
     assert world.channel("oncall", "failing_since") == (None,)
 
 
+def test_variable_that_was_missing_once_is_no_problem_of_the_channel(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.run(one={})
+    with monkeypatch.context() as patch:
+        patch.delenv("ONCALL_URL")
+        assert run("notify").exit_code == 2
+    assert world.channel("oncall", "failing_since") == (world.now,)
+    assert run("notify").exit_code == 0
+    assert world.channel("oncall", "failing_since", "error_message") == (None, None)
+
+
 def test_dry_run_prints_messages_and_writes_nothing(
     world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
