@@ -59,8 +59,8 @@ def sync(dry_run: bool, notify: bool, **options: Any) -> None:
     pings.start()
     try:
         is_skipped = not _sync(dry_run=dry_run, **options)
-    except InventoryError as error:
-        if notify and not isinstance(error, RunInterruptedError):
+    except Exception as error:  # one that nothing foresees is not to silence the rest
+        if notify and not isinstance(error, (RunInterruptedError, click.ClickException)):
             _notify_after_failure()
         raise
     if notify and not is_skipped:

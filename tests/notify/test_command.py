@@ -275,6 +275,20 @@ def test_sync_notifies_after_the_run_also_if_it_failed(
     assert run("sync", "--notify", "--dry-run").exit_code == 2
 
 
+def test_sync_notifies_also_after_an_error_that_nothing_foresees(
+    world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.run(one=BROKEN)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(job, "sync", fail)
+    result = run("sync", "--notify")
+    assert (result.exit_code, "Internal error" in result.stderr) == (3, True)
+    assert inbox.take() == [("oncall", TOLD)]
+
+
 def test_sync_that_is_skipped_does_not_notify(world: World, inbox: Receiver) -> None:
     world.run(one=BROKEN)
     with locks.lock(world.engine, "account_one"):
