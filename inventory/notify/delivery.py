@@ -167,7 +167,8 @@ def hide(url: Secret, *, public: Collection[str] = ()) -> None:
     parts = urlsplit(f"//{rest}")
     pieces = {text, rest, parts.netloc, parts.path, parts.query, parts.fragment}
     pieces |= {parts.hostname or "", parts.username or "", parts.password or ""}
-    pieces |= set(parts.path.split("/"))
+    host = parts.netloc.rpartition("@")[2]  # `hostname` is the same in lower case
+    pieces |= {host, host.rpartition(":")[0], *parts.path.split("/")}
     pieces |= {value for name, value in parse_qsl(parts.query) if name not in _OPTIONS}
     pieces |= set(map(unquote, pieces))
     redaction.hide(*(each for each in pieces if not any(each in text for text in public)))
