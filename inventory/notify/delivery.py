@@ -18,6 +18,7 @@ from inventory.settings import Secret
 from inventory.text import escape_control_chars
 
 TIMEOUT = 30.0  # seconds for one channel
+_READ_TIMEOUT = 25.0  # seconds for an answer: less, so that the reason is known
 _LONGEST_ERROR = 300
 # Options of apprise's URLs whose values are words like "yes" and "markdown", not secrets.
 _OPTIONS = {"format", "overflow", "verify", "rto", "cto", "emojis", "retry", "wait", "redirect"}
@@ -148,7 +149,31 @@ def _service(url: Secret) -> Any:
         )
     if any(isinstance(each, AppriseAttachment) and each for each in vars(service).values()):
         raise ConfigurationError("its URL names a file or a template, which are not supported")
+    _wait_as_long_as_allowed(service)
+    _open_alerts(service)
     return service
+
+
+def _wait_as_long_as_allowed(service: Any) -> None:
+    """Wait for a slow answer, unless the URL says how long: after apprise's 4 s, a message that
+    has arrived would count as failed, and come again with each run.
+    """
+    if "socket_read_timeout" not in vars(service):
+        service.socket_read_timeout = _READ_TIMEOUT
+
+
+def _open_alerts(service: Any) -> None:
+    """Have Opsgenie open an alert per message, unless the URL says what else to do.
+
+    By default apprise adds messages without alarm to alerts of the same title that it remembers.
+    Here it remembers none, and would send nothing and call that a success.
+    """
+    from apprise.plugins.opsgenie import NotifyOpsgenie, OpsgenieAlertAction
+
+    if isinstance(service, NotifyOpsgenie) and service.action == OpsgenieAlertAction.MAP:
+        for severity, action in NotifyOpsgenie.opsgenie_message_map.items():
+            if service.mapping[severity] == action:
+                service.mapping[severity] = OpsgenieAlertAction.NEW
 
 
 def _described(text: str) -> str:

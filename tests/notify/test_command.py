@@ -10,6 +10,8 @@ from threading import Event, Thread, Timer
 from typing import Any
 
 import pytest
+from apprise import NotifyBase
+from apprise.plugins.opsgenie import OPSGENIE_API_LOOKUP, OpsgenieRegion
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, update
 from support.builders import T0, Account, FakeClock, api_settings, everything, item, rows
@@ -200,6 +202,19 @@ def test_channel_that_does_not_answer_has_failed(
     assert (result.exit_code, "did not answer within" in result.stderr) == (1, True)
 
 
+def test_channel_that_answers_slowly_is_told_once(
+    world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that has arrived must not count as failed, or it would come with each run."""
+    monkeypatch.setattr(NotifyBase, "socket_read_timeout", 0.1)  # apprise's own is 4 s
+    world.run(one=BROKEN)
+    inbox.answers.clear()
+    Timer(0.5, inbox.answers.set).start()
+    assert run("notify").exit_code == 0
+    assert run("notify").exit_code == 0
+    assert [path for path, _ in inbox.take()] == ["oncall"]
+
+
 def test_failing_channel_is_a_problem_after_a_day(world: World, inbox: Receiver) -> None:
     world.run(one=BROKEN)
     inbox.refused = {"oncall"}
@@ -254,6 +269,17 @@ def test_test_message_goes_to_one_channel_and_is_not_recorded(
     assert everything(world.engine) == before
     result = run("notify", "--test", "on-call")
     assert (result.exit_code, "Did you mean oncall?" in result.stderr) == (2, True)
+
+
+def test_opsgenie_gets_what_is_no_alarm_as_well(
+    world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of its own accord, apprise adds that to the alerts which the same process has opened."""
+    address = inbox.url("opsgenie").partition("@")[2].partition("?")[0]
+    monkeypatch.setitem(OPSGENIE_API_LOOKUP, OpsgenieRegion.US, f"http://{address}")
+    monkeypatch.setenv("ONCALL_URL", "opsgenie://0a1b2c3d-1111-2222-3333-444455556666")
+    assert run("notify", "--test", "oncall").exit_code == 0
+    assert [message["message"] for _, message in inbox.received] == ["Inventory: test message"]
 
 
 @pytest.mark.usefixtures("world")

@@ -39,8 +39,10 @@ def receiver() -> Iterator[Receiver]:
                 held.received.append((path, json.loads(body)))
             held.answers.wait()
             self.send_response(500 if is_refused else 200)
-            self.send_header("content-length", "0")
+            answer = b'{"requestId": "1"}'  # as Opsgenie's
+            self.send_header("content-length", str(len(answer)))
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, *_: Any) -> None:
             pass
