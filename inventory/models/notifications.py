@@ -54,7 +54,7 @@ class Notification(Base):
         partial_index("ix_notifications_open", "over_at is null", "channel"),
         {
             "comment": "One row per channel and outage, flapping connector or problem of the data "
-            "that the channel has been told of; a digest makes none"
+            "that the channel has been told of; of a digest only problems"
         },
     )
 

@@ -38,13 +38,15 @@ def news_for(
 ) -> News:
     """Decide what to tell a channel; without a state, it is used for the first time."""
     state = state or ChannelState(first_used_at=facts.now)
-    told_until = None if facts.held else facts.observed_until
+    until = facts.observed_until
+    told_until = None if until is None or is_in_future(until, facts.now) else until
+    decided = [*_problems(config, facts, state)]
     if channel.digest is not None:
         if not digest.is_due(channel.digest, facts.now, state):
             return News(channel.name)
+        rows = tuple(row for _, row in decided if row is not None)
         events = tuple(digest.events(channel, config, facts, state))
-        return News(channel.name, events, told_until=told_until, is_digest=True)
-    decided = [*_problems(config, facts, state)]
+        return News(channel.name, events, rows, told_until, is_digest=True)
     for connector_id in sorted(_connector_ids(facts, state)):
         if (connector := facts.connectors.get(connector_id)) and may_be_told_of(connector, facts):
             decided += _OfConnector(channel, config, facts, state, connector).decide()
@@ -154,7 +156,7 @@ class _OfConnector:
 
         Not if it ended while the connector was muted or flapping.
         """
-        told_until = mark(self._channel, self._state)
+        told_until = mark(self._state, self._connector.account_id)
         quiet = (self._flapped_until, self._connector.muted_until)
         quiet_until = max([told_until, self._state.first_used_at, *filter(None, quiet)])
         return (

@@ -31,13 +31,13 @@ def events(
     channel: Channel, config: NotifyConfig, facts: Facts, state: ChannelState
 ) -> Iterator[Event]:
     """Yield how things are now, and what is over since the last digest."""
-    since = mark(channel, state)
     for problem in facts.problems:
         yield Event(Kind.DATA_PROBLEM, problem=problem)
     for connector_id, outages in facts.outages_of.items():
         connector = facts.connectors.get(connector_id)
         if connector is None or not may_be_told_of(connector, facts):
             continue
+        since = max(mark(state, connector.account_id), state.first_used_at)
         flips = sum(at > facts.now - FLAPPING_WITHIN for at in starts_and_ends(outages))
         healths = {health for outage in outages for health in outage.path}
         if flips > FLIPS and matches(channel, connector, healths):

@@ -11,9 +11,14 @@ from inventory import known_tags
 from inventory.db import session
 from inventory.known_tags import MUTE_UNTIL, RUNBOOK_URL
 from inventory.models import ACCOUNTS
-from inventory.notify.config import Channel
 from inventory.notify.events import FLAPPING, OUTAGE, Connector, DataProblem, Outage, Told
-from inventory.notify.inputs import FLAPPING_WITHIN, ChannelState, Facts, mark
+from inventory.notify.inputs import (
+    FLAPPING_WITHIN,
+    ChannelState,
+    Facts,
+    earliest_mark,
+    held_accounts,
+)
 from inventory.queries import latest_runs, list_incidents, status
 from inventory.queries.base import Row, Rows, fetch, view
 from inventory.queries.checks import data_problems
@@ -28,14 +33,16 @@ _SAME = (
 _IN_URLS = ":/?#=&%+,;~.-_$"
 
 
-def read(
-    connection: Connection, channels: Sequence[Channel], states: Mapping[str, ChannelState]
-) -> Facts:
-    """Read the facts for channels; those without a state are used for the first time."""
+def read(connection: Connection, states: Mapping[str, ChannelState]) -> Facts:
+    """Read the facts for channels with these states."""
     now, runs = session.now(connection), latest_runs(connection)
     rows = status(connection, _STATUS)
-    marks = [mark(each, states[each.name]) for each in channels if each.name in states]
-    since = min([now - FLAPPING_WITHIN, *marks])
+    problems = [
+        DataProblem(each["problem_type"], each["account_id"], each["since"], each["reason"])
+        for each in data_problems(connection, runs, rows)
+    ]
+    held = held_accounts(problems)
+    since = min([now - FLAPPING_WITHIN, *(earliest_mark(each, held) for each in states.values())])
     told = [row for state in states.values() for row in state.told if row.is_open]
     observed = [run["observed_at"] for run in runs if run["observed_at"] is not None]
     return Facts(
@@ -43,10 +50,7 @@ def read(
         observed_until=max(observed, default=None),
         connectors=_connectors(connection, rows),
         outages={each.key: each for each in _outages(connection, since, told)},
-        problems=[
-            DataProblem(each["problem_type"], each["account_id"], each["since"], each["reason"])
-            for each in data_problems(connection, runs, rows)
-        ],
+        problems=problems,
     )
 
 

@@ -1,17 +1,18 @@
 """What the decisions are made from: one snapshot, and what a channel has been told before. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
 from inventory.db.engine import CLOCK_TOLERANCE
-from inventory.notify.config import Channel
 from inventory.notify.events import Connector, DataProblem, Outage, Told
 
 FLIPS = 4  # starts and ends of outages; with more of them within FLAPPING_WITHIN it flaps
 FLAPPING_WITHIN = timedelta(hours=24)
+_BETWEEN_MESSAGES = timedelta(days=1)  # of a digest
+_TICK = timedelta(microseconds=1)  # what happened at a mark has been told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class Facts:
     @cached_property
     def held(self) -> frozenset[str]:
         """Accounts whose data cannot be trusted: no outage of these is told."""
-        return frozenset(each.account_id for each in self.problems if each.account_id is not None)
+        return held_accounts(self.problems)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +64,27 @@ class ChannelState:
         return found
 
 
-def mark(channel: Channel, state: ChannelState) -> datetime:
-    """Return the time until which a channel has been told what happened."""
-    told_until = state.told_until if channel.digest is None else state.delivered_at
-    return told_until or state.first_used_at
+def held_accounts(problems: Iterable[DataProblem]) -> frozenset[str]:
+    return frozenset(each.account_id for each in problems if each.account_id is not None)
+
+
+def mark(state: ChannelState, account_id: str | None) -> datetime:
+    """Return the time until which a channel has been told what happened in an account.
+
+    Of an account whose data cannot be trusted it is told nothing. So this goes back to before it
+    was told of that problem, by the longest time between two messages of a channel.
+    """
+    marks = [state.told_until or state.first_used_at]
+    for row in state.told:
+        if row.is_open and row.connector_id is None and row.account_id == account_id:
+            marks += [row.announced_at - _BETWEEN_MESSAGES, row.started_at - _TICK]
+    return min(marks) if account_id is not None else marks[0]
+
+
+def earliest_mark(state: ChannelState, held: Collection[str] = ()) -> datetime:
+    """Return the earliest mark of the accounts that are not `held`: of these nothing is told."""
+    accounts = {row.account_id for row in state.told}.difference(held)
+    return min(mark(state, account_id) for account_id in {None, *accounts})
 
 
 def is_in_future(at: datetime, now: datetime) -> bool:

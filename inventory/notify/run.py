@@ -112,7 +112,7 @@ def _sentence(error: InventoryError) -> str:
 def _plan(engine: Engine, config: NotifyConfig) -> _Plan:
     with session.open_session(engine) as connection:
         states = state.read(connection, config.channels)
-        found = facts.read(connection, config.channels, states)
+        found = facts.read(connection, states)
     news = [news_for(each, config, found, states.get(each.name)) for each in config.channels]
     return _Plan(news, states, found.now)
 

@@ -6,13 +6,13 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, false, insert, or_, select, update
 
 from inventory.db import session
 from inventory.models import CONNECTOR_STATUS, NOTIFICATION_CHANNELS, NOTIFICATIONS
 from inventory.notify.config import Channel
 from inventory.notify.events import News, Told
-from inventory.notify.inputs import FLAPPING_WITHIN, ChannelState, mark
+from inventory.notify.inputs import FLAPPING_WITHIN, ChannelState, earliest_mark
 
 _channel, _row, _status = NOTIFICATION_CHANNELS.c, NOTIFICATIONS.c, CONNECTOR_STATUS.current.c
 _TOLD = tuple(Told.__dataclass_fields__)
@@ -29,23 +29,29 @@ def read(connection: Connection, channels: Sequence[Channel]) -> dict[str, Chann
         for row in found.mappings()
     }
     now = session.now(connection)
-    since = min([now, *(mark(each, known[each.name]) for each in channels if each.name in known)])
-    told = _told(connection, names, min(since, now - FLAPPING_WITHIN))
+    opened = _told(connection, names, None)
+    states = {name: replace(state, told=tuple(opened[name])) for name, state in known.items()}
+    since = min([now - FLAPPING_WITHIN, *map(earliest_mark, states.values())])
+    told = _told(connection, names, since)
     return {name: replace(state, told=tuple(told[name])) for name, state in known.items()}
 
 
 def _told(
-    connection: Connection, channels: Collection[str], since: datetime
+    connection: Connection, channels: Collection[str], since: datetime | None
 ) -> dict[str, list[Told]]:
-    """Return the rows that are open, recent, or about an outage that is still open."""
+    """Return the rows that are open, recent, or about an outage that is still open.
+
+    Without `since`, none is recent enough.
+    """
     is_down = exists().where(
         _status.connector_id == _row.connector_id,
         _status.is_down,
         _status.down_since == _row.started_at,
     )
+    is_recent = false() if since is None else or_(_row.over_at >= since, _row.started_at >= since)
     statement = select(_row.channel, *(_row[name] for name in _TOLD)).where(
         _row.channel.in_(channels),
-        or_(_row.over_at.is_(None), _row.over_at >= since, _row.started_at >= since, is_down),
+        or_(_row.over_at.is_(None), is_recent, is_down),
     )
     found = defaultdict(list)
     for row in connection.execute(statement).mappings():

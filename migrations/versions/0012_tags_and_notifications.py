@@ -121,7 +121,7 @@ def create_notifications() -> None:
         sa.ForeignKeyConstraint(
             ["connector_id"], ["connectors.connector_id"], name="fk_notifications_connector_id"
         ),
-        comment="One row per channel and outage, flapping connector or problem of the data that the channel has been told of; a digest makes none",
+        comment="One row per channel and outage, flapping connector or problem of the data that the channel has been told of; of a digest only problems",
     )
     op.create_index(
         "ix_notifications_channel_kind_connector_id_started_at",

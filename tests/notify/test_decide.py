@@ -44,6 +44,7 @@ class World:
         self.connectors = {each.connector_id: connector(each.connector_id) for each in outages}
         self.outages, self.problems = [*outages], list[DataProblem]()
         self.now = NOW
+        self.seen_until: datetime | None = None
 
     def be(self, key: str = "one", **facts: Any) -> "World":
         self.connectors[key] = connector(key, **facts)
@@ -52,7 +53,7 @@ class World:
     def decide(self) -> News:
         facts = Facts(
             now=self.now,
-            observed_until=self.now,
+            observed_until=self.seen_until or self.now,
             connectors=self.connectors,
             outages={each.key: each for each in self.outages},
             problems=self.problems,
@@ -388,13 +389,20 @@ HELD: dict[str, Callable[[World], object]] = {
 def test_nothing_is_told_of_outages_while_the_data_is_old(kind: str) -> None:
     world = World(outage(12 * MINUTE))
     HELD[kind](world)
-    before = world.state
     assert problem(world).tell() == [(Kind.DATA_PROBLEM, None)]
-    assert world.state.told_until == before.told_until
     world.problems = []
     told = dict(zip(HELD, (Kind.DOWN, Kind.STILL_DOWN, Kind.OVER, Kind.PAST), strict=False))
     told |= {"flapping": Kind.FLAPPING, "steady": Kind.STEADY}
     assert world.tell() == [(Kind.DATA_PROBLEM_OVER, None), (told[kind], "one")]
+
+
+def test_account_that_is_dead_for_good_leaves_the_past_of_others_told() -> None:
+    """Or all their outages since then would be told once they match."""
+    world = World(outage(HOUR), match={"owner": {"growth"}})
+    problem(world, account_id="dead").tell()
+    world.pass_time(HOUR).end().tell()
+    world.pass_time(DAY - 2 * HOUR).be(owner="growth")
+    assert world.tell() == []
 
 
 def test_another_account_is_not_held() -> None:
@@ -419,7 +427,7 @@ def in_utc(zone: Callable[[str], None]) -> None:
 
 def digest(*outages: Outage, at: str = "12:00", delivered: datetime = NOW - DAY) -> World:
     world = World(*outages, digest=time.fromisoformat(at))
-    world.state = ChannelState(first_used_at=LONG_AGO, delivered_at=delivered)
+    world.state = ChannelState(first_used_at=LONG_AGO, told_until=delivered, delivered_at=delivered)
     return world
 
 
@@ -487,7 +495,28 @@ def test_digest_lists_what_is_open_and_what_is_over_since_the_last_one() -> None
         (Kind.DOWN, "one"),
         (Kind.OVER, "over"),
     ]
-    assert world.state.told == ()
+    assert world.state is not None
+    assert [row.kind for row in world.state.told] == [STALE_DATA.kind]
+
+
+@pytest.mark.usefixtures("in_utc")
+def test_digest_tells_later_what_it_held_back() -> None:
+    """What ended after the last digest, and before the one that had to hold it back."""
+    world = digest(outage(20 * HOUR, 10 * HOUR), outage(3 * DAY, 2 * DAY, key="before"))
+    assert problem(world, since=NOW - 9 * HOUR).tell() == [(Kind.DATA_PROBLEM, None)]
+    assert world.pass_time(DAY).tell() == [(Kind.DATA_PROBLEM, None)]
+    world.problems = []
+    assert world.pass_time(DAY).tell() == [(Kind.OVER, "one")]
+    assert world.pass_time(DAY).tell() == []
+
+
+@pytest.mark.usefixtures("in_utc")
+def test_digest_tells_what_a_run_saw_that_merged_after_the_last_one() -> None:
+    world = digest(outage(20 * HOUR))
+    world.seen_until = NOW - MINUTE
+    assert world.tell() == [(Kind.DOWN, "one")]
+    world.outages[0] = outage(20 * HOUR, timedelta(seconds=10))
+    assert world.pass_time(DAY).tell() == [(Kind.OVER, "one")]
 
 
 @pytest.mark.usefixtures("in_utc")
