@@ -1,6 +1,6 @@
 """Decides what a channel is to be told. Pure: rows, state and configuration in, news out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -120,10 +120,11 @@ class _OfConnector:
         if self._flapping is not None:
             yield from self._steady(self._flapping)
         elif len(flips := self._flips()) > FLIPS and self._matches_any_since(flips[0]):
-            yield from self._flaps(flips)
+            before = [each for each in self._outages if each.ended_at and each.ended_at < flips[0]]
+            yield from self._of_outages(before)
+            yield from self._flaps(flips, {each.started_at for each in before})
         else:
-            for outage in self._outages:
-                yield from self._of_outage(outage, self._told.get(outage.started_at))
+            yield from self._of_outages(self._outages)
             yield from self._of_forgotten_outages()
 
     def _matches(self, healths: Iterable[str]) -> bool:
@@ -134,6 +135,10 @@ class _OfConnector:
         return self._matches({health for outage in recent for health in outage.path})
 
     # --- one outage ---
+
+    def _of_outages(self, outages: Iterable[Outage]) -> Iterator[Decided]:
+        for outage in outages:
+            yield from self._of_outage(outage, self._told.get(outage.started_at))
 
     def _of_outage(self, outage: Outage, row: Told | None) -> Iterator[Decided]:
         is_announced = row is not None and row.is_open
@@ -182,12 +187,15 @@ class _OfConnector:
             since = max(since, self._flapped_until)
         return sorted(at for at in starts_and_ends(self._outages) if at > since)
 
-    def _flaps(self, flips: Sequence[datetime]) -> Iterator[Decided]:
-        """Announce that it flaps. The outages that were announced are over with this."""
+    def _flaps(self, flips: Sequence[datetime], before: Set[datetime]) -> Iterator[Decided]:
+        """Announce that it flaps. The outages that were announced are over with this.
+
+        Not those that ended before: their ends are told as ever, if they were held back for a day.
+        """
         event = self._event(Kind.FLAPPING, self._outages[-1])._replace(flips=len(flips))
         yield event, self._row(FLAPPING, flips[0])
         for row in self._told.values():
-            if row.is_open:
+            if row.is_open and row.started_at not in before:
                 yield None, replace(row, over_at=self._now)
 
     def _steady(self, flapping: Told) -> Iterator[Decided]:

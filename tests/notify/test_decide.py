@@ -277,6 +277,17 @@ def test_fifth_flip_within_a_day_is_flapping_once_and_ends_what_was_announced() 
     assert flap(world.end(), 5).tell() == []
 
 
+def test_what_ended_more_than_a_day_before_it_flaps_is_told_as_well() -> None:
+    """As after days in which all of it was held back."""
+    world = World(outage(HOUR))
+    assert world.tell() == [(Kind.DOWN, "one")]
+    world.pass_time(HOUR).end().pass_time(HOUR).begin().pass_time(HOUR).end()
+    flap(world.pass_time(2 * DAY), 3)
+    told = [(Kind.OVER, "one"), (Kind.PAST, "one"), (Kind.FLAPPING, "one")]
+    assert world.tell() == told
+    assert [row.kind for row in world.state.told if row.is_open] == ["flapping"]
+
+
 def test_flips_of_more_than_a_day_ago_do_not_count() -> None:
     world = unsettled()
     world.tell()
