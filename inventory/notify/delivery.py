@@ -2,6 +2,7 @@
 
 import logging
 import queue
+import re
 import threading
 import time
 import warnings
@@ -22,6 +23,8 @@ _READ_TIMEOUT = 25.0  # seconds for an answer: less, so that the reason is known
 _LONGEST_ERROR = 300
 # Options of apprise's URLs whose values are words like "yes" and "markdown", not secrets.
 _OPTIONS = {"format", "overflow", "verify", "rto", "cto", "emojis", "retry", "wait", "redirect"}
+
+_SEPARATORS = re.compile(r"[,;\s]+")
 
 # The warnings of the delivery in this context. None = it is not one of ours.
 _warnings: ContextVar[list[str] | None] = ContextVar("warnings", default=None)
@@ -196,6 +199,7 @@ def hide(url: Secret, *, public: Collection[str] = ()) -> None:
     pieces |= {host, host.rpartition(":")[0], *parts.path.split("/")}
     pieces |= {value for name, value in parse_qsl(parts.query) if name not in _OPTIONS}
     pieces |= set(map(unquote, pieces))
+    pieces |= {part for each in pieces for part in _SEPARATORS.split(each)}  # of recipients
     redaction.hide(*(each for each in pieces if not any(each in text for text in public)))
 
 

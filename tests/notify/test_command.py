@@ -177,6 +177,18 @@ def test_no_part_of_a_url_is_shown(world: World, monkeypatch: pytest.MonkeyPatch
             assert part not in shown.replace("json://localhost", "")
 
 
+def test_no_recipient_is_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """apprise names the one of several whom a mail does not reach."""
+    to = "mail-one@a.example,mail-two@a.example;mail-three@a.example"
+    url = f"mailto://tell-user:tell-word@127.0.0.1:1/?from=me@a.example&to={to}&mode=insecure"
+    monkeypatch.setenv("ONCALL_URL", url)
+    world.run(one=BROKEN)
+    result = run("notify", "-vv")
+    assert result.exit_code == 1
+    for part in ("mail-one", "mail-two", "mail-three", "tell-"):
+        assert part not in result.output
+
+
 @pytest.mark.parametrize("url", [None, "nothing://example.com", "file:///etc/passwd", FILE])
 def test_channel_without_a_valid_url_is_a_setting_to_correct(
     url: str | None, world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
