@@ -101,7 +101,7 @@ def _connectors(connection: Connection, rows: Rows) -> dict[str, Connector]:
 def _connector(row: Row, account_name: str | None, tags: Mapping[str, str]) -> Connector:
     return Connector(
         **{name: row[name] for name in _SAME},
-        name=row["schema_name"] or row["connector_id"],
+        name=(row["schema_name"] or "").strip() or row["connector_id"],
         account_name=account_name,
         reason=row["reason"] or "",
         runbook_url=_in_any_markup(known_tags.runbook_url(tags.get(RUNBOOK_URL, ""))),

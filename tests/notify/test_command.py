@@ -399,6 +399,15 @@ def test_tags_mute_and_give_a_link(world: World, inbox: Receiver) -> None:
     assert "runbook: https://wiki.example.com/a%28b%29\n" in message
 
 
+@pytest.mark.parametrize("name", ["", "   "])
+def test_connector_without_a_name_is_told_by_its_id(
+    name: str, world: World, inbox: Receiver
+) -> None:
+    world.run(one=BROKEN | {"schema": name})
+    run("notify")
+    assert inbox.take() == [("oncall", "Inventory: broken: one, postgres, group group_one")]
+
+
 def test_end_that_was_muted_for_days_is_told_with_its_time(world: World, inbox: Receiver) -> None:
     """The outage ended before all that is otherwise read; beside it another one is still open."""
     world.run(one=BROKEN, two=BROKEN)
