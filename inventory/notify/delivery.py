@@ -166,17 +166,14 @@ def _wait_as_long_as_allowed(service: Any) -> None:
 
 
 def _open_alerts(service: Any) -> None:
-    """Have Opsgenie open an alert per message, unless the URL says what else to do.
+    """Have Opsgenie and Jira open an alert per message, also for what is no alarm.
 
-    By default apprise adds messages without alarm to alerts of the same title that it remembers.
-    Here it remembers none, and would send nothing and call that a success.
+    By default apprise adds that to alerts of the same title that it remembers. Here it remembers
+    none, and would send nothing and call that a success.
     """
-    from apprise.plugins.opsgenie import NotifyOpsgenie, OpsgenieAlertAction
-
-    if isinstance(service, NotifyOpsgenie) and service.action == OpsgenieAlertAction.MAP:
-        for severity, action in NotifyOpsgenie.opsgenie_message_map.items():
-            if service.mapping[severity] == action:
-                service.mapping[severity] = OpsgenieAlertAction.NEW
+    if getattr(service, "action", None) == "map" and hasattr(service, "mapping"):
+        for severity, action in service.mapping.items():
+            service.mapping[severity] = "new" if action in ("note", "close") else action
 
 
 def _described(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from apprise import NotifyBase
-from apprise.plugins.opsgenie import OPSGENIE_API_LOOKUP, OpsgenieRegion
+from apprise.plugins import jira, opsgenie
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, update
 from support.builders import T0, Account, FakeClock, api_settings, everything, item, rows
@@ -283,13 +283,25 @@ def test_test_message_goes_to_one_channel_and_is_not_recorded(
     assert (result.exit_code, "Did you mean oncall?" in result.stderr) == (2, True)
 
 
-def test_opsgenie_gets_what_is_no_alarm_as_well(
-    world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("service", "addresses", "region"),
+    [
+        ("opsgenie", opsgenie.OPSGENIE_API_LOOKUP, opsgenie.OpsgenieRegion.US),
+        ("jira", jira.JIRA_API_LOOKUP, jira.JiraRegion.US),
+    ],
+)
+def test_service_of_alerts_gets_what_is_no_alarm_as_well(
+    service: str,
+    addresses: dict[Any, str],
+    region: Any,
+    world: World,
+    inbox: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of its own accord, apprise adds that to the alerts which the same process has opened."""
-    address = inbox.url("opsgenie").partition("@")[2].partition("?")[0]
-    monkeypatch.setitem(OPSGENIE_API_LOOKUP, OpsgenieRegion.US, f"http://{address}")
-    monkeypatch.setenv("ONCALL_URL", "opsgenie://0a1b2c3d-1111-2222-3333-444455556666")
+    address = inbox.url(service).partition("@")[2].partition("?")[0]
+    monkeypatch.setitem(addresses, region, f"http://{address}")
+    monkeypatch.setenv("ONCALL_URL", f"{service}://0a1b2c3d-1111-2222-3333-444455556666")
     assert run("notify", "--test", "oncall").exit_code == 0
     assert [message["message"] for _, message in inbox.received] == ["Inventory: test message"]
 
