@@ -178,8 +178,27 @@ def test_url_may_have_a_slash_and_a_query_and_be_in_a_file(
 
 def test_no_secret_is_in_a_ping_or_in_the_log(monitor: Monitor, environment: Any) -> None:
     ended = sync("-vv")
-    assert '"POST /[secret]/nightly/start?rid=' in ended.err
+    assert '"POST [secret]/start?rid=' in ended.err
     assert_tells_no_secret(ended.err + monitor.pings[1].body)
+
+
+@pytest.mark.parametrize(
+    ("path", "secrets"),
+    [
+        ("/api/push/AbCdEf1234?token=Gh1234", ("AbCdEf1234", "Gh1234")),
+        ("/k%c3%a4y%7e9f8e7d6c5b/nightly", ("9f8e7d6c5b",)),
+        ("/x/../Zz98765/", ("Zz98765",)),
+    ],
+)
+def test_log_of_libraries_spells_no_part_of_the_path(
+    monitor: Monitor, path: str, secrets: tuple[str, ...]
+) -> None:
+    url = monitor.url.removesuffix(SECRET_PATH) + path
+    ended = sync("-vv", env={"INVENTORY_PING_URL": url})
+    assert (ended.code, len(monitor.pings)) == (0, 2)
+    assert '"POST [secret]/start?' in ended.err
+    for secret in secrets:
+        assert secret not in ended.err + monitor.pings[1].body
 
 
 def test_ping_carries_the_last_lines_without_secrets() -> None:
