@@ -6,7 +6,7 @@ from typing import Any
 from inventory.cli import base
 from inventory.cli.options import TEXT, format_option
 from inventory.cli.sections import OUTPUT, command, option
-from inventory.errors import ConfigurationError
+from inventory.errors import MissingExtraError
 
 
 @command()
@@ -60,8 +60,5 @@ def _load() -> Any:
     except ModuleNotFoundError as missing:
         if not (missing.name or "").startswith("prometheus_client"):
             raise
-        raise ConfigurationError(
-            "`inventory metrics` needs prometheus-client, which this installation lacks. Install "
-            "inventory with its extra notify: connector-inventory[notify]."
-        ) from None
+        raise MissingExtraError("`inventory metrics` needs prometheus-client") from None
     return exposition
