@@ -34,7 +34,7 @@ def metrics(textfile: str | None, output_format: Any) -> None:
     inventory_outages_opened_total                 outages that began
     inventory_outages_closed_total                 outages that ended
     inventory_api_requests_total                   requests sent to the API
-    inventory_rate_limit_remaining                 requests left in this hour
+    inventory_rate_limit_remaining                 quota left after the last run
     inventory_channel_failing                      channels of notify
 
     They are as of the last run; before the first one, they are of no account. `inventory dashboards
