@@ -157,6 +157,19 @@ def test_interrupted_run_pings(monitor: Monitor, api: FakeApi, number: int) -> N
     assert err.startswith("Error: Interrupted")
 
 
+def test_signal_while_the_ping_is_on_its_way_changes_nothing(
+    monitor: Monitor, api: FakeApi
+) -> None:
+    monitor.answers.clear()
+    with process(api, os.environ["INVENTORY_DATABASE_URL"], "--nope") as job:
+        monitor.arrived.wait(20)
+        job.send_signal(signal.SIGINT)
+        monitor.answers.set()
+        _, err = job.communicate(timeout=20)
+    assert (job.returncode, monitor.signals) == (2, ["2"])
+    assert "No such option" in err
+
+
 @pytest.mark.parametrize(
     "streams", [{1: "closed"}, {1: "closed", 2: "closed"}, {1: "/dev/full"}, {1: "gone"}]
 )
