@@ -9,7 +9,7 @@ import pytest
 from support.builders import KEY, SECRET
 
 from inventory.errors import ConfigurationError
-from inventory.settings import Secret, api_settings, database_settings
+from inventory.settings import Secret, api_settings, database_settings, ping_url
 
 GIVEN = {"FIVETRAN_API_KEY": KEY, "FIVETRAN_API_SECRET": SECRET}
 
@@ -203,6 +203,17 @@ def test_file_with_the_database_url_that_is_no_use_is_named(
     with pytest.raises(ConfigurationError, match=message) as refused:
         database_settings({"INVENTORY_DATABASE_URL_FILE": str(file)} | also)
     assert SECRET not in str(refused.value)
+
+
+def test_url_in_place_of_a_file_is_not_repeated() -> None:
+    url = f"https://hc-ping.com/{SECRET}"
+    for name, read in (
+        ("INVENTORY_PING_URL", ping_url),
+        ("INVENTORY_DATABASE_URL", database_settings),
+    ):
+        with pytest.raises(ConfigurationError, match=f"{name}_FILE is a URL, not the") as refused:
+            read({f"{name}_FILE": url})
+        assert SECRET not in str(refused.value)
 
 
 def test_database_url_is_kept_secret() -> None:

@@ -1,6 +1,7 @@
 """The configuration of `inventory notify`: one TOML file without secrets, checked as a whole."""
 
 import os
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
@@ -184,13 +185,33 @@ def _channel(table: Mapping[str, Any], which: str, folder: Path) -> Channel:
     _known(table, _CHANNEL_KEYS, f"in channel {name}")
     if ("url_env" in table) == ("url_file" in table):
         raise _InvalidError(f"channel {name} needs one of url_env and url_file")
-    place = _text(table.get("url_env", table.get("url_file")), f"the URL's place of {name}")
     return Channel(
         name=name,
-        url_env=place if "url_env" in table else None,
-        url_file=folder / Path(place).expanduser() if "url_file" in table else None,
+        url_env=_variable(table["url_env"], name) if "url_env" in table else None,
+        url_file=folder / _file(table["url_file"], name) if "url_file" in table else None,
         match=dict(_match(table.get("match", {}), name)),
         digest=_time_of_day(table["digest"], name) if "digest" in table else None,
+    )
+
+
+# Who writes the URL itself must not find it in a message, as it is a secret.
+
+
+def _variable(value: Any, channel: str) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*", value.strip(), re.ASCII):
+        return value.strip()
+    raise _InvalidError(
+        f"url_env of channel {channel} is not the name of a variable. Put the URL into an "
+        'environment variable, and write url_env = "NAME" here'
+    )
+
+
+def _file(value: Any, channel: str) -> Path:
+    if isinstance(value, str) and value.strip() and value.isprintable() and ":/" not in value:
+        return Path(value.strip()).expanduser()
+    raise _InvalidError(
+        f"url_file of channel {channel} is not the name of a file. Put the URL into a file, and "
+        'write url_file = "NAME" here'
     )
 
 

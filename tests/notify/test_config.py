@@ -83,6 +83,15 @@ def test_what_is_wrong_is_said(text: str, words: str) -> None:
         config.parse(text, FOLDER)
 
 
+@pytest.mark.parametrize("key", ["url_env", "url_file"])
+@pytest.mark.parametrize("value", ["'{}'", "['{}']", "' {} '", "'json://h/{}'"])
+def test_url_in_the_wrong_place_is_refused_and_not_repeated(key: str, value: str) -> None:
+    written = value.format("slack://TokenA/TokenB")
+    with pytest.raises(ValueError, match=f"{key} of channel one is not the name of a") as refused:
+        config.parse(f"[[notify.channel]]\nname = 'one'\n{key} = {written}\n", FOLDER)
+    assert "Token" not in str(refused.value)
+
+
 def test_error_names_the_file(tmp_path: Path) -> None:
     file = tmp_path / "inventory.toml"
     with pytest.raises(ConfigurationError, match=r"inventory\.toml does not exist.*ONCALL_URL"):
