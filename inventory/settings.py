@@ -233,7 +233,9 @@ def read_secret_file(variable: str, file: str) -> str:
         return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        # One that is no path may be the secret itself.
+        named = file if file.startswith(("/", "./", "../")) else "a file"
         raise ConfigurationError(
-            f"{variable} names {file}, which cannot be read: {reason}. "
+            f"{variable} names {named}, which cannot be read: {reason}. "
             "Correct the path or the file's permissions."
         ) from None

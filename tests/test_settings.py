@@ -220,3 +220,11 @@ def test_database_url_is_kept_secret() -> None:
     settings = database_settings({"INVENTORY_DATABASE_URL": f"postgresql://me:{SECRET}@h/d"})
     assert isinstance(settings.url, Secret)
     assert SECRET not in repr(settings)
+
+
+def test_secret_in_place_of_its_file_is_not_repeated() -> None:
+    with pytest.raises(
+        ConfigurationError, match="FIVETRAN_API_SECRET_FILE names a file"
+    ) as refused:
+        api_settings({"FIVETRAN_API_KEY": "key", "FIVETRAN_API_SECRET_FILE": "s3cretvalue"})
+    assert "s3cretvalue" not in str(refused.value)
