@@ -14,6 +14,7 @@
      +- ConfigurationError             2  settings, key, schema or installation must change first
      |   +- AuthenticationError           the API rejects this key
      |   +- SchemaVersionError            the database is older or newer than this release
+     |   +- MissingExtraError             a package of an extra is not installed
      +- NeedsAttentionError            3  a person must look
          +- UnexpectedResponseError       the API sends something that is not an inventory
          +- RemovalsWithheldError         implausibly many connectors are missing
@@ -125,6 +126,16 @@ class SchemaVersionError(ConfigurationError):
     """The tables in the database are not those of this release."""
 
     code = "schema_version"
+
+
+class MissingExtraError(ConfigurationError):
+    """A package of the extra `notify` is not installed. `need` says what needs which."""
+
+    def __init__(self, need: str) -> None:
+        super().__init__(
+            f"{need}, which is not installed. Install the extra notify in a clone of the "
+            "repository: pipx install --force '.[notify]'"
+        )
 
 
 class NeedsAttentionError(InventoryError):

@@ -57,12 +57,11 @@ class Heartbeat:
     def _send(self, signal: str, body: str) -> None:
         import requests
 
-        query = "&".join(filter(None, (self._url.query, f"rid={self._run_id}")))
-        path = f"{self._url.path.rstrip('/')}/{signal}"
+        hide(*_as_sent(self._address("")))
         with (
             requests.Session() as session,
             session.post(
-                urlunsplit(self._url._replace(path=path, query=query, fragment="")),
+                self._address(f"/{signal}", f"rid={self._run_id}"),
                 data=body.encode(errors="replace"),
                 headers={
                     "Content-Type": "text/plain; charset=utf-8",
@@ -75,6 +74,11 @@ class Heartbeat:
         ):
             if not 200 <= response.status_code < 300:
                 raise _RejectedError(f"the server answered {response.status_code}")
+
+    def _address(self, signal: str, *parameters: str) -> str:
+        query = "&".join(filter(None, (self._url.query, *parameters)))
+        path = f"{self._url.path.rstrip('/')}{signal}"
+        return urlunsplit(self._url._replace(path=path, query=query, fragment=""))
 
 
 class _RejectedError(Exception):
@@ -97,6 +101,17 @@ def _secret_parts(url: SplitResult) -> list[str | None]:
     """Return the parts of a URL that may be secrets: ids and keys, name and password."""
     words = re.split(r"[/?&=]", f"{url.path}?{url.query}")
     return [url.password, url.username, *(word for word in words if len(word) >= _SECRET_PART)]
+
+
+def _as_sent(address: str) -> list[str]:
+    """Return path and query in the spelling of the HTTP library, which logs them with -vv."""
+    from requests import PreparedRequest
+
+    request = PreparedRequest()
+    with suppress(ValueError):  # it cannot be sent
+        request.prepare_url(address, None)
+        return request.path_url.split("?", 1)
+    return []
 
 
 def _wait(call: BackgroundCall[None], ends_at: float) -> None:

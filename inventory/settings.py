@@ -224,11 +224,18 @@ def _reject_quote(name: str, text: str) -> None:
 
 def read_secret_file(variable: str, file: str) -> str:
     """Return the text of the file that a setting names. Raises ConfigurationError."""
+    if "://" in file:  # the URL itself, which is a secret and must not be in a message
+        raise ConfigurationError(
+            f"{variable} is a URL, not the name of a file. Write the URL into a file that only "
+            f"you can read, and set {variable} to its name."
+        )
     try:
         return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        # One that is no path may be the secret itself.
+        named = file if file.startswith(("/", "./", "../")) else "a file"
         raise ConfigurationError(
-            f"{variable} names {file}, which cannot be read: {reason}. "
+            f"{variable} names {named}, which cannot be read: {reason}. "
             "Correct the path or the file's permissions."
         ) from None

@@ -9,7 +9,7 @@ import pytest
 from support.builders import KEY, SECRET
 
 from inventory.errors import ConfigurationError
-from inventory.settings import Secret, api_settings, database_settings
+from inventory.settings import Secret, api_settings, database_settings, ping_url
 
 GIVEN = {"FIVETRAN_API_KEY": KEY, "FIVETRAN_API_SECRET": SECRET}
 
@@ -205,7 +205,26 @@ def test_file_with_the_database_url_that_is_no_use_is_named(
     assert SECRET not in str(refused.value)
 
 
+def test_url_in_place_of_a_file_is_not_repeated() -> None:
+    url = f"https://hc-ping.com/{SECRET}"
+    for name, read in (
+        ("INVENTORY_PING_URL", ping_url),
+        ("INVENTORY_DATABASE_URL", database_settings),
+    ):
+        with pytest.raises(ConfigurationError, match=f"{name}_FILE is a URL, not the") as refused:
+            read({f"{name}_FILE": url})
+        assert SECRET not in str(refused.value)
+
+
 def test_database_url_is_kept_secret() -> None:
     settings = database_settings({"INVENTORY_DATABASE_URL": f"postgresql://me:{SECRET}@h/d"})
     assert isinstance(settings.url, Secret)
     assert SECRET not in repr(settings)
+
+
+def test_secret_in_place_of_its_file_is_not_repeated() -> None:
+    with pytest.raises(
+        ConfigurationError, match="FIVETRAN_API_SECRET_FILE names a file"
+    ) as refused:
+        api_settings({"FIVETRAN_API_KEY": "key", "FIVETRAN_API_SECRET_FILE": "s3cretvalue"})
+    assert "s3cretvalue" not in str(refused.value)

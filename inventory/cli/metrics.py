@@ -6,7 +6,7 @@ from typing import Any
 from inventory.cli import base
 from inventory.cli.options import TEXT, format_option
 from inventory.cli.sections import OUTPUT, command, option
-from inventory.errors import ConfigurationError
+from inventory.errors import MissingExtraError
 
 
 @command()
@@ -34,7 +34,7 @@ def metrics(textfile: str | None, output_format: Any) -> None:
     inventory_outages_opened_total                 outages that began
     inventory_outages_closed_total                 outages that ended
     inventory_api_requests_total                   requests sent to the API
-    inventory_rate_limit_remaining                 requests left in this hour
+    inventory_rate_limit_remaining                 quota left after the last run
     inventory_channel_failing                      channels of notify
 
     They are as of the last run; before the first one, they are of no account. `inventory dashboards
@@ -60,8 +60,5 @@ def _load() -> Any:
     except ModuleNotFoundError as missing:
         if not (missing.name or "").startswith("prometheus_client"):
             raise
-        raise ConfigurationError(
-            "`inventory metrics` needs prometheus-client, which this installation lacks. Install "
-            "inventory with its extra notify: connector-inventory[notify]."
-        ) from None
+        raise MissingExtraError("`inventory metrics` needs prometheus-client") from None
     return exposition

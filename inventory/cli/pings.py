@@ -74,6 +74,7 @@ def _configured() -> "Heartbeat | None":
 
 
 def _finish(heartbeat: "Heartbeat", code: int, printed: str) -> None:
+    process.ignore_signals()  # the exit code is final, and an error may be still to be printed
     if reason := heartbeat.finish(code, printed):
         process.write_message("warning", f"The ping to INVENTORY_PING_URL failed: {reason}.")
 

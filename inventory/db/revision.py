@@ -117,6 +117,6 @@ def check_not_newer(engine: Engine, state: State) -> None:
     """Raise SchemaVersionError for tables of a newer version."""
     if state is State.NEWER:
         raise SchemaVersionError(
-            f"{display_url(engine)} has the tables of a newer version of this tool: upgrade the "
-            "tool, for example with `pip install --upgrade`."
+            f"{display_url(engine)} has the tables of a newer version of this tool. Upgrade the "
+            "tool as it was installed, for example with `pipx install --force .` in its clone."
         )

@@ -24,8 +24,6 @@ EXAMPLE = 'notify.channel = [{ name = "data-oncall", url_env = "ONCALL_URL" }]'
 _NOTIFY_KEYS = ("after", "remind", "channel")
 _CHANNEL_KEYS = ("name", "url_env", "url_file", "match", "digest")
 _LONGEST_NAME = 100
-# Of what url_env and url_file name. Neither pattern matches a URL.
-_PLACES = {"url_env": re.compile(r"[A-Za-z_]\w*", re.ASCII), "url_file": re.compile(r"(?!.*://).+")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,27 +185,34 @@ def _channel(table: Mapping[str, Any], which: str, folder: Path) -> Channel:
     _known(table, _CHANNEL_KEYS, f"in channel {name}")
     if ("url_env" in table) == ("url_file" in table):
         raise _InvalidError(f"channel {name} needs one of url_env and url_file")
-    place = _place(table, name)
     return Channel(
         name=name,
-        url_env=place if "url_env" in table else None,
-        url_file=folder / Path(place).expanduser() if "url_file" in table else None,
+        url_env=_variable(table["url_env"], name) if "url_env" in table else None,
+        url_file=folder / _file(table["url_file"], name) if "url_file" in table else None,
         match=dict(_match(table.get("match", {}), name)),
         digest=_time_of_day(table["digest"], name) if "digest" in table else None,
     )
 
 
-def _place(table: Mapping[str, Any], channel: str) -> str:
-    """Return the variable or file. It is not shown if it is wrong: it may be the URL itself."""
-    key = "url_env" if "url_env" in table else "url_file"
-    what = "an environment variable" if key == "url_env" else "a file"
-    text = table[key].strip() if isinstance(table[key], str) else ""
-    if not text.isprintable() or not _PLACES[key].fullmatch(text):
-        raise _InvalidError(
-            f"{key} of channel {channel} must be the name of {what} that contains the URL, not the "
-            "URL itself"
-        )
-    return text
+# Who writes the URL itself must not find it in a message, as it is a secret.
+
+
+def _variable(value: Any, channel: str) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*", value.strip(), re.ASCII):
+        return value.strip()
+    raise _InvalidError(
+        f"url_env of channel {channel} is not the name of a variable. Put the URL into an "
+        'environment variable, and write url_env = "NAME" here'
+    )
+
+
+def _file(value: Any, channel: str) -> Path:
+    if isinstance(value, str) and value.strip() and value.isprintable() and ":/" not in value:
+        return Path(value.strip()).expanduser()
+    raise _InvalidError(
+        f"url_file of channel {channel} is not the name of a file. Put the URL into a file, and "
+        'write url_file = "NAME" here'
+    )
 
 
 def _match(table: Any, channel: str) -> Iterator[tuple[str, frozenset[str]]]:

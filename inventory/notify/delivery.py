@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from inventory import redaction
-from inventory.errors import ConfigurationError, DeliveryError, InventoryError
+from inventory.errors import ConfigurationError, DeliveryError, InventoryError, MissingExtraError
 from inventory.notify.message import LARGEST, Message
 from inventory.settings import Secret
 from inventory.text import escape_control_chars
@@ -48,7 +48,7 @@ def send_all(letters: Mapping[str, Letter], timeout: float = TIMEOUT) -> Iterato
     """Send all at once, and yield each outcome as soon as it is known.
 
     None holds up another; one without an outcome after `timeout` seconds has failed.
-    Raises ConfigurationError if apprise is not installed.
+    Raises MissingExtraError without apprise.
     """
     if not letters:
         return
@@ -81,10 +81,7 @@ def _require_apprise() -> None:
     try:
         import apprise  # noqa: F401  # it takes 75 ms
     except ImportError:
-        raise ConfigurationError(
-            "Messages are sent by apprise, which is not installed. Install the extra: "
-            "pip install 'connector-inventory[notify]'."
-        ) from None
+        raise MissingExtraError("Messages are sent by apprise") from None
 
 
 def _load_services() -> None:

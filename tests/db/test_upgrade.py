@@ -101,7 +101,7 @@ def test_upgrades_at_once_all_succeed(empty_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("revision", "advice"), [("0000", "run `inventory db upgrade`"), ("9999", "upgrade the tool")]
+    ("revision", "advice"), [("0000", "run `inventory db upgrade`"), ("9999", "Upgrade the tool")]
 )
 def test_tables_of_another_version_are_rejected(engine: Engine, revision: str, advice: str) -> None:
     execute(engine, f"update {VERSION_TABLE} set version_num = '{revision}'")

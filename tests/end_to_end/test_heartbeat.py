@@ -157,6 +157,19 @@ def test_interrupted_run_pings(monitor: Monitor, api: FakeApi, number: int) -> N
     assert err.startswith("Error: Interrupted")
 
 
+def test_signal_while_the_ping_is_on_its_way_changes_nothing(
+    monitor: Monitor, api: FakeApi
+) -> None:
+    monitor.answers.clear()
+    with process(api, os.environ["INVENTORY_DATABASE_URL"], "--nope") as job:
+        monitor.arrived.wait(20)
+        job.send_signal(signal.SIGINT)
+        monitor.answers.set()
+        _, err = job.communicate(timeout=20)
+    assert (job.returncode, monitor.signals) == (2, ["2"])
+    assert "No such option" in err
+
+
 @pytest.mark.parametrize(
     "streams", [{1: "closed"}, {1: "closed", 2: "closed"}, {1: "/dev/full"}, {1: "gone"}]
 )
@@ -178,8 +191,27 @@ def test_url_may_have_a_slash_and_a_query_and_be_in_a_file(
 
 def test_no_secret_is_in_a_ping_or_in_the_log(monitor: Monitor, environment: Any) -> None:
     ended = sync("-vv")
-    assert '"POST /[secret]/nightly/start?rid=' in ended.err
+    assert '"POST [secret]/start?rid=' in ended.err
     assert_tells_no_secret(ended.err + monitor.pings[1].body)
+
+
+@pytest.mark.parametrize(
+    ("path", "secrets"),
+    [
+        ("/api/push/AbCdEf1234?token=Gh1234", ("AbCdEf1234", "Gh1234")),
+        ("/k%c3%a4y%7e9f8e7d6c5b/nightly", ("9f8e7d6c5b",)),
+        ("/x/../Zz98765/", ("Zz98765",)),
+    ],
+)
+def test_log_of_libraries_spells_no_part_of_the_path(
+    monitor: Monitor, path: str, secrets: tuple[str, ...]
+) -> None:
+    url = monitor.url.removesuffix(SECRET_PATH) + path
+    ended = sync("-vv", env={"INVENTORY_PING_URL": url})
+    assert (ended.code, len(monitor.pings)) == (0, 2)
+    assert '"POST [secret]/start?' in ended.err
+    for secret in secrets:
+        assert secret not in ended.err + monitor.pings[1].body
 
 
 def test_ping_carries_the_last_lines_without_secrets() -> None:

@@ -176,6 +176,7 @@ def life(engine: Engine, api: FakeApi, schema: str | None) -> tuple[object, ...]
     calendar, account = FakeClock(), api.account
     assert isinstance(account, Account)
     account.connectors = [item(f"c{number}") for number in range(6)]
+    api.used_by_others += api.remaining - api.rate_limit  # all of the quota is left
     prepare(engine)
     with transaction(engine) as connection:  # each database has its own by chance
         connection.execute(update(DIGEST_KEY).values(secret=b"the same"))

@@ -220,9 +220,16 @@ def test_search_and_filters_limit_all_tables(opened: Opened) -> None:
     page.get_by_text("31 of 31 connectors", exact=True).wait_for()
     page.get_by_role("combobox", name="Destination").select_option("Sales")
     page.get_by_role("combobox", name="Health").select_option("healthy")
+    page.get_by_role("combobox", name="Owner").select_option("finance-data")
+    page.get_by_text("1 of 31 connectors", exact=True).wait_for()
+    assert shown_ids(page) == ["brisk_falcon"]
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_text("31 of 31 connectors", exact=True).wait_for()
+    # One without the tag is of who created it.
+    page.get_by_role("combobox", name="Destination").select_option("Marketing")
     page.get_by_role("combobox", name="Owner").select_option("Dana Analyst")
     page.get_by_text("1 of 31 connectors", exact=True).wait_for()
-    assert shown_ids(page) == ["eager_falcon"]
+    assert shown_ids(page) == ["lucid_garnet"]
     assert shown_ids(page, "#down table") == []
     page.get_by_role("button", name="Show all").click()
     page.get_by_text("31 of 31 connectors").wait_for()

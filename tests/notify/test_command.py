@@ -394,7 +394,7 @@ def test_without_apprise_the_extra_is_named(world: World, monkeypatch: pytest.Mo
     assert run("notify").exit_code == 0  # there is nothing to send
     world.run(one=BROKEN)
     result = run("notify")
-    assert (result.exit_code, "connector-inventory[notify]" in result.stderr) == (2, True)
+    assert (result.exit_code, "install --force '.[notify]'" in result.stderr) == (2, True)
     assert len(result.stderr.splitlines()) == 1
 
 

@@ -83,6 +83,15 @@ def test_what_is_wrong_is_said(text: str, words: str) -> None:
         config.parse(text, FOLDER)
 
 
+@pytest.mark.parametrize("key", ["url_env", "url_file"])
+@pytest.mark.parametrize("value", ["'{}'", "['{}']", "' {} '", "'json://h/{}'"])
+def test_url_in_the_wrong_place_is_refused_and_not_repeated(key: str, value: str) -> None:
+    written = value.format("slack://TokenA/TokenB")
+    with pytest.raises(ValueError, match=f"{key} of channel one is not the name of a") as refused:
+        config.parse(f"[[notify.channel]]\nname = 'one'\n{key} = {written}\n", FOLDER)
+    assert "Token" not in str(refused.value)
+
+
 def test_error_names_the_file(tmp_path: Path) -> None:
     file = tmp_path / "inventory.toml"
     with pytest.raises(ConfigurationError, match=r"inventory\.toml does not exist.*ONCALL_URL"):
@@ -113,18 +122,3 @@ def test_url_is_in_a_variable_or_a_file(tmp_path: Path) -> None:
             config.url_of(wrong, {})
     with pytest.raises(ConfigurationError, match="cannot be read"):
         config.url_of(Channel(name="one", url_file=tmp_path / "none"), {})
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        'url_env = "json://user:pass-word@a.example"',
-        'url_env = ["json://user:pass-word@a.example"]',
-        'url_file = "json://user:pass-word@a.example"',
-    ],
-)
-def test_url_in_the_place_of_its_place_is_refused_and_not_shown(line: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="must be the name of") as raised:
-        config.parse(f'[[notify.channel]]\nname = "one"\n{line}', tmp_path)
-    assert "a.example" not in str(raised.value)
-    assert "pass-word" not in str(raised.value)
