@@ -72,9 +72,11 @@ def _problems(config: NotifyConfig, facts: Facts, state: ChannelState) -> Iterat
     open_rows = {
         (row.kind, row.account_id): row
         for row in state.told
-        if row.is_open and row.connector_id is None
+        if row.is_open and row.connector_id is None and row.account_id not in facts.muted_accounts
     }
     for problem in facts.problems:
+        if problem.account_id in facts.muted_accounts:
+            continue
         row = open_rows.pop((problem.kind, problem.account_id), None)
         if row is None:
             since = problem.since or facts.now

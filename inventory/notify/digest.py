@@ -32,7 +32,8 @@ def events(
 ) -> Iterator[Event]:
     """Yield how things are now, and what is over since the last digest."""
     for problem in facts.problems:
-        yield Event(Kind.DATA_PROBLEM, problem=problem)
+        if problem.account_id not in facts.muted_accounts:
+            yield Event(Kind.DATA_PROBLEM, problem=problem)
     for connector_id, outages in facts.outages_of.items():
         connector = facts.connectors.get(connector_id)
         if connector is None or not may_be_told_of(connector, facts):

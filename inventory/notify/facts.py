@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from inventory import known_tags
 from inventory.db import session
 from inventory.known_tags import MUTE_UNTIL, RUNBOOK_URL
-from inventory.models import ACCOUNTS
+from inventory.models import ACCOUNTS, TAGS
 from inventory.notify.events import FLAPPING, OUTAGE, Connector, DataProblem, Outage, Told
 from inventory.notify.inputs import (
     FLAPPING_WITHIN,
@@ -51,7 +51,16 @@ def read(connection: Connection, states: Mapping[str, ChannelState]) -> Facts:
         connectors=_connectors(connection, rows),
         outages={each.key: each for each in _outages(connection, since, told)},
         problems=problems,
+        muted_accounts=_muted_accounts(connection, now),
     )
+
+
+def _muted_accounts(connection: Connection, now: datetime) -> frozenset[str]:
+    """Return the accounts that are muted as a whole, such as one that is read no more."""
+    tag = TAGS.c
+    mutes = select(tag.scope_id, tag.value).where(tag.scope == "account", tag.name == MUTE_UNTIL)
+    ends = {row.scope_id: known_tags.mute_until(row.value) for row in connection.execute(mutes)}
+    return frozenset(account_id for account_id, end in ends.items() if end and end > now)
 
 
 # --- outages --------------------------------------------------------------------------------

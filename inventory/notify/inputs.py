@@ -1,7 +1,7 @@
 """What the decisions are made from: one snapshot, and what a channel has been told before. Pure."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -21,7 +21,8 @@ class Facts:
 
     `outages` holds, by Outage.key, at least those that are open, those that ended since the oldest
     mark of a channel or within a day, and all of connectors that a channel was told to flap.
-    `observed_until` is the time of the last complete run; None = there was none.
+    `observed_until` is the time of the last complete run; None = there was none. Of
+    `muted_accounts` not even a problem of the data is told.
     """
 
     now: datetime
@@ -29,6 +30,7 @@ class Facts:
     connectors: Mapping[str, Connector]
     outages: Mapping[tuple[str, datetime], Outage]
     problems: Sequence[DataProblem]
+    muted_accounts: Set[str | None] = frozenset()
 
     @cached_property
     def outages_of(self) -> Mapping[str, list[Outage]]:

@@ -43,6 +43,7 @@ class World:
         )
         self.connectors = {each.connector_id: connector(each.connector_id) for each in outages}
         self.outages, self.problems = [*outages], list[DataProblem]()
+        self.muted_accounts = frozenset[str]()
         self.now = NOW
         self.seen_until: datetime | None = None
 
@@ -57,6 +58,7 @@ class World:
             connectors=self.connectors,
             outages={each.key: each for each in self.outages},
             problems=self.problems,
+            muted_accounts=self.muted_accounts,
         )
         return news_for(self.channel, self.config, facts, self.state)
 
@@ -377,6 +379,21 @@ def test_problem_of_the_data_is_told_to_every_channel_once_and_then_per_remind()
     world.problems = []
     assert world.tell() == [(Kind.DATA_PROBLEM_OVER, None)]
     assert world.tell() == []
+
+
+def test_problem_of_a_muted_account_is_not_told_nor_its_end_until_the_mute_ends() -> None:
+    for digest in (None, time(8)):
+        world = problem(World(digest=digest))
+        world.muted_accounts = frozenset({STALE_DATA.account_id})
+        assert world.pass_time(2 * DAY).tell() == []
+        world.muted_accounts = frozenset()
+        assert world.pass_time(DAY).tell() == [(Kind.DATA_PROBLEM, None)]
+    world = problem(World())
+    world.tell()
+    world.muted_accounts, world.problems = frozenset({STALE_DATA.account_id}), []
+    assert world.tell() == []
+    world.muted_accounts = frozenset()
+    assert world.tell() == [(Kind.DATA_PROBLEM_OVER, None)]
 
 
 def test_problem_of_another_kind_is_another_one() -> None:
