@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ from support.databases import new_database
 from support.effort import Effort
 from support.killed import PATIENCE, is_killed, make_forks_quick
 from support.notified import SECRETS, Message, Stage, notify, stage
-from support.receivers import Post
 
 from inventory.demo.fake_api import FakeApi
 from inventory.sync.run import sync
@@ -273,19 +271,14 @@ def test_kill_costs_a_message_that_comes_twice_and_never_one_that_does_not_come(
 def test_two_at_once_tell_it_once(untold: Stage) -> None:
     """The second waits for the first, which waits for its channels; then there is nothing left."""
     command = [sys.executable, "-m", "inventory", "notify", "--quiet"]
-    is_asked, may_answer = threading.Event(), threading.Event()
-
-    def answer(_: Post) -> int:
-        is_asked.set()
-        assert may_answer.wait(PATIENCE)
-        return 200
-
-    untold.people.posts.on_post = answer
+    posts = untold.people.posts
+    posts.arrived.clear()
+    posts.answers.clear()
     first = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert is_asked.wait(PATIENCE)
+    assert posts.arrived.wait(PATIENCE)
     hasty = notify("--lock-timeout", "0.1")
     second = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    may_answer.set()
+    posts.answers.set()
     ends = [(each.communicate(timeout=PATIENCE)[1], each.returncode) for each in (first, second)]
     assert ends == [("", 0), ("", 0)]
     assert {each.channel: facts_of(each) for each in untold.people.take()} == TOLD_LATER

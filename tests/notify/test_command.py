@@ -15,7 +15,7 @@ from apprise.plugins import jira, opsgenie
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, update
 from support.builders import T0, Account, FakeClock, api_settings, everything, item, rows
-from support.receiver import Receiver, receiver
+from support.receivers import HttpReceiver, http_receiver
 
 from inventory.cli import main
 from inventory.db import locks, views
@@ -43,8 +43,8 @@ TOLD = "Inventory: broken: one_schema (one), postgres, group group_one"
 
 
 @pytest.fixture
-def inbox() -> Iterator[Receiver]:
-    with receiver() as running:
+def inbox() -> Iterator[HttpReceiver]:
+    with http_receiver() as running:
         yield running
 
 
@@ -88,7 +88,7 @@ def world(
     api: FakeApi,
     account: Account,
     clock: FakeClock,
-    inbox: Receiver,
+    inbox: HttpReceiver,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> World:
@@ -99,16 +99,21 @@ def world(
     return World(engine, api, account, clock)
 
 
+def taken(inbox: HttpReceiver) -> list[tuple[str, str]]:
+    """Return path and title of what has been received since the last call."""
+    return [(post.path, post.body["title"]) for post in inbox.take()]
+
+
 def run(*words: str) -> Result:
     return CliRunner().invoke(main, words)
 
 
-def test_outage_is_told_once_and_its_end(world: World, inbox: Receiver) -> None:
+def test_outage_is_told_once_and_its_end(world: World, inbox: HttpReceiver) -> None:
     world.run(one=BROKEN, two={})
     result = run("notify")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == f"oncall: sent {TOLD!r}\ngrowth: nothing to tell\n"
-    [(path, message)] = inbox.received
+    [(path, message)] = inbox.posts
     assert (path, message["title"], message["type"]) == ("oncall", TOLD, "failure")
     assert message["message"] == (
         "Down:\n"
@@ -117,14 +122,14 @@ def test_outage_is_told_once_and_its_end(world: World, inbox: Receiver) -> None:
         "  setup broken since 2026-11-01 04:00 UTC; last success 2026-11-01 04:00 UTC\n"
         "  dashboard: https://fivetran.com/dashboard/connections/one/status"
     )
-    inbox.take()
+    taken(inbox)
     assert run("notify", "--quiet").output == ""
-    assert inbox.take() == []
+    assert taken(inbox) == []
     began = world.now
     world.run(one={}, two={})
     run("notify")
     over = "Inventory: up again after 1 h: one_schema (one), postgres, group group_one"
-    assert inbox.take() == [("oncall", over)]
+    assert taken(inbox) == [("oncall", over)]
     columns = ("channel", "kind", "connector_id", "started_at", "announced_at", "over_at")
     told = ("oncall", "outage", "one", began, began, world.now)
     assert rows(world.engine, "notifications", *columns) == [told]
@@ -132,13 +137,13 @@ def test_outage_is_told_once_and_its_end(world: World, inbox: Receiver) -> None:
 
 
 def test_channel_that_fails_is_tried_again_and_holds_up_no_other(
-    world: World, inbox: Receiver
+    world: World, inbox: HttpReceiver
 ) -> None:
     world.run(one={}, two=BROKEN)
     inbox.refused = {"oncall"}
     result = run("notify")
     assert result.exit_code == 1
-    assert [path for path, _ in inbox.take()] == ["growth"]
+    assert [path for path, _ in taken(inbox)] == ["growth"]
     assert "Channel oncall could not be told: " in result.stderr
     assert "error=500" in result.stderr
     [error] = world.channel("oncall", "error_message")
@@ -153,7 +158,7 @@ def test_channel_that_fails_is_tried_again_and_holds_up_no_other(
     assert world.channel("oncall", "failing_since") == (since,)
     inbox.refused = set()
     assert run("notify").exit_code == 0
-    assert [path for path, _ in inbox.take()] == ["oncall"]
+    assert [path for path, _ in taken(inbox)] == ["oncall"]
     assert world.channel("oncall", "failing_since", "error_message") == (None, None)
 
 
@@ -191,7 +196,7 @@ def test_no_recipient_is_shown(world: World, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("url", [None, "nothing://example.com", "file:///etc/passwd", FILE])
 def test_channel_without_a_valid_url_is_a_setting_to_correct(
-    url: str | None, world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+    url: str | None, world: World, inbox: HttpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ONCALL_URL") if url is None else monkeypatch.setenv("ONCALL_URL", url)
     world.run(one={}, two=BROKEN)
@@ -200,12 +205,12 @@ def test_channel_without_a_valid_url_is_a_setting_to_correct(
     assert "oncall" in result.stderr
     assert ("ONCALL_URL is not set" in result.stderr) == (url is None)
     assert url is None or url not in result.stderr
-    assert [path for path, _ in inbox.take()] == ["growth"]
+    assert [path for path, _ in taken(inbox)] == ["growth"]
     assert world.channel("oncall", "failing_since") == (world.now,)
 
 
 def test_channel_that_does_not_answer_has_failed(
-    world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+    world: World, inbox: HttpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery.send_all, "__defaults__", (0.3,))
     world.run(one=BROKEN)
@@ -215,7 +220,7 @@ def test_channel_that_does_not_answer_has_failed(
 
 
 def test_channel_that_answers_slowly_is_told_once(
-    world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+    world: World, inbox: HttpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message that has arrived must not count as failed, or it would come with each run."""
     monkeypatch.setattr(NotifyBase, "socket_read_timeout", 0.1)  # apprise's own is 4 s
@@ -224,10 +229,10 @@ def test_channel_that_answers_slowly_is_told_once(
     Timer(0.5, inbox.answers.set).start()
     assert run("notify").exit_code == 0
     assert run("notify").exit_code == 0
-    assert [path for path, _ in inbox.take()] == ["oncall"]
+    assert [path for path, _ in taken(inbox)] == ["oncall"]
 
 
-def test_failing_channel_is_a_problem_after_a_day(world: World, inbox: Receiver) -> None:
+def test_failing_channel_is_a_problem_after_a_day(world: World, inbox: HttpReceiver) -> None:
     world.run(one=BROKEN)
     inbox.refused = {"oncall"}
     run("notify")
@@ -260,7 +265,7 @@ def test_variable_that_was_missing_once_is_no_problem_of_the_channel(
 
 
 def test_dry_run_prints_messages_and_writes_nothing(
-    world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+    world: World, inbox: HttpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ONCALL_URL")
     world.run(one=BROKEN)
@@ -269,15 +274,15 @@ def test_dry_run_prints_messages_and_writes_nothing(
     assert result.exit_code == 0
     assert result.stdout.startswith(f"oncall: would send, as failure:\n    {TOLD}\n    Down:\n")
     assert result.stdout.endswith("/status\ngrowth: nothing to tell\n")
-    assert (everything(world.engine), inbox.take()) == (before, [])
+    assert (everything(world.engine), taken(inbox)) == (before, [])
 
 
 def test_test_message_goes_to_one_channel_and_is_not_recorded(
-    world: World, inbox: Receiver
+    world: World, inbox: HttpReceiver
 ) -> None:
     before = everything(world.engine)
     assert run("notify", "--test", "growth").exit_code == 0
-    assert inbox.take() == [("growth", "Inventory: test message")]
+    assert taken(inbox) == [("growth", "Inventory: test message")]
     assert everything(world.engine) == before
     result = run("notify", "--test", "on-call")
     assert (result.exit_code, "Did you mean oncall?" in result.stderr) == (2, True)
@@ -295,7 +300,7 @@ def test_service_of_alerts_gets_what_is_no_alarm_as_well(
     addresses: dict[Any, str],
     region: Any,
     world: World,
-    inbox: Receiver,
+    inbox: HttpReceiver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of its own accord, apprise adds that to the alerts which the same process has opened."""
@@ -303,20 +308,20 @@ def test_service_of_alerts_gets_what_is_no_alarm_as_well(
     monkeypatch.setitem(addresses, region, f"http://{address}")
     monkeypatch.setenv("ONCALL_URL", f"{service}://0a1b2c3d-1111-2222-3333-444455556666")
     assert run("notify", "--test", "oncall").exit_code == 0
-    assert [message["message"] for _, message in inbox.received] == ["Inventory: test message"]
+    assert [message["message"] for _, message in inbox.posts] == ["Inventory: test message"]
 
 
 @pytest.mark.usefixtures("world")
 def test_sync_notifies_after_the_run_also_if_it_failed(
-    inbox: Receiver, account: Account, monkeypatch: pytest.MonkeyPatch
+    inbox: HttpReceiver, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account.connectors = [item("one", **BROKEN)]
     assert run("sync", "--notify").exit_code == 0
-    assert inbox.take() == [("oncall", TOLD)]
+    assert taken(inbox) == [("oncall", TOLD)]
     monkeypatch.setenv("FIVETRAN_API_SECRET", "wrong")
     result = run("sync", "--notify", "--account", "account_one")
     assert (result.exit_code, "nothing to tell" in result.stdout) == (2, False)
-    assert {path for path, _ in inbox.take()} == {"oncall", "growth"}  # that runs fail
+    assert {path for path, _ in taken(inbox)} == {"oncall", "growth"}  # that runs fail
     monkeypatch.delenv("INVENTORY_CONFIG")
     failed = run("sync", "--notify")
     warning, error = failed.stderr.splitlines()
@@ -327,7 +332,7 @@ def test_sync_notifies_after_the_run_also_if_it_failed(
 
 
 def test_sync_notifies_also_after_an_error_that_nothing_foresees(
-    world: World, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+    world: World, inbox: HttpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.run(one=BROKEN)
 
@@ -337,29 +342,29 @@ def test_sync_notifies_also_after_an_error_that_nothing_foresees(
     monkeypatch.setattr(job, "sync", fail)
     result = run("sync", "--notify")
     assert (result.exit_code, "Internal error" in result.stderr) == (3, True)
-    assert inbox.take() == [("oncall", TOLD)]
+    assert taken(inbox) == [("oncall", TOLD)]
 
 
-def test_sync_that_is_skipped_does_not_notify(world: World, inbox: Receiver) -> None:
+def test_sync_that_is_skipped_does_not_notify(world: World, inbox: HttpReceiver) -> None:
     world.run(one=BROKEN)
     with locks.lock(world.engine, "account_one"):
         result = run("sync", "--notify", "--skip-if-running")
-    assert (result.exit_code, inbox.take()) == (0, [])
+    assert (result.exit_code, taken(inbox)) == (0, [])
 
 
-def test_two_do_not_tell_at_once(world: World, inbox: Receiver) -> None:
+def test_two_do_not_tell_at_once(world: World, inbox: HttpReceiver) -> None:
     world.run(one=BROKEN)
     with locks.notification_lock(world.engine, 1):
         result = run("notify", "--lock-timeout", "0.1")
         with pytest.raises(AlreadyRunningError), locks.notification_lock(world.engine, 0):
             pass
-    assert (result.exit_code, inbox.take()) == (1, [])
+    assert (result.exit_code, taken(inbox)) == (1, [])
     assert "Another run of `inventory notify` is in progress" in result.stderr
     assert "--skip-if-running" not in result.stderr
     assert run("notify", "--lock-timeout", "0.1").exit_code == 0
 
 
-def test_second_one_waits_for_the_first(world: World, inbox: Receiver) -> None:
+def test_second_one_waits_for_the_first(world: World, inbox: HttpReceiver) -> None:
     world.run(one=BROKEN)
     held, release = Event(), Event()
 
@@ -374,7 +379,7 @@ def test_second_one_waits_for_the_first(world: World, inbox: Receiver) -> None:
     Timer(0.3, release.set).start()
     assert run("notify").exit_code == 0
     first.join()
-    assert [path for path, _ in inbox.take()] == ["oncall"]
+    assert [path for path, _ in taken(inbox)] == ["oncall"]
 
 
 def test_database_that_is_not_there_stays_so(
@@ -398,14 +403,14 @@ def test_without_apprise_the_extra_is_named(world: World, monkeypatch: pytest.Mo
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_tags_mute_and_give_a_link(world: World, inbox: Receiver) -> None:
+def test_tags_mute_and_give_a_link(world: World, inbox: HttpReceiver) -> None:
     world.run(one=BROKEN, two=BROKEN)
     set_tag(world, "one", "mute_until", f"{world.now + HOUR:%Y-%m-%dT%H:%M:%SZ}")
     set_tag(world, "two", "mute_until", "some day")  # as if there were none
     set_tag(world, "two", "runbook_url", "https://wiki.example.com/a(b)")
     set_tag(world, "two", "owner", "growth")
     run("notify")
-    message = dict(inbox.received)["oncall"]["message"]
+    message = dict(inbox.posts)["oncall"]["message"]
     assert "one_schema" not in message
     assert "two_schema (two), postgres, group group_one, owner growth" in message
     assert "runbook: https://wiki.example.com/a%28b%29\n" in message
@@ -413,14 +418,14 @@ def test_tags_mute_and_give_a_link(world: World, inbox: Receiver) -> None:
 
 @pytest.mark.parametrize("name", ["", "   "])
 def test_connector_without_a_name_is_told_by_its_id(
-    name: str, world: World, inbox: Receiver
+    name: str, world: World, inbox: HttpReceiver
 ) -> None:
     world.run(one=BROKEN | {"schema": name})
     run("notify")
-    assert inbox.take() == [("oncall", "Inventory: broken: one, postgres, group group_one")]
+    assert taken(inbox) == [("oncall", "Inventory: broken: one, postgres, group group_one")]
 
 
-def test_end_that_was_muted_for_days_is_told_with_its_time(world: World, inbox: Receiver) -> None:
+def test_end_that_was_muted_for_days_has_its_time(world: World, inbox: HttpReceiver) -> None:
     """The outage ended before all that is otherwise read; beside it another one is still open."""
     world.run(one=BROKEN, two=BROKEN)
     run("notify")
@@ -428,18 +433,18 @@ def test_end_that_was_muted_for_days_is_told_with_its_time(world: World, inbox: 
     set_tag(world, "one", "mute_until", f"{mute_ends_at:%Y-%m-%dT%H:%M:%SZ}")
     world.run(one={}, two=BROKEN)
     for _ in range(2):
-        inbox.take()
+        taken(inbox)
         world.pass_time(3 * DAY)
         world.run(one={}, two=BROKEN)
         run("notify")
-    message = dict(inbox.received)["oncall"]["message"]
+    message = dict(inbox.posts)["oncall"]["message"]
     ended = began + HOUR
     assert f"broken from {began:%Y-%m-%d %H:%M} UTC to {ended:%Y-%m-%d %H:%M} UTC" in message
     assert "up again after 1 h: one_schema" in message
 
 
 def test_outage_that_stays_open_for_weeks_is_known_to_be_told(
-    world: World, inbox: Receiver
+    world: World, inbox: HttpReceiver
 ) -> None:
     """Its row is long over, as it was announced to be flapping then."""
     world.run(one=BROKEN)
@@ -450,11 +455,11 @@ def test_outage_that_stays_open_for_weeks_is_known_to_be_told(
     run("notify")
     with transaction(world.engine) as connection:
         connection.execute(update(NOTIFICATIONS).values(over_at=flapped_at))
-    inbox.take()
+    taken(inbox)
     run("notify")
     told = rows(world.engine, "notifications", "notification_id", "announced_at", "over_at")
     assert told == [(1, flapped_at, None)]  # opened again, not announced by a second row
-    assert [path for path, _ in inbox.take()] == ["oncall"]
+    assert [path for path, _ in taken(inbox)] == ["oncall"]
 
 
 def set_tag(world: World, connector: str, name: str, value: str) -> None:

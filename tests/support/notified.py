@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner, Result
@@ -19,7 +19,7 @@ from inventory.models import TAGS
 from inventory.sync.run import sync
 from support import notified_world as world
 from support.builders import KEY, SECRET, Account, FakeClock, FakeMonotonic, api_settings, connect
-from support.receivers import HttpReceiver, MailReceiver, http_receiver, mail_receiver
+from support.receivers import HttpReceiver, MailReceiver, Post, http_receiver, mail_receiver
 
 TOKEN = "tokenofmattermost123456789"
 PASSWORD = "password-of-the-mailbox"
@@ -81,11 +81,11 @@ class People(NamedTuple):
         return sorted(arrived)
 
 
-def _posted(post: Any) -> Message:
-    if post.path.startswith("/hooks/"):
+def _posted(post: Post) -> Message:
+    if post.path.startswith("hooks/"):
         title, _, text = post.body["text"].partition("\r\n")
         return Message("growth", title, text)
-    return Message(post.path.strip("/"), post.body["title"], post.body["message"])
+    return Message(post.path, post.body["title"], post.body["message"])
 
 
 def _mailed(mail: EmailMessage) -> Message:

@@ -1,12 +1,12 @@
 """Where notifications arrive: an HTTP server and a mail server that keep what they were sent."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 from aiosmtpd.controller import Controller
@@ -14,33 +14,51 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 
 class Post(NamedTuple):
-    """What was posted to a path."""
+    """What was posted, and the path without its slashes."""
 
     path: str
     body: dict[str, Any]
 
 
 class HttpReceiver(ThreadingHTTPServer):
-    """Keeps what is posted. `on_post` is called before it answers, and gives the status."""
+    """Keeps what is posted, but for paths in `refused`, which get a 500.
+
+    `arrived` is set with each post. Until `answers` is set, none gets a response.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.posts: list[Post] = []
-        self.on_post: Callable[[Post], int] = lambda post: 200
+        self.refused: set[str] = set()
+        self.arrived, self.answers = Event(), Event()
+        self.answers.set()
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.server_port}"
 
-    def handle_error(self, *_: Any) -> None:
-        """Say nothing of one who was killed before the answer came."""
+    def url(self, path: str) -> str:
+        """Return the URL of a channel that posts JSON to this path."""
+        return f"json://user:pass-word@{self.address}/{path}?format=text"
+
+    def receive(self, post: Post) -> int:
+        """Keep a post, and return the status to answer with."""
+        is_refused = post.path in self.refused
+        if not is_refused:
+            self.posts.append(post)
+        self.arrived.set()
+        self.answers.wait()
+        return 500 if is_refused else 200
 
     def take(self) -> list[Post]:
         """Return what has arrived since the last call."""
         taken, self.posts = self.posts, []
         return taken
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of one who was killed before the answer came."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -48,11 +66,12 @@ class _Handler(BaseHTTPRequestHandler):
         receiver = self.server
         assert isinstance(receiver, HttpReceiver)
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        post = Post(self.path, json.loads(content))
-        receiver.posts.append(post)
-        self.send_response(receiver.on_post(post))
-        self.send_header("Content-Length", "0")
+        path = self.path.partition("?")[0].strip("/")
+        self.send_response(receiver.receive(Post(path, json.loads(content))))
+        answer = b'{"requestId": "1"}'  # as Opsgenie's
+        self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
+        self.wfile.write(answer)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -61,11 +80,12 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def http_receiver() -> Iterator[HttpReceiver]:
     with HttpReceiver() as receiver:
-        thread = threading.Thread(target=receiver.serve_forever, args=(0.01,))
+        thread = Thread(target=receiver.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield receiver
         finally:
+            receiver.answers.set()
             receiver.shutdown()
             thread.join()
 
