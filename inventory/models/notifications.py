@@ -89,6 +89,11 @@ class Notification(Base):
     over_at: Mapped[datetime | None] = mapped_column(
         comment="When it was told that it is over (UTC); null = it was not", sort_order=LAST
     )
+    cause: Mapped[str | None] = mapped_column(
+        comment="Of runs that fail: the error that does not pass by itself, as last told; "
+        "null = there was none",
+        sort_order=LAST,
+    )
 
     connector: Mapped[Connector | None] = relationship(viewonly=True)
 

@@ -85,8 +85,12 @@ def _problems(config: NotifyConfig, facts: Facts, state: ChannelState) -> Iterat
                 account_id=problem.account_id,
                 started_at=since,
                 announced_at=facts.now,
+                cause=problem.cause,
             )
             yield Event(Kind.DATA_PROBLEM, problem=problem), told
+        elif problem.cause not in (None, row.cause):
+            again = replace(row, reminded_at=facts.now, cause=problem.cause)
+            yield Event(Kind.DATA_PROBLEM, problem=problem), again
         elif _is_due_again(row, config, facts.now):
             event = Event(Kind.DATA_PROBLEM_AGAIN, problem=problem)
             yield event, replace(row, reminded_at=facts.now)
@@ -143,18 +147,19 @@ class _OfConnector:
             yield from self._of_outage(outage, self._told.get(outage.started_at))
 
     def _of_outage(self, outage: Outage, row: Told | None) -> Iterator[Decided]:
-        is_announced = row is not None and row.is_open
+        announced = row if row and row.is_open else None
         if outage.ended_at is not None:
-            if row is not None and row.is_open:
-                yield self._event(Kind.OVER, outage), replace(row, over_at=self._now)
+            if announced:
+                yield self._event(Kind.OVER, outage), replace(announced, over_at=self._now)
             elif row is None and self._is_news_of_the_past(outage, outage.ended_at):
                 told = replace(self._announced(outage, None), over_at=self._now)
                 yield self._event(Kind.PAST, outage), told
         elif not self._matches([outage.health]):
             return
-        elif row is not None and is_announced:
-            if _is_due_again(row, self._config, self._now):
-                yield self._event(Kind.STILL_DOWN, outage), replace(row, reminded_at=self._now)
+        elif announced:
+            if _is_due_again(announced, self._config, self._now):
+                told = replace(announced, reminded_at=self._now)
+                yield self._event(Kind.STILL_DOWN, outage), told
         elif outage.lasted(self._config.after.total_seconds(), self._now):
             yield self._event(Kind.DOWN, outage), self._announced(outage, row)
 

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 
 OUTAGE, FLAPPING = "outage", "flapping"  # of `notifications.kind`; all others are data problems
+FAILING_RUNS = "failing_runs"
 
 
 class Connector(NamedTuple):
@@ -52,12 +53,16 @@ class Outage(NamedTuple):
 
 
 class DataProblem(NamedTuple):
-    """A reason why the data of an account, or of all if `account_id` is None, cannot be trusted."""
+    """A reason why the data of an account, or of all if `account_id` is None, cannot be trusted.
+
+    `cause`: of runs that fail, the error that does not pass by itself. Another one is news.
+    """
 
     kind: str
     account_id: str | None
     since: datetime | None
     reason: str
+    cause: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,7 @@ class Told:
     account_id: str | None = None
     reminded_at: datetime | None = None
     over_at: datetime | None = None
+    cause: str | None = None
     notification_id: int | None = None
 
     @property

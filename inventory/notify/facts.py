@@ -11,7 +11,15 @@ from inventory import known_tags
 from inventory.db import session
 from inventory.known_tags import MUTE_UNTIL, RUNBOOK_URL
 from inventory.models import ACCOUNTS, TAGS
-from inventory.notify.events import FLAPPING, OUTAGE, Connector, DataProblem, Outage, Told
+from inventory.notify.events import (
+    FAILING_RUNS,
+    FLAPPING,
+    OUTAGE,
+    Connector,
+    DataProblem,
+    Outage,
+    Told,
+)
 from inventory.notify.inputs import (
     FLAPPING_WITHIN,
     ChannelState,
@@ -38,7 +46,13 @@ def read(connection: Connection, states: Mapping[str, ChannelState]) -> Facts:
     now, runs = session.now(connection), latest_runs(connection)
     rows = status(connection, _STATUS)
     problems = [
-        DataProblem(each["problem_type"], each["account_id"], each["since"], each["reason"])
+        DataProblem(
+            each["problem_type"],
+            each["account_id"],
+            each["since"],
+            each["reason"],
+            each["cause"] if each["problem_type"] == FAILING_RUNS else None,
+        )
         for each in data_problems(connection, runs, rows)
     ]
     held = held_accounts(problems)

@@ -108,7 +108,7 @@ def _write(connection: Connection, channel: str, told: Sequence[Told]) -> None:
         del row["notification_id"]
     if new:
         connection.execute(insert(NOTIFICATIONS), new)
-    names = ("announced_at", "reminded_at", "over_at")
+    names = ("announced_at", "reminded_at", "over_at", "cause")
     changed = [
         {"key": row.notification_id} | {f"new_{name}": getattr(row, name) for name in names}
         for row in told

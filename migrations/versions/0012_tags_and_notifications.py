@@ -117,6 +117,11 @@ def create_notifications() -> None:
         ),
         column("reminded_at", TIMESTAMP, "When it was last told again (UTC); null = it was not"),
         column("over_at", TIMESTAMP, "When it was told that it is over (UTC); null = it was not"),
+        column(
+            "cause",
+            sa.Text(),
+            "Of runs that fail: the error that does not pass by itself, as last told; null = there was none",
+        ),
         sa.PrimaryKeyConstraint("notification_id", name="pk_notifications"),
         sa.ForeignKeyConstraint(
             ["connector_id"], ["connectors.connector_id"], name="fk_notifications_connector_id"

@@ -69,7 +69,7 @@ TABLES = {
         channel delivered_at error_message failing_since first_used_at told_until
     """,
     "notifications": """
-        account_id announced_at channel connector_id kind notification_id over_at
+        account_id announced_at cause channel connector_id kind notification_id over_at
         reminded_at started_at
     """,
     "setup_tests": """

@@ -14,14 +14,23 @@ from apprise import NotifyBase
 from apprise.plugins import jira, opsgenie
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, update
-from support.builders import T0, Account, FakeClock, api_settings, everything, item, rows
+from support.builders import (
+    T0,
+    Account,
+    FakeClock,
+    FakeMonotonic,
+    api_settings,
+    everything,
+    item,
+    rows,
+)
 from support.receivers import HttpReceiver, http_receiver
 
 from inventory.cli import main
 from inventory.db import locks, views
 from inventory.db.engine import transaction
-from inventory.demo.fake_api import FakeApi
-from inventory.errors import AlreadyRunningError
+from inventory.demo.fake_api import FakeApi, FakeResponse
+from inventory.errors import AlreadyRunningError, InventoryError
 from inventory.models import NOTIFICATIONS
 from inventory.notify import delivery
 from inventory.sync import run as job
@@ -62,6 +71,13 @@ class World:
             item(key, succeeded_at=at, **changes) for key, changes in connectors.items()
         ]
         job.sync(self.engine, api_settings(self._api), clock=self._clock)
+
+    def fail(self, status: int) -> None:
+        self.pass_time(HOUR)
+        self._api.intercept = lambda _: FakeResponse.error(status, "Fault")
+        settings = api_settings(self._api, attempts=1)
+        with pytest.raises(InventoryError):
+            job.sync(self.engine, settings, clock=self._clock, http_clock=FakeMonotonic())
 
     def pass_time(self, length: timedelta) -> None:
         self._clock.now += length
@@ -401,6 +417,19 @@ def test_without_apprise_the_extra_is_named(world: World, monkeypatch: pytest.Mo
     result = run("notify")
     assert (result.exit_code, "install --force '.[notify]'" in result.stderr) == (2, True)
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_error_that_does_not_pass_by_itself_is_told_at_once(
+    world: World, inbox: HttpReceiver
+) -> None:
+    world.run(one={})
+    told = []
+    for status in (500, 500, 500, 500, 401, 401):
+        world.fail(status)
+        run("notify")
+        told.append([post.body["title"][:40] for post in inbox.take() if post.path == "oncall"])
+    failed = "Inventory: failing_runs: {} runs have fai"
+    assert told == [[], [], [failed.format(3)], [], [failed.format(5)], []]
 
 
 def test_tags_mute_and_give_a_link(world: World, inbox: HttpReceiver) -> None:

@@ -381,6 +381,16 @@ def test_problem_of_the_data_is_told_to_every_channel_once_and_then_per_remind()
     assert world.tell() == []
 
 
+def test_error_that_does_not_pass_by_itself_is_told_at_once() -> None:
+    world = problem(World(), kind="failing_runs")
+    assert world.tell() == [(Kind.DATA_PROBLEM, None)]
+    assert problem(world, kind="failing_runs", cause="the key is wrong").tell() == [
+        (Kind.DATA_PROBLEM, None)
+    ]
+    assert world.tell() == []
+    assert problem(world, kind="failing_runs").tell() == []
+
+
 def test_problem_of_a_muted_account_is_not_told_nor_its_end_until_the_mute_ends() -> None:
     for digest in (None, time(8)):
         world = problem(World(digest=digest))
