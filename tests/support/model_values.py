@@ -1,7 +1,9 @@
 """How the reference reads single values of the API, and which of them mean the same."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 Item = dict[str, Any]
@@ -70,12 +72,17 @@ def steady(new: Any, old: Any, caseless: bool = False) -> Any:
     kinds = {type(new), type(old)}
     if caseless:
         kinds -= {str} if kinds == {str} else set()
-    if (
-        kinds in (set(), {str, int}, {str, bool}, {int, float})
-        and str(new).lower() == str(old).lower()
-    ):
+    if kinds in (set(), {str, bool}) and str(new).lower() == str(old).lower():
+        return old
+    if bool not in kinds and len(kinds) == 2 and number(new) == number(old) is not None:
         return old
     return new
+
+
+def number(value: Any) -> Decimal | None:
+    """A number, also one that is sent as a text; 007 is none."""
+    is_one = re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?(e\d+)?", str(value))
+    return Decimal(str(value)) if is_one else None
 
 
 def meant(value: Any) -> Any:
