@@ -22,7 +22,8 @@ from inventory.cli import main
 from inventory.sync import staging
 
 PATIENCE = 30  # seconds for what takes a moment
-SYNC = ("sync", "--page-size", "4", "--quiet")  # what is run unless other words are given
+# What is run unless other words are given: the reference is not told of details.
+SYNC = ("sync", "--page-size", "4", "--details", "none", "--quiet")
 FORKS = multiprocessing.get_context("forkserver")
 
 
