@@ -33,7 +33,7 @@ from support.builders import (
 )
 from support.databases import new_database
 from support.effort import KINDS, Effort, few_of
-from support.killed import SYNC, at_each_point, is_killed, make_forks_quick, say
+from support.killed import PATIENCE, SYNC, at_each_point, is_killed, make_forks_quick, say
 from support.random_items import changed, some_item
 from support.reference_model import ReferenceModel
 from support.totals import assert_totals_add_up
@@ -44,8 +44,6 @@ from inventory.db.engine import is_sqlite, read_only, transaction
 from inventory.demo.fake_api import FakeApi
 from inventory.models import HISTORY_TABLES, METADATA, readable_tables
 from inventory.sync.run import sync
-
-PATIENCE = 30  # seconds for what takes a moment
 
 
 @pytest.fixture(scope="module", autouse=True)

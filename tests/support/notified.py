@@ -11,7 +11,6 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, insert
 
 from inventory.cli import main
-from inventory.db import views
 from inventory.db.engine import transaction
 from inventory.demo.fake_api import FakeApi, FakeResponse
 from inventory.errors import InventoryError
@@ -19,6 +18,7 @@ from inventory.models import TAGS
 from inventory.sync.run import sync
 from support import notified_world as world
 from support.builders import KEY, SECRET, Account, FakeClock, FakeMonotonic, api_settings, connect
+from support.four_days import stop_clock
 from support.receivers import HttpReceiver, MailReceiver, Post, http_receiver, mail_receiver
 
 TOKEN = "tokenofmattermost123456789"
@@ -131,8 +131,7 @@ class Stage:
         self.people.mails.refuses = run in world.MAIL_REFUSED
 
     def stop_clock(self, run: int) -> None:
-        with transaction(self._engine) as connection:
-            views.stop_clock(connection, world.at(run))
+        stop_clock(self._engine, world.at(run))
 
 
 @contextmanager
