@@ -3,12 +3,14 @@
 The schedule is part of another section, but any change of an item has this section read again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
+
+from msgspec import Raw
 
 from inventory.json_codec import decode, decode_in_any_way, extra_text
-from inventory.normalize import schedules
+from inventory.normalize import schedules, sync_times
 from inventory.normalize.anomalies import Anomaly
 from inventory.normalize.coercions import INVALID_VALUE, as_text, as_timestamp
 from inventory.normalize.decoding import decode_fields, invalid_sections
@@ -40,42 +42,55 @@ def read(item: Item, masker: Masker, stored: StoredRows, *, lenient: bool = Fals
     if states.unreadable or times.unreadable:
         before = stored.row("connector_status", item.connector_id)
         states, times = without_unreadable(states, before), without_unreadable(times, before)
-    due_at, impossible = schedules.due_at(
-        item.connector,
-        times.cells["succeeded_at"],
-        lambda: stored.row("connectors", item.connector_id),
-        stored.time_zones,
-    )
-    slo_minutes = _slo_minutes(item, stored)
-    if slo_minutes is not None:
-        due_at = _later(times.cells["succeeded_at"], slo_minutes)
+    deadline = read_deadline(item.connector_id, item.connector, times.cells["succeeded_at"], stored)
+    due_at = deadline.due_at
     if "succeeded_at" in times.unreadable:
         # It may have succeeded since. So it does not become overdue, nor recover if it is down.
         due_at = before.get("due_at") if before.get("is_down") else None
     cells = states.cells | times.cells
-    cells["due_at"], cells["slo_minutes"] = due_at, slo_minutes
+    cells["due_at"], cells["slo_minutes"] = due_at, deadline.slo_minutes
     cells["last_sync_failed"] = _last_sync_failed(times, before)
     cells["extra"] = extra_text(states.extra | times.extra)
-    return SectionRows([cells], anomalies + impossible)
+    return SectionRows([cells], anomalies + deadline.anomalies)
 
 
-def _slo_minutes(item: Item, stored: StoredRows) -> int | None:
-    levels = stored.service_levels
-    if not levels:
-        return None
-    return levels.minutes(
-        item.connector_id,
-        service=_text_of("service", item, stored),
-        group_id=_text_of("group_id", item, stored),
-    )
+class Deadline(NamedTuple):
+    """The cells of `due_at` and `slo_minutes`, and the anomalies of the schedule."""
+
+    due_at: str | None
+    slo_minutes: int | None
+    anomalies: list[Anomaly]
 
 
-def _text_of(name: str, item: Item, stored: StoredRows) -> str | None:
+def read_deadline(
+    connector_id: str, connector: Mapping[str, Raw], succeeded_at: str | None, stored: StoredRows
+) -> Deadline:
+    """Compute when the next success is due: by the service level, or else by the schedule.
+
+    `connector` are undecoded fields of the API; `succeeded_at` is a cell.
+    """
+
+    def stored_row() -> Mapping[str, Any]:
+        return stored.row("connectors", connector_id)
+
+    due_at, impossible = schedules.due_at(connector, succeeded_at, stored_row, stored.time_zones)
+    if not stored.service_levels:
+        return Deadline(due_at, None, impossible)
+    service, group_id = (_text_of(name, connector, stored_row) for name in ("service", "group_id"))
+    minutes = stored.service_levels.minutes(connector_id, service=service, group_id=group_id)
+    if minutes is not None:
+        due_at = _later(succeeded_at, minutes)
+    return Deadline(due_at, minutes, impossible)
+
+
+def _text_of(
+    name: str, connector: Mapping[str, Raw], stored_row: Callable[[], Mapping[str, Any]]
+) -> str | None:
     """Return a text of the section `connectors`; the stored one if it cannot be read."""
-    raw = item.connector.get(name)
+    raw = connector.get(name)
     value = None if raw is None else decode_in_any_way(bytes(raw))
     if value is not None and (value := as_text(value)) is INVALID_VALUE:
-        value = stored.row("connectors", item.connector_id).get(name)
+        value = stored_row().get(name)
     return value
 
 
@@ -95,7 +110,7 @@ def _last_sync_failed(times: Coerced, before: Mapping[str, Any]) -> bool:
         # that is stored lasts until a success can be read.
         is_known = "succeeded_at" not in times.unreadable or before.get("last_sync_failed")
         return failed_at is not None and bool(is_known)
-    return bool(failed_at >= succeeded_at)
+    return sync_times.last_sync_failed(succeeded_at, failed_at)
 
 
 def _read_states(item: Item, masker: Masker, *, lenient: bool) -> tuple[Coerced, list[Anomaly]]:

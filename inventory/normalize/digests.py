@@ -17,7 +17,7 @@ from inventory.normalize.sections import Item
 
 # Raise it if the same bytes are from now on stored in another way and no field has changed.
 # tests/normalize/test_rules.py fails if that is forgotten.
-RULES_VERSION = 6
+RULES_VERSION = 7
 
 
 def _rules_id() -> int:
@@ -33,13 +33,16 @@ def _rules_id() -> int:
 # Stored with the digests: what was read by other rules is read again.
 RULES_ID = _rules_id()
 
-# The id of the rules; digest and anomalies of the item; the same of each section. Eight bytes of a
-# digest are enough: they are compared with one stored value, and never searched.
+# The id of the rules; digest of the item; digest of it without the times of syncs; its anomalies;
+# digest and anomalies of each section. Eight bytes of a digest are enough: they are compared with
+# one stored value, and never searched.
 _ITEM = Struct(">I8s")
+_WITHOUT_TIMES = slice(_ITEM.size, _ITEM.size + 8)
 _ITEM_ANOMALIES = Struct(">H")
 _SECTION = Struct(">8sH")
-_SECTIONS_AT = _ITEM.size + _ITEM_ANOMALIES.size
+_SECTIONS_AT = _WITHOUT_TIMES.stop + _ITEM_ANOMALIES.size
 _SIZE = _SECTIONS_AT + _SECTION.size * len(SECTIONS)
+_NONE = bytes(8)  # of an item whose times have to be read with all else
 _MAX_ANOMALIES = 2**16 - 1
 
 
@@ -63,6 +66,21 @@ def matches(stored: bytes, item_digest: bytes) -> bool:
     return stored.startswith(item_digest) and len(stored) == _SIZE
 
 
+def without_times(content: bytes) -> bytes:
+    """Digest an item's content without the times of its syncs: see `sync_times`."""
+    return sha256(content).digest()[:8]
+
+
+def matches_without_times(stored: bytes, digest: bytes) -> bool:
+    """Say whether the stored digests are of an item that differs in the times of syncs at most."""
+    return _are_current(stored) and stored[_WITHOUT_TIMES] == digest
+
+
+def with_times_moved(stored: bytes, item_digest: bytes) -> bytes:
+    """Return the bytes to store once the times of syncs have moved and nothing else has."""
+    return item_digest + stored[_ITEM.size :]
+
+
 def are_outdated(stored: bytes) -> bool:
     """Say whether the stored digests are of an item that was read by other rules."""
     return bool(stored) and not _are_current(stored)
@@ -74,21 +92,17 @@ def _are_current(stored: bytes) -> bool:
 
 def anomalies(stored: bytes) -> int:
     """Return how many anomalies the item has."""
-    count: int = _ITEM_ANOMALIES.unpack_from(stored, _ITEM.size)[0]
+    count: int = _ITEM_ANOMALIES.unpack_from(stored, _WITHOUT_TIMES.stop)[0]
     return count
 
 
 def of_sections(item: Item) -> dict[str, bytes]:
-    """Digest each section of an item."""
-    connector, status, times = item.connector, item.status, item.sync_times
-    # A name within the status is not the same field as that name beside it.
-    status_names = "\0".join((*status, "/", *times))
-    contents = {
-        "connectors": b"\0".join(("\0".join(connector).encode(), *connector.values())),
-        "connector_status": b"\0".join((status_names.encode(), *status.values(), *times.values())),
-    }
+    """Digest each section of an item; empty for that of the status, which is always read."""
+    settings = b"\0".join(("\0".join(item.connector).encode(), *item.connector.values()))
     lists = {name: b"null" if raw is None else raw for name, raw in item.lists.items()}
-    return {name: sha256(content).digest()[:8] for name, content in (contents | lists).items()}
+    contents = {"connectors": settings} | lists
+    found = {name: sha256(content).digest()[:8] for name, content in contents.items()}
+    return {name: found.get(name, b"") for name in SECTIONS}
 
 
 def unpack(stored: bytes) -> dict[str, SectionDigest]:
@@ -99,12 +113,18 @@ def unpack(stored: bytes) -> dict[str, SectionDigest]:
     return dict(zip(SECTIONS, sections, strict=True))
 
 
-def pack(item_digest: bytes, sections: Mapping[str, SectionDigest]) -> bytes:
-    """Return the bytes to store with the connector."""
+def pack(
+    item_digest: bytes, without_times: bytes | None, sections: Mapping[str, SectionDigest]
+) -> bytes:
+    """Return the bytes to store with the connector.
+
+    `without_times` is None if the next change of the item has to be read whole.
+    """
     in_order = [sections[name] for name in SECTIONS]
     return b"".join(
         (
             item_digest,
+            without_times or _NONE,
             _packed_count(sum(section.anomalies for section in in_order)),
             *(_SECTION.pack(digest, min(count, _MAX_ANOMALIES)) for digest, count in in_order),
         )

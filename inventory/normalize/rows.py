@@ -1,6 +1,6 @@
 """The rows of each section: their columns, and what reading a section returns. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -35,7 +35,9 @@ _ALERT_COLUMNS = (
     *_columns_of(ALERT_FIELDS),
     "extra",
 )
-# The sections, each named as its table, and the columns of their rows.
+# The rows of connectors of which only the times of syncs have moved, in place of all sections.
+SYNC_TIMES = "sync_times"
+# The columns of rows: of the sections, each named as its table, and of SYNC_TIMES.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "connectors": (
         "connector_id",
@@ -65,15 +67,16 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *_columns_of(SETUP_TEST_FIELDS),
         "extra",
     ),
+    SYNC_TIMES: ("connector_id", *_columns_of(SYNC_TIME_FIELDS), "due_at", "digests"),
 }
-SECTIONS = tuple(COLUMNS)
+SECTIONS = tuple(name for name in COLUMNS if name != SYNC_TIMES)
 # The columns with texts of the API, as they are or in JSON.
 TEXT_COLUMNS = {"config_volatile", "extra"} | {
     field.column
     for field in chain(*ALL_FIELDS)
     if field.coerce in (as_text, as_title, as_object, as_json)
 }
-# By section: makes the row of its cells. A row is a tuple, because a dict per row takes three times
+# Makes the row of its cells. A row is a tuple, because a dict per row takes three times
 # the memory, and 1.4 to 1.9 times the room in the spool, depending on the section (measured on
 # 10,000 rows of each). Encoding it is no faster.
 TO_ROW: dict[str, Callable[[Cells], Row]] = {
@@ -90,3 +93,21 @@ class SectionRows(NamedTuple):
 
     rows: list[Cells] | None
     anomalies: list[Anomaly]
+
+
+class NormalizedBatch(NamedTuple):
+    """The ids of a batch of items in their order, and the rows of what has changed.
+
+    `changed_lists` includes lists that were emptied, and so have no rows. `card_tails` are of all
+    connect cards of the batch: see `connect_cards.tails`.
+    """
+
+    connector_ids: list[str]
+    rows: dict[str, list[Row]]
+    changed_lists: set[str]
+    card_tails: Set[int]
+
+
+def new_batch(connector_ids: list[str], card_tails: Set[int]) -> NormalizedBatch:
+    """Return a batch without rows."""
+    return NormalizedBatch(connector_ids, {name: [] for name in COLUMNS}, set(), card_tails)

@@ -70,7 +70,7 @@ def _write(
     if "connectors" in staged.tables:  # otherwise all are known, so they are of this account
         _reject_connectors_of_other_accounts(connection, context.account_id)
     written = merge.merge(connection, context, staged)
-    closed = judge.judge(connection, context, scope)
+    closed = judge.judge(connection, context, scope, staged)
     written.add(CONNECTOR_STATUS, merge.Rows(closed=closed, updated=closed))
     if listed is not None:
         listed += changes.list_changes(connection, context, written)

@@ -39,6 +39,7 @@ from inventory.models import (
     HistoryTable,
 )
 from inventory.models.types import lower_case, member
+from inventory.normalize.rows import SYNC_TIMES
 from inventory.sync.judge_scope import Scope
 from inventory.sync.merge_context import (
     ACCOUNT,
@@ -48,7 +49,7 @@ from inventory.sync.merge_context import (
     MergeContext,
     execute,
 )
-from inventory.sync.staging import JUDGED, STAGED, STAGED_MISSING
+from inventory.sync.staging import JUDGED, STAGED, STAGED_MISSING, STAGED_SYNC_TIMES, Staged
 from inventory.sync.version_statements import close
 
 _STATUS = CONNECTOR_STATUS.current
@@ -56,9 +57,9 @@ _STATUS = CONNECTOR_STATUS.current
 _IS_SUCCESS_READABLE = member(_STATUS.c.extra, "succeeded_at").is_(None)
 
 
-def judge(connection: Connection, context: MergeContext, scope: Scope) -> int:
+def judge(connection: Connection, context: MergeContext, scope: Scope, staged: Staged) -> int:
     """Judge after the merge; return how many status versions that closed."""
-    if not execute(connection, context, _judge(scope)):
+    if not execute(connection, context, _judge(scope, staged)):
         return 0
     ended = close(
         CONNECTOR_STATUS,
@@ -71,10 +72,10 @@ def judge(connection: Connection, context: MergeContext, scope: Scope) -> int:
     return closed
 
 
-def _judge(scope: Scope) -> Insert:
+def _judge(scope: Scope, staged: Staged) -> Insert:
     inputs = _inputs()
     judged = select(inputs, literal_column(health.HEALTH_SQL, Text()).label("new_health")).where(
-        inputs.c.connector_id.in_(_candidates(scope))
+        inputs.c.connector_id.in_(_candidates(scope, staged))
     )
     # Otherwise PostgreSQL would evaluate the rules once per reference.
     j = judged.cte("j").prefix_with("materialized", dialect="postgresql").c
@@ -91,11 +92,17 @@ def _judge(scope: Scope) -> Insert:
     return insert(JUDGED).from_select(list(values), select(*values.values()).where(differs))
 
 
-def _candidates(scope: Scope) -> Select[Any] | CompoundSelect[Any]:
+def _candidates(scope: Scope, staged: Staged) -> CompoundSelect[Any]:
     """Connectors with staged rows, and those of the scope that the run saw."""
-    changed = select(STAGED["connector_status"].c.connector_id)
-    if not any(scope):
-        return changed
+    found = [select(STAGED["connector_status"].c.connector_id)]
+    if SYNC_TIMES in staged.tables:
+        found.append(_with_moved_deadline())
+    if any(scope):
+        found.append(_in_scope(scope))
+    return union(*found)
+
+
+def _in_scope(scope: Scope) -> Select[Any]:
     inputs = _inputs().c
     missing = select(STAGED_MISSING.c.connector_id)
     seen = select(inputs.connector_id).where(
@@ -104,7 +111,7 @@ def _candidates(scope: Scope) -> Select[Any] | CompoundSelect[Any]:
         inputs.connector_id.not_in(missing),
     )
     if scope.judge_all:
-        return union(changed, seen)
+        return seen
     conditions: list[ColumnElement[bool]] = []
     if scope.late:
         # In brackets, as it contains an `or`.
@@ -112,7 +119,22 @@ def _candidates(scope: Scope) -> Select[Any] | CompoundSelect[Any]:
     if scope.destinations:
         differs = literal_column(f"({health.DESTINATION_DIFFERS})", Boolean())
         conditions += [inputs.destination_changed, differs]
-    return union(changed, seen.where(or_(*conditions)))
+    return seen.where(or_(*conditions))
+
+
+def _with_moved_deadline() -> Select[Any]:
+    """Connectors of which only the times of syncs have moved, where that may change the health.
+
+    Of all facts that the rules refer to, it changes the deadline alone.
+    """
+    times = STAGED_SYNC_TIMES.c.connector_id
+    moved = (
+        select(_STATUS, CLOCK.label("now"))
+        .join(STAGED_SYNC_TIMES, times == _STATUS.c.connector_id)
+        .subquery("moved")
+    )
+    is_late = literal_column(f"({health.TIME_HAS_PASSED})", Boolean())
+    return select(moved.c.connector_id).where(or_(moved.c.health.in_(health.TIMED), is_late))
 
 
 def _inputs() -> Subquery:

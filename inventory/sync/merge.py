@@ -8,7 +8,8 @@ For each versioned table, in this order:
 4. update_untracked: overwrite columns without history
 5. insert_new: insert new rows
 
-Sync outcomes are inserted before and after that. Unchanged rows are not touched; a table without
+Sync outcomes are inserted before and after that. Where only the times of syncs have moved, these
+are all that is written. Unchanged rows are not touched; a table without
 staged rows is searched for removals only. All changes have one timestamp, in the caller's
 transaction. Health is judged afterwards: see `judge`.
 """
@@ -19,11 +20,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, VERSIONED, HistoryTable
+from inventory.normalize.rows import SYNC_TIMES
 from inventory.normalize.sections import LISTS
 from inventory.sync import outcomes, version_statements
 from inventory.sync.canonicalize import canonicalize_staged
 from inventory.sync.merge_context import MergeContext, execute
-from inventory.sync.staging import Staged
+from inventory.sync.staging import STAGED, STAGED_SYNC_TIMES, Staged
 
 
 class Rows(NamedTuple):
@@ -49,8 +51,12 @@ class Written(NamedTuple):
 
 def merge(connection: Connection, context: MergeContext, staged: Staged) -> Written:
     """Merge the staged rows, in the caller's transaction."""
-    for outcome in outcomes.OUTCOME_COLUMNS:
-        execute(connection, context, outcomes.outcomes_of_known(outcome))
+    states = {CONNECTOR_STATUS.current.name: STAGED["connector_status"]}
+    for name, table in (states | {SYNC_TIMES: STAGED_SYNC_TIMES}).items():
+        for outcome in outcomes.OUTCOME_COLUMNS if name in staged.tables else ():
+            execute(connection, context, outcomes.outcomes_of_known(outcome, table))
+    if SYNC_TIMES in staged.tables:
+        execute(connection, context, version_statements.move_sync_times())
     for versioned in VERSIONED:
         if versioned.current.name in staged.tables:
             canonicalize_staged(connection, versioned)

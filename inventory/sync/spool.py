@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from inventory.normalize import connect_cards
-from inventory.normalize.normalizer import NormalizedBatch
-from inventory.normalize.rows import COLUMNS, SECTIONS, TEXT_COLUMNS, Row
+from inventory.normalize.rows import COLUMNS, TEXT_COLUMNS, NormalizedBatch, Row
 
 _IN_MEMORY = 1 << 20  # bytes, about 500 new connectors
 _TITLE, _ORDINAL = map(COLUMNS["setup_tests"].index, ("title", "ordinal"))
@@ -23,7 +22,7 @@ _TEXT_POSITIONS = {
     table: tuple(at for at, name in enumerate(names) if name in TEXT_COLUMNS)
     for table, names in COLUMNS.items()
 }
-_TEXTS = {table: itemgetter(*places) for table, places in _TEXT_POSITIONS.items()}
+_TEXTS = {table: itemgetter(*places) for table, places in _TEXT_POSITIONS.items() if places}
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[Any, ...]]).decode
 
@@ -43,7 +42,7 @@ class Spool:
         self.duplicates = 0
         self.has_details = False
         self._file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # see close()
-        self._chunks: dict[str, list[_Chunk]] = {table: [] for table in SECTIONS}
+        self._chunks: dict[str, list[_Chunk]] = {table: [] for table in COLUMNS}
         self._batch_of: dict[str, int] = {}
         self._replaced: defaultdict[int, set[str]] = defaultdict(set)
         self._changed_tables: set[str] = set()
@@ -96,7 +95,9 @@ class Spool:
         for chunk in self._chunks[table]:
             self._file.seek(chunk.start)
             rows = _decode(self._file.read(chunk.size))
-            if connect_cards.are_quoted(self._card_tails, _texts_in(table, rows)):
+            if table in _TEXTS and connect_cards.are_quoted(
+                self._card_tails, _texts_in(table, rows)
+            ):
                 rows = self._without_cards(table, rows)
             replaced = self._replaced.get(chunk.batch)
             yield from (row for row in rows if row[0] not in replaced) if replaced else rows

@@ -8,16 +8,16 @@ from sqlalchemy import Boolean, Column, Connection, MetaData, Table, Text
 from inventory.db.engine import copy_rows, is_sqlite
 from inventory.models import CONNECTOR_STATUS, METADATA, VERSIONED
 from inventory.normalize.reference_lists import REFERENCE_LISTS
-from inventory.normalize.rows import COLUMNS, SECTIONS, Row
+from inventory.normalize.rows import COLUMNS, SECTIONS, SYNC_TIMES, Row
 from inventory.sync.spool import Spool
 
 _metadata = MetaData()
 
 
-def _staged(table: Table, names: tuple[str, ...]) -> Table:
+def _staged(table: Table, names: tuple[str, ...], rows: str | None = None) -> Table:
     """A table for the rows of a section: typed like the current table, without its constraints."""
     columns = [Column(name, table.c[name].type if name in table.c else Boolean()) for name in names]
-    return temporary(f"staged_{table.name}", *columns)
+    return temporary(f"staged_{rows or table.name}", *columns)
 
 
 def temporary(name: str, *columns: Column[Any]) -> Table:
@@ -30,6 +30,7 @@ STAGED = {
     versioned.current.name: _staged(versioned.current, COLUMNS[versioned.current.name])
     for versioned in VERSIONED
 } | {name: _staged(METADATA.tables[name], of.columns) for name, of in REFERENCE_LISTS.items()}
+STAGED_SYNC_TIMES = _staged(CONNECTOR_STATUS.current, COLUMNS[SYNC_TIMES], SYNC_TIMES)
 # The cells of the lists beside the connectors whose stored values stay.
 STAGED_UNREADABLE = {
     name: temporary(
@@ -70,8 +71,9 @@ def stage(
 
     `removals` maps connector ids to reasons; `missing` are connectors that stay as they are.
     """
+    tables = {name: STAGED[name] for name in SECTIONS} | {SYNC_TIMES: STAGED_SYNC_TIMES}
     filled: dict[Table, Iterator[Row]] = {
-        STAGED[name]: spool.rows(name) for name in SECTIONS if name in spool.tables
+        table: spool.rows(name) for name, table in tables.items() if name in spool.tables
     }
     # Every statement joins this one.
     filled.setdefault(STAGED["connector_status"], iter(()))

@@ -31,11 +31,11 @@ from sqlalchemy import (
     update,
 )
 
-from inventory.models import CASE_INSENSITIVE, CONNECTORS, HistoryTable
+from inventory.models import CASE_INSENSITIVE, CONNECTOR_STATUS, CONNECTORS, HistoryTable
 from inventory.models.types import lower_case
 from inventory.normalize.fields import OPTIONAL_FIELDS
 from inventory.sync.merge_context import ACCOUNT, OBSERVED_AT, PREVIOUS_AT
-from inventory.sync.staging import STAGED, STAGED_REMOVALS
+from inventory.sync.staging import STAGED, STAGED_REMOVALS, STAGED_SYNC_TIMES
 
 # Columns that the API may omit, each with the staged flag that says whether it was present.
 _PRESENCE_FLAGS = {field.column: f"has_{field.column}" for field in OPTIONAL_FIELDS} | {
@@ -192,6 +192,13 @@ def update_untracked(versioned: HistoryTable) -> Update:
         .values({name: _new_value(versioned, name) for name in versioned.untracked})
         .where(_key_matches(versioned), _is_changed(versioned, versioned.untracked))
     )
+
+
+def move_sync_times() -> Update:
+    """Overwrite the times of syncs where nothing else has changed."""
+    status, staged = CONNECTOR_STATUS.current, STAGED_SYNC_TIMES.c
+    values = {column.name: column for column in staged if column.name != "connector_id"}
+    return update(status).values(values).where(status.c.connector_id == staged.connector_id)
 
 
 def fill_in_learned() -> Update:

@@ -32,9 +32,9 @@ from inventory.demo.fake_api import FakeResponse as Sent
 from inventory.errors import InventoryError
 from inventory.models import METADATA, VERSIONED, readable_tables
 from inventory.models.types import Json, UtcDateTime
-from inventory.normalize import normalizer
+from inventory.normalize import item_reader
 from inventory.normalize.normalizer import NormalizedBatch, Normalizer
-from inventory.normalize.rows import COLUMNS, SECTIONS
+from inventory.normalize.rows import COLUMNS
 from inventory.normalize.struct_decoder import StructDecoder
 from inventory.sync import (
     changes,
@@ -329,7 +329,7 @@ def reordered(value: Any, rng: random.Random) -> Any:
 def test_unchanged_item_is_not_read_again(item):
     [status] = read(page_of(item)).rows["connector_status"]
     again = read(page_of(item), known={status[0]: status[-1]})
-    assert (again.connector_ids, [*again.rows.values()]) == ([status[0]], [[]] * len(SECTIONS))
+    assert (again.connector_ids, [*again.rows.values()]) == ([status[0]], [[]] * len(COLUMNS))
 
 
 # --- both databases -------------------------------------------------------------------------
@@ -382,8 +382,8 @@ def test_decoding_to_structs_gives_the_same_cells_as_field_by_field(listed):
 def test_lenient_decoding_gives_the_same_cells(listed):
     body = page_of(*listed)
     at_once = read(body)
-    lenient = {name: partial(one, lenient=True) for name, one in normalizer._READERS.items()}
-    with mock.patch.dict(normalizer._READERS, lenient):
+    lenient = {name: partial(one, lenient=True) for name, one in item_reader._READERS.items()}
+    with mock.patch.dict(item_reader._READERS, lenient):
         with_care = read(body)
     assert rows_of(with_care) == rows_of(at_once)
 

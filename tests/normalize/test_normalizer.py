@@ -19,7 +19,7 @@ from inventory import lenient_json
 from inventory.errors import UnexpectedResponseError
 from inventory.normalize import digests
 from inventory.normalize.normalizer import Normalizer
-from inventory.normalize.rows import COLUMNS, SECTIONS
+from inventory.normalize.rows import COLUMNS, SECTIONS, SYNC_TIMES
 from inventory.normalize.sections import LISTS
 
 PAGE = Path(__file__).parents[1] / "payloads" / "list_page_from_the_reference.json"
@@ -39,6 +39,7 @@ class Read(NamedTuple):
     reported: list[tuple[str, str, str]]
     anomalies: int
     connector_ids: list[str]
+    moved: list[dict[str, Any]]  # rows in which only the times of syncs are others
     digests: dict[str, bytes]
 
     def cells(self, section: str, *names: str) -> list[tuple[Any, ...]]:
@@ -54,9 +55,11 @@ def read(*batch: Any, known: dict[str, bytes] | None = None) -> Read:
     ids, cells, *_ = normalizer.normalize(
         Raw(it if type(it) is bytes else encode(it)) for it in batch
     )
-    rows = {s: [dict(zip(COLUMNS[s], row, strict=True)) for row in cells[s]] for s in SECTIONS}
-    stored = {row["connector_id"]: row.pop("digests") for row in rows["connector_status"]}
-    return Read(rows, reported, normalizer.anomalies, ids, stored)
+    rows = {s: [dict(zip(COLUMNS[s], row, strict=True)) for row in cells[s]] for s in COLUMNS}
+    moved = rows.pop(SYNC_TIMES)
+    narrow = rows["connector_status"] + moved
+    stored = {row["connector_id"]: row.pop("digests") for row in narrow}
+    return Read(rows, reported, normalizer.anomalies, ids, moved, stored)
 
 
 def without_digests(found: Read) -> Read:
@@ -340,7 +343,8 @@ def deep_in_the_stack(depth: int, item: bytes) -> Read:
 def test_text_of_a_deeply_nested_value_does_not_depend_on_the_stack(depth, around):
     item = fields_of(f',"new":{around.format("[" * depth + "]" * depth)}')
     plain = read(item)
-    assert deep_in_the_stack(300, item) == plain
+    # Where a decoder gives up, the digest without times is missing: the next change is read whole.
+    assert deep_in_the_stack(300, item)[:-1] == plain[:-1]
     assert plain.anomalies == (depth + around.count("a") > 100)
     details = fields_of("", f',"tasks":[{{"details":{around.format("[" * depth + "]" * depth)}}}]')
     assert read(details).anomalies == plain.anomalies
@@ -635,7 +639,7 @@ CROWD = vendors(warnings=[None] * 300)  # more reported than a byte counts
 def test_unchanged_item_is_not_read_but_its_anomalies_are_counted(odd, first, later):
     before = read(odd)
     again = read(odd, known=before.digests)
-    assert (before.anomalies, again) == (first, Read(NO_ROWS, [], later, ["connector_id"], {}))
+    assert (before.anomalies, again) == (first, Read(NO_ROWS, [], later, ["connector_id"], [], {}))
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -647,7 +651,7 @@ def test_only_the_changed_section_and_the_status_are_read(field):
     status = {"connector_status": [afresh.rows["connector_status"][0] | presence]}
     assert found.rows == NO_ROWS | {section: afresh.rows[section]} | status
     of_both = [odd for odd in afresh.reported if odd[0] in (section, "connector_status")]
-    assert found[1:] == (of_both, afresh.anomalies, afresh.connector_ids, afresh.digests)
+    assert found[1:] == (of_both, afresh.anomalies, afresh.connector_ids, [], afresh.digests)
 
 
 @pytest.mark.parametrize("old", [b'{"id":"x","old":1}', b'{"id":"x","status":{"old":1}}'])
