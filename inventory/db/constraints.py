@@ -32,7 +32,7 @@ def missing(connection: Connection) -> list[Missing]:
 
 
 def _missing(connection: Connection) -> Iterator[Missing]:
-    inspector = inspect(connection)
+    inspector, dialect = inspect(connection), connection.dialect.name
     if tables := METADATA.tables.keys() - inspector.get_table_names():
         raise NeedsAttentionError(
             f"{display_url(connection.engine)} lacks tables that were dropped or renamed: "
@@ -51,7 +51,8 @@ def _missing(connection: Connection) -> Iterator[Missing]:
                 yield Missing(name, "index", str(index.name), index)
         for constraint in table.constraints:
             is_empty = constraint is table.primary_key and not table.primary_key.columns
-            if constraint.name not in constraints and not is_empty:
+            is_of_another = constraint.info.get("only_on", dialect) != dialect
+            if constraint.name not in constraints and not (is_empty or is_of_another):
                 yield Missing(name, "constraint", str(constraint.name), constraint)
 
 

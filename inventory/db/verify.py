@@ -153,6 +153,13 @@ def _about_runs(connection: Connection) -> Iterator[Problem]:
         f"left join inventory_runs r on r.run_id = o.run_id and r.status in {COMPLETE} "
         "where r.run_id is null",
     )
+    yield from _check(
+        connection,
+        "sync_outcomes",
+        "outcomes of connectors that are not in the table connectors",
+        "select distinct o.connector_id as name from sync_outcomes o "
+        "left join connectors c on c.connector_id = o.connector_id where c.connector_id is null",
+    )
     for column, outcome in (("succeeded_at", "succeeded"), ("failed_at", "failed")):
         yield from _check(
             connection,

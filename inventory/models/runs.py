@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlalchemy.orm import Mapped, MappedColumn, mapped_column, relationship
 
-from inventory.models.base import LAST, Base, connector_key, key, table_of
+from inventory.models.base import LAST, Base, key, table_of
 from inventory.models.connectors import Connector
 from inventory.models.types import BIGINT, IDENTITY
 
@@ -115,25 +115,38 @@ class InventoryRun(Base):
     )
 
 
+def _reference(column: str, to: str) -> ForeignKeyConstraint:
+    """A foreign key that PostgreSQL lacks: `db verify` finds rows that refer to nothing.
+
+    An everyday run inserts an outcome for each connector. There each key checked each row by a
+    statement of its own and wrote a lock of the row it refers to into the log: without them the
+    insert takes two thirds of the time. SQLite checks at little cost, and Datasette links by them.
+    """
+    key = ForeignKeyConstraint([column], [to], info={"only_on": "sqlite"})
+    key.ddl_if(dialect="sqlite")
+    return key
+
+
 class SyncOutcome(Base):
     """The outcome of a sync, as Fivetran reported it and a run first saw it."""
 
     __tablename__ = "sync_outcomes"
     __table_args__ = (
         CheckConstraint("outcome in ('succeeded', 'failed')", name="outcome"),
-        Index("ix_sync_outcomes_run_id", "run_id"),
+        _reference("connector_id", "connectors.connector_id"),
+        _reference("run_id", "inventory_runs.run_id"),
+        # Rows are inserted run by run, so a small index of ranges does.
+        Index("ix_sync_outcomes_run_id", "run_id", postgresql_using="brin"),
         {
             "comment": "One row per sync outcome that a run saw: between two runs, only the last "
             "success and the last failure are seen"
         },
     )
 
-    connector_id: Mapped[str] = connector_key()
+    connector_id: Mapped[str] = key("The connector's id, as the API gives it")
     outcome: Mapped[str] = key("succeeded or failed")
     finished_at: Mapped[datetime] = key("When the sync ended (UTC)")
-    run_id: Mapped[int] = _column(
-        "The run that first saw it", BIGINT, ForeignKey("inventory_runs.run_id")
-    )
+    run_id: Mapped[int] = _column("The run that first saw it", BIGINT)
 
     connector: Mapped[Connector] = relationship(viewonly=True)
     run: Mapped[InventoryRun] = relationship(viewonly=True)

@@ -94,6 +94,10 @@ DAMAGE = {
     "where connector_id = 'one'": [("connector_status", "one")],
     "update inventory_runs set status = 'failed' where run_id = 1": [("sync_outcomes", "one")],
     "delete from sync_outcomes where outcome = 'failed'": [("connector_status", "one")],
+    "insert into sync_outcomes (connector_id, outcome, finished_at, run_id) "
+    "values ('nobody', 'failed', '2026-11-20 00:00:00.000000+00:00', 1)": [
+        ("sync_outcomes", "nobody")
+    ],
     "update inventory_runs set observed_at = (select max(observed_at) from inventory_runs)": [
         ("inventory_runs", "account_one")
     ],
@@ -149,7 +153,7 @@ def test_upgrade_restores_what_is_missing(lived: Engine) -> None:
         lost += [
             constraint("ck_sync_outcomes_outcome"),
             constraint("pk_sync_outcomes"),
-            constraint("fk_sync_outcomes_run_id"),
+            "alter table tasks drop constraint fk_tasks_connector_id",
         ]
     execute(lived, *lost)
     assert len(verify.problems(lived)) == len(lost)

@@ -81,10 +81,12 @@ def test_tables_and_views_are_those_of_the_catalog(
             check_columns(each, columns)
             if each["kind"] == "table":
                 assert connection.scalar(text(KEY), asked) == each["key"]
+                # On PostgreSQL the server does not check those of sync_outcomes.
+                is_checked = each["name"] != "sync_outcomes"
                 assert foreign_keys(connection, each["name"]) == sorted(
                     (join["to"], pair["column"], pair["equals"])
                     for join in each["joins"]
-                    if join["foreign_key"]
+                    if join["foreign_key"] and is_checked
                     for pair in join["on"]
                 )
 
