@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from inventory.api.exchange import Clock, Exchange, Exchanges
-from inventory.api.responses import RateLimit, Response, RetryableResponseError
+from inventory.api.headers import RateLimit
+from inventory.api.responses import Response, RetryableResponseError
 from inventory.errors import ApiUnavailableError
 from inventory.settings import ApiSettings
 

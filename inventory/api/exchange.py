@@ -13,11 +13,10 @@ from urllib3.exceptions import HTTPError
 
 from inventory.api import transport
 from inventory.api.background import BackgroundCall, BackgroundCalls
+from inventory.api.headers import rate_limit_of, seconds_to_wait
 from inventory.api.responses import (
     Response,
     RetryableResponseError,
-    rate_limit_of,
-    seconds_to_wait,
 )
 from inventory.api.watchdog import CURRENT, Watch
 from inventory.errors import (

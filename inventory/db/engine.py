@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from sqlalchemy import URL, Connection, Engine, Table, func, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, Select, Table, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError
 
 from inventory.db import addresses, postgresql, postgresql_url, sqlite, sqlite_files
@@ -27,6 +27,7 @@ Clock = Callable[[Connection], datetime]
 # Clocks of a cluster differ by less. A larger difference means that a clock is or was wrong.
 CLOCK_TOLERANCE = timedelta(seconds=5)
 
+_PART = 5_000  # rows that are in memory at a time
 _UNEXPANDED = re.compile(r"\$(\{\w+\}|[A-Z_][A-Z0-9_]*)")
 
 
@@ -171,6 +172,27 @@ def execute_all(connection: Connection, statements: Iterable[str]) -> None:
         statements = [";\n".join(statements)]
     for statement in statements:
         connection.exec_driver_sql(statement, execution_options=options)
+
+
+def read_pairs(connection: Connection, statement: Select[Any]) -> dict[Any, Any]:
+    """Return the two columns that a statement selects as a dictionary, reading part by part.
+
+    All rows at once would take more memory than the dictionary, and as text twice the time.
+    """
+    found: dict[Any, Any] = {}
+    if is_sqlite(connection):
+        for part in connection.execute(statement).partitions(_PART):
+            found.update(part)
+        return found
+    compiled = statement.compile(dialect=connection.dialect)
+    driver: Any = connection.connection.driver_connection
+    # All rows are wanted. By default the server plans for the first ones.
+    connection.exec_driver_sql("set local cursor_tuple_fraction = 1")
+    with driver.cursor("pairs", binary=True) as cursor:
+        cursor.execute(str(compiled), compiled.params)
+        while part := cursor.fetchmany(_PART):
+            found.update(part)
+    return found
 
 
 def copy_rows(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:

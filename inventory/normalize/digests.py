@@ -20,14 +20,14 @@ from inventory.normalize.sections import Item
 RULES_VERSION = 7
 
 
-def _rules_id() -> int:
-    """Return a number that differs if the fields, their columns or their conversion differ."""
+def _rules_id() -> bytes:
+    """Return four bytes that differ if the fields, their columns or their conversion differ."""
     fields = [
         (field.name, field.column, field.coerce.__name__, sorted(field.known_states or ()))
         for field in chain(*ALL_FIELDS)
     ]
     rules = (RULES_VERSION, fields, COLUMNS, sorted(VOLATILE_CONFIG), MAX_TITLE)
-    return int.from_bytes(sha256(repr(rules).encode()).digest()[:4], "big")
+    return sha256(repr(rules).encode()).digest()[:4]
 
 
 # Stored with the digests: what was read by other rules is read again.
@@ -36,11 +36,11 @@ RULES_ID = _rules_id()
 # The id of the rules; digest of the item; digest of it without the times of syncs; its anomalies;
 # digest and anomalies of each section. Eight bytes of a digest are enough: they are compared with
 # one stored value, and never searched.
-_ITEM = Struct(">I8s")
-_WITHOUT_TIMES = slice(_ITEM.size, _ITEM.size + 8)
-_ITEM_ANOMALIES = Struct(">H")
+_ITEM_SIZE = len(RULES_ID) + 8
+_WITHOUT_TIMES = slice(_ITEM_SIZE, _ITEM_SIZE + 8)
+_ANOMALIES = slice(_WITHOUT_TIMES.stop, _WITHOUT_TIMES.stop + 2)
 _SECTION = Struct(">8sH")
-_SECTIONS_AT = _WITHOUT_TIMES.stop + _ITEM_ANOMALIES.size
+_SECTIONS_AT = _ANOMALIES.stop
 _SIZE = _SECTIONS_AT + _SECTION.size * len(SECTIONS)
 _NONE = bytes(8)  # of an item whose times have to be read with all else
 _MAX_ANOMALIES = 2**16 - 1
@@ -58,7 +58,7 @@ _UNKNOWN = dict.fromkeys(SECTIONS, SectionDigest(b"", 0))
 
 def of_item(content: bytes) -> bytes:
     """Digest an item's content. The stored digests of the same item begin with it."""
-    return _ITEM.pack(RULES_ID, sha256(content).digest())  # its first eight bytes
+    return RULES_ID + sha256(content).digest()[:8]
 
 
 def matches(stored: bytes, item_digest: bytes) -> bool:
@@ -78,7 +78,7 @@ def matches_without_times(stored: bytes, digest: bytes) -> bool:
 
 def with_times_moved(stored: bytes, item_digest: bytes) -> bytes:
     """Return the bytes to store once the times of syncs have moved and nothing else has."""
-    return item_digest + stored[_ITEM.size :]
+    return item_digest + stored[_ITEM_SIZE:]
 
 
 def are_outdated(stored: bytes) -> bool:
@@ -87,13 +87,12 @@ def are_outdated(stored: bytes) -> bool:
 
 
 def _are_current(stored: bytes) -> bool:
-    return len(stored) == _SIZE and _ITEM.unpack_from(stored)[0] == RULES_ID
+    return len(stored) == _SIZE and stored.startswith(RULES_ID)
 
 
 def anomalies(stored: bytes) -> int:
     """Return how many anomalies the item has."""
-    count: int = _ITEM_ANOMALIES.unpack_from(stored, _WITHOUT_TIMES.stop)[0]
-    return count
+    return int.from_bytes(stored[_ANOMALIES], "big")
 
 
 def of_sections(item: Item) -> dict[str, bytes]:
@@ -132,4 +131,4 @@ def pack(
 
 
 def _packed_count(anomalies: int) -> bytes:
-    return _ITEM_ANOMALIES.pack(min(anomalies, _MAX_ANOMALIES))
+    return min(anomalies, _MAX_ANOMALIES).to_bytes(2, "big")

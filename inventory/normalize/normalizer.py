@@ -72,27 +72,25 @@ class Normalizer:
         Raises UnexpectedResponseError for an item that has no usable id or cannot be parsed.
         """
         connector_ids: list[str] = []
-        latest: dict[str, ChangedItem | None] = {}  # None: not changed
+        changed_items: dict[str, ChangedItem] = {}
         cards: list[bytes] = []
         for raw in batch:
             connector_id, content, card = peek(raw)
-            item_digest = digests.of_item(content)
-            is_known = connector_id not in self._reread and digests.matches(
-                self._known.get(connector_id, b""), item_digest
-            )
             connector_ids.append(connector_id)
-            latest[connector_id] = None if is_known else ChangedItem(item_digest, content, raw)
             cards.append(card)
+            stored = self._known.get(connector_id, b"")
+            item_digest = digests.of_item(content)
+            if digests.matches(stored, item_digest) and connector_id not in self._reread:
+                changed_items.pop(connector_id, None)
+                self._count(connector_id, digests.anomalies(stored))
+            else:
+                changed_items[connector_id] = ChangedItem(item_digest, content, raw)
             if connector_id in self._wanted:
                 self._on_listed(connector_id, raw, False)
         normalized = new_batch(connector_ids, connect_cards.tails(cards))
-        changed_ids = [name for name, changed in latest.items() if changed]
-        stored = self._stored_rows(changed_ids)
-        for connector_id, changed in latest.items():
-            if changed is None:
-                count = digests.anomalies(self._known[connector_id])
-            else:
-                count = self._reader.read(connector_id, changed, stored, normalized)
+        stored_rows = self._stored_rows([*changed_items])
+        for connector_id, changed in changed_items.items():
+            count = self._reader.read(connector_id, changed, stored_rows, normalized)
             self._count(connector_id, count)
         return normalized
 

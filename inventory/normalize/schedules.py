@@ -32,6 +32,7 @@ def _as_object(value: Any) -> Any:
 
 # The fields of a schedule, and their conversion.
 _FIELDS = {"schedule": _as_object, "schedule_type": as_text, "sync_frequency": as_integer}
+_ABSENT = b"null"
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 _BY_NAME = {day[:length]: day[:3] for day in _DAYS for length in (3, len(day))}
@@ -70,10 +71,8 @@ def due_at(
     `connector` are undecoded fields of the API; `succeeded_at` is a cell. The `stored` cells stand
     in for fields that cannot be read; `time_zones` are those of destinations, by group.
     """
-    values = [connector.get(name) for name in _FIELDS]
-    schedule = _IMPOSSIBLE
-    if all(raw is None or len(bytes(raw)) <= _MAX_BYTES for raw in values):
-        schedule = _parse(*(None if raw is None else bytes(raw) for raw in values))
+    values = [bytes(connector.get(name, _ABSENT)) for name in _FIELDS]
+    schedule = _parse(*values) if len(max(values, key=len)) <= _MAX_BYTES else _IMPOSSIBLE
     if schedule.unreadable:
         return _due_at_by_stored(
             dict(connector), schedule.unreadable, succeeded_at, stored(), time_zones
@@ -119,10 +118,10 @@ def _due_at_by_stored(
 
 
 @lru_cache(maxsize=1024)
-def _parse(*values: bytes | None) -> Schedule:
+def _parse(*values: bytes) -> Schedule:
     cells: dict[str, Any] = {}
     for name, raw in zip(_FIELDS, values, strict=True):
-        value = None if raw is None else decode_in_any_way(raw)
+        value = decode_in_any_way(raw)
         cells[name] = None if value is None else _FIELDS[name](value)
     unreadable = tuple(name for name, cell in cells.items() if cell is INVALID_VALUE)
     if unreadable:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import asdict
 
 from inventory.json_codec import UNREADABLE
 from inventory.normalize import digests
@@ -39,7 +40,7 @@ class SyncTimes(NamedTuple):
     @property
     def of_deadline(self) -> Mapping[str, Raw]:
         """The undecoded fields that the deadline of the next success depends on."""
-        return {name: getattr(self.item, name) for name in IN_STATUS}
+        return asdict(self.item)
 
 
 def last_sync_failed(succeeded_at: str | None, failed_at: str | None) -> bool:
@@ -56,42 +57,39 @@ def read(raw: Raw, content: bytes) -> SyncTimes | None:
     string of another field, that of the time itself stays in the content, so items with equal
     digests have the same time.
     """
-    card_at, _, text = content.partition(b"\0")
-    rest = _Rest(text, int(card_at))
     try:
         item = _decode(raw)
-        succeeded_at = rest.take_out(bytes(item.succeeded_at))
-        failed_at = rest.take_out(bytes(item.failed_at))
+        succeeded_at, failed_at = _cell(item.succeeded_at), _cell(item.failed_at)
+        told = _without(content, bytes(item.succeeded_at), bytes(item.failed_at))
     except (*UNREADABLE, ValueError):  # or it stood in what was taken out as the connect card
         return None
     if succeeded_at is INVALID_VALUE or failed_at is INVALID_VALUE:
         return None
-    told = b"%d %b" % (last_sync_failed(succeeded_at, failed_at), rest.told())
-    return SyncTimes(succeeded_at, failed_at, digests.without_times(told), item)
+    failed = b"failed" if last_sync_failed(succeeded_at, failed_at) else b""
+    return SyncTimes(succeeded_at, failed_at, digests.without_times(failed + told), item)
 
 
-class _Rest:
-    """What is left of an item, and the places of what was taken out.
+def _cell(time: Raw) -> Any:
+    text = bytes(time)
+    if text == _NULL:
+        return None
+    is_plain = text[:1] == b'"' and b"\\" not in text
+    return as_timestamp(text[1:-1].decode()) if is_plain else INVALID_VALUE
 
-    A time may have another length than the one before it, and moves nothing behind it.
+
+def _without(content: bytes, *times: bytes) -> bytes:
+    """Return what is left of the content, after the places of what was taken out.
+
+    A time may be longer than the one before it: places are those in what is left.
     """
-
-    def __init__(self, text: bytes, card_at: int) -> None:
-        self._text = text
-        self._places = [card_at]
-
-    def take_out(self, time: bytes) -> Any:
-        """Take out a time, undecoded; return its cell, or INVALID_VALUE."""
+    card_at, _, text = content.partition(b"\0")
+    places = [int(card_at)]
+    for time in times:
         if time == _NULL:
-            self._places.append(_NOWHERE)
-            return None
-        if time[:1] != b'"' or b"\\" in time:
-            return INVALID_VALUE
-        at = self._text.index(time)
-        self._text = self._text[:at] + self._text[at + len(time) :]
-        self._places = [it - len(time) if at < it else it for it in self._places] + [at]
-        return as_timestamp(time[1:-1].decode())
-
-    def told(self) -> bytes:
-        places = " ".join(map(str, self._places))
-        return b"%b\0%b" % (places.encode(), self._text)
+            places.append(_NOWHERE)
+            continue
+        at, size = text.index(time), len(time)
+        text = text[:at] + text[at + size :]
+        places = [place - size if place > at else place for place in places]
+        places.append(at)
+    return b"%d %d %d\0%b" % (places[0], places[1], places[2], text)

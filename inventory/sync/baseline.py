@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, select
 
 from inventory import known_tags
 from inventory.db import digest_key
-from inventory.db.engine import read_only
+from inventory.db.engine import read_only, read_pairs
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, DESTINATIONS, TAGS
 from inventory.normalize import time_zones
 from inventory.normalize.keyed_digests import DigestKey
@@ -44,10 +44,11 @@ def load_baseline(
 ) -> Baseline:
     status, connector = CONNECTOR_STATUS.current.c, CONNECTORS.current.c
     existing = (connector.account_id == account_id, connector.removed_at.is_(None))
-    digests = connection.execute(
+    digests = read_pairs(
+        connection,
         select(status.connector_id, status.digests)
         .join(CONNECTORS.current, connector.connector_id == status.connector_id)
-        .where(*existing)
+        .where(*existing),
     )
 
     def load_groups() -> dict[str, str | None]:
@@ -59,7 +60,7 @@ def load_baseline(
     details = load_stored_details(connection, account_id, enrichment)
     levels = _service_levels(connection, account_id)
     return Baseline(
-        dict(digests.all()),
+        digests,
         load_groups,
         key,
         stored_rows.read_stored(engine),

@@ -111,7 +111,7 @@ def _walk(
         service_levels=baseline.service_levels,
         reread=baseline.reread,
     )
-    snapshot = Snapshot(Spool(), normalizer, candidates)
+    snapshot = Snapshot(Spool(baseline.digests), normalizer, candidates)
     try:
         for page in api.pages():
             lock.check()

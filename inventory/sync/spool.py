@@ -4,7 +4,7 @@ While the API is read no transaction is open, and behind a pooler no temporary t
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from itertools import chain
 from operator import itemgetter
 from tempfile import SpooledTemporaryFile
@@ -15,6 +15,7 @@ import msgspec
 from inventory.normalize import connect_cards
 from inventory.normalize.rows import COLUMNS, TEXT_COLUMNS, NormalizedBatch, Row
 
+_NOT_YET = -1
 _IN_MEMORY = 1 << 20  # bytes, about 500 new connectors
 _TITLE, _ORDINAL = map(COLUMNS["setup_tests"].index, ("title", "ordinal"))
 # Positions of cells with texts of the API or JSON: rows are tuples, see `TO_ROW`.
@@ -36,14 +37,18 @@ class _Chunk(NamedTuple):
 
 
 class Spool:
-    """The rows of one walk, batch by batch. If a connector comes again, its later rows count."""
+    """The rows of one walk, batch by batch. If a connector comes again, its later rows count.
 
-    def __init__(self) -> None:
+    Of those that are `expected`, no other copy of the id is kept.
+    """
+
+    def __init__(self, expected: Iterable[str] = ()) -> None:
         self.duplicates = 0
         self.has_details = False
         self._file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # see close()
         self._chunks: dict[str, list[_Chunk]] = {table: [] for table in COLUMNS}
-        self._batch_of: dict[str, int] = {}
+        self._batch_of: dict[str, int] = dict.fromkeys(expected, _NOT_YET)
+        self._count = 0
         self._replaced: defaultdict[int, set[str]] = defaultdict(set)
         self._changed_tables: set[str] = set()
         self._card_tails: set[int] = set()
@@ -52,7 +57,9 @@ class Spool:
     @property
     def connector_ids(self) -> Set[str]:
         """Every connector that was added."""
-        return self._batch_of.keys()
+        if self._count == len(self._batch_of):
+            return self._batch_of.keys()
+        return {name for name, batch in self._batch_of.items() if batch != _NOT_YET}
 
     @property
     def tables(self) -> Set[str]:
@@ -60,7 +67,7 @@ class Spool:
         return self._changed_tables | {table for table, chunks in self._chunks.items() if chunks}
 
     def __len__(self) -> int:
-        return len(self._batch_of)
+        return self._count
 
     def add_details(self, batch: NormalizedBatch) -> None:
         """Replace the rows of listed connectors by those completed with their details."""
@@ -72,8 +79,10 @@ class Spool:
     def add(self, batch: NormalizedBatch) -> None:
         """Add the rows of a batch. A connector that was added before counts as a duplicate."""
         for connector_id in batch.connector_ids:
-            earlier = self._batch_of.get(connector_id)
-            if earlier is not None:
+            earlier = self._batch_of.get(connector_id, _NOT_YET)
+            if earlier == _NOT_YET:
+                self._count += 1
+            else:
                 self.duplicates += 1
                 if earlier != self._batches:  # the normalizer replaces duplicates within a batch
                     self._replaced[earlier].add(connector_id)

@@ -419,7 +419,7 @@ def test_first_run_of_a_release_that_reads_otherwise_opens_no_version(
             config = '{"host"\\:"h","port"\\:"5432","user"\\:null}'""")
         )
     before = everything(engine, but=("inventory_runs", "connector_status"))
-    monkeypatch.setattr(digests, "RULES_ID", 99)
+    monkeypatch.setattr(digests, "RULES_ID", bytes(4))
     assert observe(shown)["changed"] == 0
     assert everything(engine, but=("inventory_runs", "connector_status")) == before
 

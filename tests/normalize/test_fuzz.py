@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, Text, cast, func, select
 from support.builders import DIGEST_KEY, T0, connect
 from support.databases import new_database
 
-from inventory.api import responses
+from inventory.api import headers, responses
 from inventory.api.responses import Response, RetryableResponseError
 from inventory.cli import main
 from inventory.db.engine import read_only, rollback
@@ -261,7 +261,7 @@ def assert_can_be_stored(batch: NormalizedBatch) -> None:
 
 @given(texts | st.text("0123456789 :+-GMTJan,", max_size=40), st.floats(0, 4e9))
 def test_any_retry_after_is_a_number_of_seconds_or_nothing(said, now):
-    seconds = responses.seconds_to_wait(said, now)
+    seconds = headers.seconds_to_wait(said, now)
     assert seconds is None or seconds >= 0
 
 

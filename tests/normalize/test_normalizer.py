@@ -670,7 +670,7 @@ def test_digests_of_another_item_or_size_lead_to_reading_all(stored):
 
 
 def test_other_rules_lead_to_reading_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digests, "RULES_ID", 99)
+    monkeypatch.setattr(digests, "RULES_ID", bytes(4))
     found = read(ODD, known=KNOWN)
     assert (found.rows, found.anomalies) == (read(ODD).rows, 4)
     assert read(ODD, known=found.digests).rows == NO_ROWS
