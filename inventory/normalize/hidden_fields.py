@@ -5,10 +5,13 @@ A value without content is never hidden: that a secret is not set is worth knowi
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 from inventory.normalize.masks import DIGEST_DIGITS
 from inventory.normalize.secret_names import is_envelope, is_secret_name, kind_of
+
+_MAX_CACHED_FIELDS = 60  # of an object; larger ones have ids for names
 
 # Blank, masked by the API or by us, or null, true or false; also in quotes or braces, in a text.
 _NO_SECRET = re.compile(
@@ -20,7 +23,7 @@ def hidden_fields(value: dict[str, Any], parent: str | None) -> Collection[str]:
     """Name the fields of an object to hide. `parent` is the name of the object itself."""
     if parent is not None and is_envelope(parent):
         return {name for name in value if holds_secret(value[name])}
-    named = [*filter(kind_of, value)]
+    named = _named(tuple(value)) if len(value) <= _MAX_CACHED_FIELDS else [*filter(kind_of, value)]
     if not named:
         return ()
     hidden, labels = set(), []
@@ -38,6 +41,12 @@ def hidden_fields(value: dict[str, Any], parent: str | None) -> Collection[str]:
     if any(map(is_secret_name, labels)):
         hidden |= {name for name in named if (kind := kind_of(name)) and kind.is_value}
     return {name for name in hidden if holds_secret(value[name])}
+
+
+@lru_cache(maxsize=10_000)
+def _named(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names that say something of their value. Most objects are of few shapes."""
+    return tuple(filter(kind_of, names))
 
 
 def is_named_secret(name: Any, value: Any) -> bool:

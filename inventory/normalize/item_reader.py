@@ -5,6 +5,7 @@ Compares the digest of each section with the stored one.
 
 from collections.abc import Callable, Mapping, Set
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 from msgspec import Raw
@@ -150,20 +151,23 @@ class ItemReader:
         item, content = redact_card(listed, changed.content), changed.content
         if completion:
             item, content = supplements.completed(changed.raw, content, completion)
-        is_large = len(content) > lenient_json.MAX_VALUE
-        readings: dict[str, SectionRows] = {}
-        for section, digest in section_digests.items():
-            # The row of the status is always read: it has the digests of all sections.
-            is_known = section != "connector_status" and sections[section].digest == digest
-            if not is_known or (completion and section in completion.sections):
-                reading = _read(section, item, self._digest_key, stored, is_large=is_large)
-                readings[section] = reading
-                is_of_test = changed.is_tested and section in ("warnings", "tasks")
-                sections[section] = SectionDigest(
-                    b"" if is_of_test else digest, len(reading.anomalies)
-                )
-                for field, reason in reading.anomalies:
-                    self._on_anomaly(section, field, reason)
+        # The row of the status is always read: it has the digests of all sections.
+        to_read = [
+            section
+            for section, digest in section_digests.items()
+            if section == "connector_status"
+            or sections[section].digest != digest
+            or (completion and section in completion.sections)
+        ]
+        readings = self._readings(
+            to_read, item, stored, is_large=len(content) > lenient_json.MAX_VALUE
+        )
+        for section, reading in readings.items():
+            is_of_test = changed.is_tested and section in ("warnings", "tasks")
+            digest = b"" if is_of_test else section_digests[section]
+            sections[section] = SectionDigest(digest, len(reading.anomalies))
+            for field, reason in reading.anomalies:
+                self._on_anomaly(section, field, reason)
         present = {name for name in LISTS if name in readings and readings[name].rows is not None}
         into.changed_lists.update(present)
         packed = digests.pack(changed.digest, times and times.digest, sections)
@@ -179,6 +183,23 @@ class ItemReader:
                 into.rows[section].append(to_row(cells))
         return digests.anomalies(packed)
 
+    def _readings(
+        self, sections: list[str], item: Item, stored: StoredRows, *, is_large: bool
+    ) -> dict[str, SectionRows]:
+        values = chain.from_iterable(map(item.values_of, sections))
+        masker = Masker(self._digest_key, item.connector_id, values)
+        readings = {}
+        for section in sections:
+            read = _READERS[section]
+            if not is_large:
+                try:
+                    readings[section] = read(item, masker, stored)
+                    continue
+                except UNREADABLE:
+                    pass
+            readings[section] = read(item, masker, stored, lenient=True)
+        return readings
+
     def _stored_completion(
         self, listed: Item, stored: StoredRows, *, settings_changed: bool
     ) -> Completion | None:
@@ -192,15 +213,3 @@ class ItemReader:
         if not missing:
             return None
         return supplements.stored_completion(missing, stored.row("connectors", listed.connector_id))
-
-
-def _read(
-    section: str, item: Item, key: DigestKey, stored: StoredRows, *, is_large: bool
-) -> SectionRows:
-    masker = Masker(key, item.connector_id, item.values_of(section))
-    if not is_large:
-        try:
-            return _READERS[section](item, masker, stored)
-        except UNREADABLE:
-            pass
-    return _READERS[section](item, masker, stored, lenient=True)

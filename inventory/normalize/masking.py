@@ -65,6 +65,8 @@ class Masker:
                     for inner in self._mask_named_elements(value, path)
                 ]
             hidden = hidden_fields(value, path[1] if path else None)
+            if not hidden and inspected.isdisjoint(map(type, value.values())):
+                return self._mask_names(value, path)
             masked = {
                 name: self._hide(inner, (path, name))
                 if name in hidden

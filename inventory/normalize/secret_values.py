@@ -32,13 +32,30 @@ _TOKENS = (
 )
 _NO_WORD_BEFORE = "(?<![A-Za-z0-9])"  # but maybe an underscore: _AIza…
 _TOKEN = re.compile(rf"{_NO_WORD_BEFORE}(?:{'|'.join(_TOKENS)})", re.ASCII)
-# A text without one of these beginnings or characters has no secret. Most items have none.
-_BEGINNINGS = (
-    r"(?:\b|_)(?:A[KS]IA|AIza|GOCSPX|ya29|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|xapp-|[sr]k_"
-    r"|whsec_|shp|SG\.|pat-|dapi|ey[IJ]|LS0tLS1CRUdJTi|[Bb]earer |[Bb]asic |curl )"
-)
+# A text without one of these beginnings or characters has no secret. Most items have none. Of each
+# beginning the rarest character is searched for, and what stands around it compared then: that
+# takes half the time. By that character: what stands before it, and behind it.
+_WORDS = {
+    "A": [("", "[KS]IA|Iza")],
+    "G": [("", "OCSPX")],
+    "L": [("", "S0tLS1CRUdJTi")],
+    "S": [("", "G[.]")],
+    "p": [("da", "i"), ("sh", "")],
+    "y": [("", "a29"), ("e", "[IJ]")],
+    "_": [("gh[pousr]", ""), ("github_pat", ""), ("[sr]k", ""), ("whsec", "")],
+    "-": [("glpat", ""), ("pat", ""), ("xapp", ""), ("xox[a-z]", "")],
+    " ": [("[Bb]asic", ""), ("[Bb]earer", ""), ("curl", "")],
+}
+
+
+def _beginnings(rare: str) -> str:
+    words = (f"(?<={_NO_WORD_BEFORE}{before}{rare})(?:{after})" for before, after in _WORDS[rare])
+    return f"{rare}(?:{'|'.join(words)})"
+
+
+_BEGINNINGS = "|".join(map(_beginnings, _WORDS))
 # As in `password: …`, but not in an address, a time or a member of JSON.
-_COLON = r":(?!//|\d)(?<!\":)"
+_COLON = r":(?<!\":)(?!//|\d)"
 _BARE_COLON = re.compile(_COLON.encode())
 _BEGINNING = re.compile(_BEGINNINGS.encode(), re.ASCII)
 _MAY_HOLD_SECRET = re.compile(
