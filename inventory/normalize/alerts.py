@@ -3,6 +3,7 @@
 Their order means nothing. An alert's key is a hash of its content, and equal alerts are numbered.
 """
 
+import re
 from collections import defaultdict
 from hashlib import blake2b
 from typing import Any
@@ -22,6 +23,8 @@ from inventory.normalize.structs import AlertFields
 
 _DECODER = StructDecoder(AlertFields)
 _encode = msgspec.json.encode
+# JSON of a text that is neither blank nor a time, as most details are: it is canonical.
+_PLAIN_TEXT = re.compile(r'"[^"\\:*]+"')
 
 
 def read(
@@ -45,7 +48,10 @@ def alert_content(
     code: str | None, message: str | None, details: str | None, extra: str | None
 ) -> tuple[Any, ...]:
     """Return what is equal for alerts whose cells mean the same. The content hash is made of it."""
-    documents = (
-        None if text is None else json_text(canonical(decode(text))) for text in (details, extra)
-    )
-    return (code or None, message or None, *documents)
+    return (code or None, message or None, _canonical(details), _canonical(extra))
+
+
+def _canonical(document: str | None) -> str | None:
+    if document is None or _PLAIN_TEXT.fullmatch(document):
+        return document
+    return json_text(canonical(decode(document)))

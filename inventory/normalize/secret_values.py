@@ -56,8 +56,9 @@ def _beginnings(rare: str) -> str:
 _BEGINNINGS = "|".join(map(_beginnings, _WORDS))
 # As in `password: …`, but not in an address, a time or a member of JSON.
 _COLON = r":(?<!\":)(?!//|\d)"
-_BARE_COLON = re.compile(_COLON.encode())
-_BEGINNING = re.compile(_BEGINNINGS.encode(), re.ASCII)
+_MAY_BE_IN_JSON = re.compile(
+    rf"\\|=|@|':|--|%40|/(?<=hooks\.slack\.com/)|{_BEGINNINGS}|{_COLON}".encode(), re.ASCII
+)
 _MAY_HOLD_SECRET = re.compile(
     rf"[\"'=@]|--|%40|hooks\.slack\.com/|{_BEGINNINGS}|{_COLON}", re.ASCII
 )
@@ -112,18 +113,7 @@ _IN_ADDRESSES = frozenset(("auth", "code"))
 
 def may_be_in(parts: Iterable[bytes]) -> bool:
     """Say quickly whether any text in parts of JSON may hold a secret, or JSON."""
-    content = b"\n".join(parts)
-    return (
-        b"\\" in content
-        or b"=" in content
-        or b"@" in content
-        or b"':" in content
-        or b"--" in content
-        or b"%40" in content
-        or b"hooks.slack.com/" in content
-        or _BARE_COLON.search(content) is not None
-        or _BEGINNING.search(content) is not None
-    )
+    return _MAY_BE_IN_JSON.search(b"\n".join(parts)) is not None
 
 
 def may_be_in_text(text: str) -> bool:
