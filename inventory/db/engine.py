@@ -15,11 +15,11 @@ from urllib.parse import unquote
 from sqlalchemy import URL, Connection, Engine, Table, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError
 
+from inventory.column_types import UtcDateTime
 from inventory.db import addresses, postgresql, postgresql_url, sqlite, sqlite_files
 from inventory.db.errors import display_url, translate_errors
 from inventory.deadline import Deadline
 from inventory.errors import ConfigurationError, DatabaseUnavailableError
-from inventory.models.types import UtcDateTime
 from inventory.settings import DatabaseSettings
 
 Clock = Callable[[Connection], datetime]

@@ -26,6 +26,7 @@ from support.forks import (
 )
 
 from inventory import redaction
+from inventory.column_types import Json, UtcDateTime
 from inventory.db import errors, locks, revision, sqlite, upgrade
 from inventory.db.engine import copy_rows, file_of, in_memory, now, read_only, rollback, transaction
 from inventory.errors import (
@@ -37,7 +38,6 @@ from inventory.errors import (
     SchemaVersionError,
 )
 from inventory.models import INVENTORY_RUNS
-from inventory.models.types import Json, UtcDateTime
 from inventory.sync import run_log
 from inventory.sync.prepare import prepare
 

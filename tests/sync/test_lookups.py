@@ -18,9 +18,9 @@ from support.builders import (
     rows,
 )
 
+from inventory.column_types import UtcDateTime
 from inventory.db.engine import read_only
 from inventory.demo.fake_api import FakeApi, FakeResponse, Request
-from inventory.models.types import UtcDateTime
 from inventory.settings import RemovalSettings
 from inventory.sync.run import sync
 
