@@ -110,6 +110,29 @@ def enable_wal(engine: Engine) -> None:
 
 
 @contextmanager
+def kept_session(engine: Engine) -> Iterator[None]:
+    """Let transactions inside that follow each other use one session; see `release_session`.
+
+    On SQLite, opening a file takes no time.
+    """
+    if is_sqlite(engine):
+        yield
+        return
+    postgresql.keep_one_session(engine, keep=True)
+    try:
+        yield
+    finally:
+        postgresql.keep_one_session(engine, keep=False)
+        release_session(engine)
+
+
+def release_session(engine: Engine) -> None:
+    """Close the session that is kept, before a long wait: the next transaction opens another."""
+    if not is_sqlite(engine):
+        postgresql.close_kept_session(engine)
+
+
+@contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """Run one transaction on a new connection, and translate the errors of the database."""
     with translate_errors(engine), engine.begin() as connection:

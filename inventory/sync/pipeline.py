@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from inventory.api.client import Client
 from inventory.api.responses import AccountInfo
-from inventory.db.engine import Clock, read_only
+from inventory.db.engine import Clock, read_only, release_session
 from inventory.db.locks import Lock
 from inventory.settings import EnrichmentSettings, RemovalSettings
 from inventory.sync import run_log
@@ -65,6 +65,7 @@ class Pipeline:
             now = self.clock(connection)
             baseline = load_baseline(self.engine, connection, account.account_id, self.enrichment)
             lists = wanted_lists(connection, now, users=self.enrichment.users)
+        release_session(self.engine)  # while it waits, a run has only the session of its lock
         reference_reader = ReferenceReader(self.api, lists)
         snapshot = take_snapshot(
             self.api,
