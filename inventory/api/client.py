@@ -16,7 +16,7 @@ from urllib.parse import quote
 from msgspec import Raw
 
 from inventory.api.attempts import Attempts, RequestStats
-from inventory.api.exchange import Clock
+from inventory.api.exchange import Clock, Exchange
 from inventory.api.fan_out import fan_out
 from inventory.api.responses import (
     AccountInfo,
@@ -41,6 +41,7 @@ from inventory.settings import ApiSettings
 log = logging.getLogger(__name__)
 
 _TESTS_PER_MINUTE = 200  # the vendor allows 250
+_MAX_LIST_MB = 8  # of a page of such a list: several are in memory at once
 _MAX_ITEMS = 500_000  # of a list other than that of connectors, which is kept in memory
 
 
@@ -65,6 +66,7 @@ class Client:
     ) -> None:
         self._settings = settings
         self._attempts = Attempts(settings, clock, ends_at=ends_at)
+        self._first_page_request: Exchange | None = None
 
     @property
     def stats(self) -> RequestStats:
@@ -113,6 +115,11 @@ class Client:
             )
         return account_info_of(response)
 
+    def request_first_page(self) -> None:
+        """Request the first page of the list now; the next walk waits for it."""
+        path = f"/v1/{self._endpoints()[0]}"
+        self._first_page_request = self._attempts.send(path, self._paging())
+
     def pages(self) -> Iterator[list[Raw]]:
         """Walk the list from first page to last; yield the undecoded items of each page.
 
@@ -127,13 +134,17 @@ class Client:
             self.stats.pages += 1
             yield items
 
-    def reference_list(self, path: str) -> list[Raw] | None:
+    def request_list(self, path: str) -> Exchange:
+        """Request the first page of another list now, for `reference_list`."""
+        return self._attempts.send(path, self._paging(), max_mb=_MAX_LIST_MB)
+
+    def reference_list(self, path: str, requested: Exchange | None = None) -> list[Raw] | None:
         """Read another list to its end; None if it does not exist or this key may not read it.
 
-        Raises as `pages` does.
+        `requested` is its first page, if that was requested before. Raises as `pages` does.
         """
         first = self._attempts.request(
-            path, self._paging(), allow_status(403, 404, read=parse_page)
+            path, self._paging(), allow_status(403, 404, read=parse_page), requested
         )
         if isinstance(first, Response):
             log.info("GET %s %s", path, describe_response(first))
@@ -232,20 +243,29 @@ class Client:
     def _paging(self) -> dict[str, str]:
         return {"limit": str(self._settings.page_size)}
 
-    def _first_page(self) -> Page:
-        """Read the first page and find the list's endpoint: the vendor renamed it in 2025."""
+    def _endpoints(self) -> tuple[str, ...]:
+        """Return where the list may be: the vendor renamed it in 2025."""
         endpoint = self.stats.endpoint or self._settings.endpoint
-        if endpoint != "auto":
-            page = self._attempts.request(f"/v1/{endpoint}", self._paging(), parse_page)
-            self.stats.endpoint = endpoint
+        return ("connectors", "connections") if endpoint == "auto" else (endpoint,)
+
+    def _first_page(self) -> Page:
+        """Read the first page, and find the list's endpoint if it is not known."""
+        requested, self._first_page_request = self._first_page_request, None
+        endpoints = self._endpoints()
+        if len(endpoints) == 1:
+            page = self._attempts.request(
+                f"/v1/{endpoints[0]}", self._paging(), parse_page, requested
+            )
+            self.stats.endpoint = endpoints[0]
             return page
-        for endpoint in ("connectors", "connections"):
+        for endpoint in endpoints:
             response = self._attempts.request(
-                f"/v1/{endpoint}", self._paging(), allow_status(404, read=parse_page)
+                f"/v1/{endpoint}", self._paging(), allow_status(404, read=parse_page), requested
             )
             if isinstance(response, Page):
                 self.stats.endpoint = endpoint
                 return response
+            requested = None
             log.info("GET %s %s", response.path, describe_response(response))
         raise ConfigurationError(
             f"GET {self._settings.url}/v1/connectors and /v1/connections both answered 404: the "

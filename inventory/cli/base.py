@@ -197,19 +197,21 @@ def raise_if_withheld(row: dict[str, Any]) -> None:
 
 def resolve_connector(connection: Any, connector: str | None) -> str | None:
     """Return the connector id that a user's id or name means; None for None."""
+    if connector is None:
+        return None
     from inventory.queries import lookup
 
-    return None if connector is None else lookup.connector_id(connection, connector)
+    return lookup.connector_id(connection, connector)
 
 
 def recreation_notes(connection: Any, connector: str | None, key: str | None) -> list[str]:
     """Return notes about connectors that had the same name before or after this one."""
-    from inventory import queries
-    from inventory.output import summary
-
     if connector is None or key is None:
         return []
-    links = queries.predecessor_and_successor(connection, key)
+    from inventory.output import summary
+    from inventory.queries.history import predecessor_and_successor
+
+    links = predecessor_and_successor(connection, key)
     return [escape_control_chars(note) for note in summary.recreation_notes(connector, links)]
 
 

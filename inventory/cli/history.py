@@ -20,7 +20,6 @@ def history(connector: str, output: Output) -> None:
     CONNECTOR is an id or a name. Prints its health and its syncs on each of the last 30 days, then
     its outages and changes. JSON contains every version as well; CSV contains the timeline only.
     """
-    from inventory import queries
     from inventory.db import session
     from inventory.output import columns, strips, timeline
     from inventory.output.cells import CellFormat
@@ -28,11 +27,12 @@ def history(connector: str, output: Output) -> None:
     from inventory.output.listing import write_rows, write_table
     from inventory.output.rows import write_object
     from inventory.queries.daily_health import daily_health
+    from inventory.queries.history import connector_history
 
     with base.open_session() as connection:
         key = base.resolve_connector(connection, connector)
         assert key is not None
-        found = queries.connector_history(connection, key)
+        found = connector_history(connection, key)
         now = session.now(connection)
         health = daily_health(
             connection,

@@ -15,15 +15,15 @@ def runs(limit: int, output: Output) -> None:
 
     A table shows the main columns, JSON and CSV show all.
     """
-    from inventory import queries
     from inventory.db import session
     from inventory.output import columns
     from inventory.output.listing import write_rows, write_table
+    from inventory.queries.runs import ALL_RUN_COLUMNS, list_runs
 
     with base.open_session() as connection:
-        rows = queries.list_runs(connection, limit=limit)
+        rows = list_runs(connection, limit=limit)
         now = session.now(connection)
     if output.is_table:
         write_table(rows, columns.RUNS, output, now)
     else:
-        write_rows(rows, queries.ALL_RUN_COLUMNS, output)
+        write_rows(rows, ALL_RUN_COLUMNS, output)

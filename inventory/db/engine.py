@@ -15,11 +15,11 @@ from urllib.parse import unquote
 from sqlalchemy import URL, Connection, Engine, Select, Table, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError
 
+from inventory.column_types import UtcDateTime
 from inventory.db import addresses, postgresql, postgresql_url, sqlite, sqlite_files
 from inventory.db.errors import display_url, translate_errors
 from inventory.deadline import Deadline
 from inventory.errors import ConfigurationError, DatabaseUnavailableError
-from inventory.models.types import UtcDateTime
 from inventory.settings import DatabaseSettings
 
 Clock = Callable[[Connection], datetime]
@@ -108,6 +108,29 @@ def enable_wal(engine: Engine) -> None:
     if is_sqlite(engine):
         with translate_errors(engine):
             sqlite.enable_wal(engine)
+
+
+@contextmanager
+def kept_session(engine: Engine) -> Iterator[None]:
+    """Let transactions inside that follow each other use one session; see `release_session`.
+
+    On SQLite, opening a file takes no time.
+    """
+    if is_sqlite(engine):
+        yield
+        return
+    postgresql.keep_one_session(engine, keep=True)
+    try:
+        yield
+    finally:
+        postgresql.keep_one_session(engine, keep=False)
+        release_session(engine)
+
+
+def release_session(engine: Engine) -> None:
+    """Close the session that is kept, before a long wait: the next transaction opens another."""
+    if not is_sqlite(engine):
+        postgresql.close_kept_session(engine)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from inventory.db import connection_failures
 from inventory.db.addresses import Address
@@ -58,6 +58,45 @@ join pg_class c on c.relnamespace = n.oid
 order by p.place"""
 
 
+class _Sessions(NullPool):
+    """Closes each session after its transaction, as a run pauses for long.
+
+    While `keeps_one` is set, it keeps one of them for the next transaction: to connect takes longer
+    than most transactions of a run.
+    """
+
+    keeps_one = False
+    _kept: ConnectionPoolEntry | None = None
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        kept, self._kept = self._kept, None
+        return kept or super()._do_get()
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        if not self.keeps_one or self._kept is not None or record.dbapi_connection is None:
+            super()._do_return_conn(record)
+            return
+        # After a read-only transaction SQLAlchemy leaves False, which overrides the server.
+        record.dbapi_connection.read_only = None
+        self._kept = record
+
+    def close_kept(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            super()._do_return_conn(kept)
+
+
+def keep_one_session(of: Engine, *, keep: bool) -> None:
+    """Keep one session for the next transaction, from now on or no longer."""
+    assert isinstance(of.pool, _Sessions)
+    of.pool.keeps_one = keep
+
+
+def close_kept_session(of: Engine) -> None:
+    assert isinstance(of.pool, _Sessions)
+    of.pool.close_kept()
+
+
 def engine(address: Address, schema: str | None) -> Engine:
     """Create the engine; it contacts no server yet.
 
@@ -67,7 +106,7 @@ def engine(address: Address, schema: str | None) -> Engine:
     created = create_engine(
         address.url,
         creator=partial(_connect, address),
-        poolclass=NullPool,  # a batch job needs few connections, with long pauses in between
+        poolclass=_Sessions,
         hide_parameters=True,
         # Whatever the server's default is: at a stricter level the transaction that holds the lock
         # would keep a snapshot, and merges of other accounts could make this one fail.

@@ -26,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from inventory.column_types import TIMESTAMP, UtcDateTime
 from inventory.db.corrected_times import LONG_AGO, Run
 from inventory.db.engine import is_sqlite
 from inventory.errors import RetryableError
@@ -39,7 +40,6 @@ from inventory.models import (
     USERS,
     HistoryTable,
 )
-from inventory.models.types import TIMESTAMP, UtcDateTime
 
 _run = INVENTORY_RUNS.c
 _WITHOUT_HISTORY = (ACCOUNTS, USERS, CONNECTOR_TYPES, NOTIFICATION_CHANNELS)

@@ -15,10 +15,10 @@ from sqlalchemy import (
     update,
 )
 
+from inventory.column_types import Json
 from inventory.db import digest_key
 from inventory.json_codec import UNREADABLE, decode, json_text
 from inventory.models import VERSIONED
-from inventory.models.types import Json
 from inventory.normalize.masking import Masker
 from inventory.normalize.rows import TEXT_COLUMNS
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import NamedFromClause
 
+from inventory.column_types import UtcDateTime, lower_case
 from inventory.models import (
     CONNECTOR_STATUS,
     DESTINATIONS,
@@ -31,7 +32,6 @@ from inventory.models import (
     NOTIFICATIONS,
     SYNC_OUTCOMES,
 )
-from inventory.models.types import UtcDateTime, lower_case
 
 CUTOFF = bindparam("cutoff", type_=UtcDateTime())
 # The last run that began before the cutoff, as sync outcomes are found by runs.

@@ -77,19 +77,36 @@ def revision_of(connection: Connection) -> str | None:
 
 def require_current(engine: Engine) -> None:
     """Raise SchemaVersionError unless tables and views are those of this version."""
-    state = state_of(engine)
+    require_file(engine)
+    with read_only(engine) as connection:
+        require_current_in(connection)
+
+
+def require_file(engine: Engine) -> None:
+    """Raise SchemaVersionError if a SQLite database has no file yet, which a read would create."""
+    with translate_errors(engine):
+        missing = is_missing(engine)
+    if missing:
+        raise _empty(engine)
+
+
+def require_current_in(connection: Connection) -> None:
+    """Do the same as `require_current` within a transaction."""
+    state = state_in(connection)
     if state is State.EMPTY:
+        raise _empty(connection.engine)
+    check_version(connection.engine, state)
+    if state is State.OTHER_RELEASE and not views_are_current(connection):
         raise SchemaVersionError(
-            f"{display_url(engine)} has no inventory yet: run `inventory sync` first."
+            f"{display_url(connection.engine)} has the views of another release of this tool: "
+            "run `inventory sync` or `inventory db upgrade`."
         )
-    check_version(engine, state)
-    if state is State.OTHER_RELEASE:
-        with read_only(engine) as connection:
-            if not views_are_current(connection):
-                raise SchemaVersionError(
-                    f"{display_url(engine)} has the views of another release of this tool: "
-                    "run `inventory sync` or `inventory db upgrade`."
-                )
+
+
+def _empty(engine: Engine) -> SchemaVersionError:
+    return SchemaVersionError(
+        f"{display_url(engine)} has no inventory yet: run `inventory sync` first."
+    )
 
 
 def views_are_current(connection: Connection) -> bool:

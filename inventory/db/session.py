@@ -15,8 +15,9 @@ from inventory.db.views import VIEWS
 @contextmanager
 def open_session(engine: Engine) -> Iterator[Connection]:
     """Open a read-only snapshot. Raises SchemaVersionError for tables of another version."""
-    revision.require_current(engine)
+    revision.require_file(engine)
     with read_only(engine) as connection:
+        revision.require_current_in(connection)
         yield connection
 
 

@@ -4,6 +4,7 @@ A session on these classes is for reading. Relationships are `viewonly`, and the
 set-based through the tables (`CONNECTORS.current` is `Connector.__table__`).
 """
 
+from inventory.column_types import CASE_INSENSITIVE
 from inventory.models.accounts import ACCOUNTS, Account
 from inventory.models.alerts import (
     TASKS,
@@ -35,7 +36,6 @@ from inventory.models.runs import (
 from inventory.models.setup_tests import SETUP_TESTS, SetupTest, SetupTestVersion
 from inventory.models.status import CONNECTOR_STATUS, ConnectorStatus, ConnectorStatusVersion
 from inventory.models.tags import SCOPES, TAGS, Tag
-from inventory.models.types import CASE_INSENSITIVE
 from inventory.models.users import USERS, User
 
 __all__ = [

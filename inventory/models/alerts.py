@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, relationship
 
+from inventory.column_types import INTEGER, JSON
 from inventory.models.base import (
     Base,
     ClosedVersion,
@@ -17,7 +18,6 @@ from inventory.models.base import (
     valid_from_index,
 )
 from inventory.models.connectors import Connector
-from inventory.models.types import INTEGER, JSON
 
 
 class AlertKey:

@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, Table, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 from sqlalchemy.types import TypeEngine
 
-from inventory.models.types import BIGINT, BOOLEAN, BYTES, JSON, TEXT, TIMESTAMP
+from inventory.column_types import BIGINT, BOOLEAN, BYTES, JSON, TEXT, TIMESTAMP
 
 METADATA = MetaData(
     naming_convention={

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, relationship
 
+from inventory.column_types import JSON
 from inventory.models.base import (
     Base,
     ClosedVersion,
@@ -20,7 +21,6 @@ from inventory.models.base import (
     untracked,
     valid_from_index,
 )
-from inventory.models.types import JSON
 
 if TYPE_CHECKING:
     from inventory.models.alerts import (

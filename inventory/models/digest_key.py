@@ -2,8 +2,8 @@
 
 from sqlalchemy import CheckConstraint, Column, Table
 
+from inventory.column_types import BYTES, INTEGER
 from inventory.models.base import METADATA
-from inventory.models.types import BYTES, INTEGER
 
 DIGEST_KEY = Table(
     "digest_key",

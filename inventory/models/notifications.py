@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from inventory.column_types import IDENTITY
 from inventory.models.base import LAST, Base, partial_index, table_of
 from inventory.models.connectors import Connector
-from inventory.models.types import IDENTITY
 
 
 class NotificationChannel(Base):

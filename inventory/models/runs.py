@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlalchemy.orm import Mapped, MappedColumn, mapped_column, relationship
 
+from inventory.column_types import BIGINT, IDENTITY
 from inventory.models.base import LAST, Base, key, table_of
 from inventory.models.connectors import Connector
-from inventory.models.types import BIGINT, IDENTITY
 
 # The statuses of runs whose walk was complete and whose snapshot was merged.
 COMPLETE = ("succeeded", "withheld")

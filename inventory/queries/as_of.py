@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from inventory.column_types import UtcDateTime
 from inventory.db.views import FUNCTIONS, PARAMETER, query
 from inventory.models import COMPLETE, INVENTORY_RUNS
-from inventory.models.types import UtcDateTime
 from inventory.queries.base import Rows, fetch
 from inventory.queries.connectors import worst_first
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
 
 from inventory.queries.base import Rows, fetch, view
-from inventory.queries.runs import latest_runs
+from inventory.queries.latest_runs import latest_runs
 
 
 def list_changes(

@@ -17,7 +17,8 @@ from inventory.queries.base import Row, Rows
 from inventory.queries.channels import list_channels
 from inventory.queries.connectors import OWNER_COLUMNS, filter_rows, owned, require_owners, status
 from inventory.queries.incidents import list_incidents
-from inventory.queries.runs import failures, latest_runs
+from inventory.queries.latest_runs import latest_runs
+from inventory.queries.runs import failures
 
 Problem = Mapping[str, Any]
 COLUMNS = (

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, null, select, true
 
+from inventory.column_types import UtcDateTime
 from inventory.db.session import now
 from inventory.db.views import query
 from inventory.health import WORST_FIRST
 from inventory.models import CONNECTOR_STATUS, CONNECTORS
-from inventory.models.types import UtcDateTime
 from inventory.queries.observed_time import Interval, ObservedTime, Period, joined
 
 _FEW = 500  # ids in a statement: SQLite limits the number of bound values

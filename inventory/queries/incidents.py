@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
+from inventory.column_types import UtcDateTime
 from inventory.db.session import now
 from inventory.db.views import query
-from inventory.models.types import UtcDateTime
 from inventory.queries.base import Row, Rows, fetch, view
 
 _BATCH_SIZE = 500  # ids in a statement: SQLite limits the number of bound values

@@ -19,7 +19,7 @@ from inventory.queries.connectors import OWNER_COLUMNS, located, owned, status
 from inventory.queries.daily_health import daily_health
 from inventory.queries.findings import list_findings
 from inventory.queries.incidents import list_incidents
-from inventory.queries.runs import latest_runs
+from inventory.queries.latest_runs import latest_runs
 
 _COLUMNS = (
     *("account_id", "reason", "health_since", "down_since", "removed_at", "observed_health"),

@@ -1,9 +1,9 @@
-"""The run log, and how current the data of each account is."""
+"""The run log."""
 
 from sqlalchemy import Connection, func, select
 
 from inventory.models import INVENTORY_RUNS
-from inventory.queries.base import Row, Rows, fetch, view
+from inventory.queries.base import Row, Rows, fetch
 
 ALL_RUN_COLUMNS = tuple(column.name for column in INVENTORY_RUNS.columns)
 
@@ -13,12 +13,6 @@ _run = INVENTORY_RUNS.c
 def list_runs(connection: Connection, *, limit: int) -> Rows:
     """Return the run log, newest first."""
     return fetch(connection, select(INVENTORY_RUNS).order_by(_run.run_id.desc()).limit(limit))
-
-
-def latest_runs(connection: Connection) -> Rows:
-    """Return one row per account: its last complete run, and whether its data is current."""
-    latest = view("latest_run")
-    return fetch(connection, select(latest).order_by(latest.c.account_id))
 
 
 def failures(connection: Connection, latest: Row) -> Rows:

@@ -73,9 +73,10 @@ def _raw_rows(engine: Engine, sql: str) -> Generator[Sequence[Any], None, None]:
 
     A generator, so that an error of the consumer is not treated as one of the database.
     """
-    revision.require_current(engine)
+    revision.require_file(engine)
     # The user's search path stays in effect after our schema, for tables of their own.
     with read_only(engine.execution_options(keep_search_path=True)) as connection:
+        revision.require_current_in(connection)
         yield from (_on_sqlite if is_sqlite(connection) else _on_postgresql)(connection, sql)
 
 

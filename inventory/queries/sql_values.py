@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 _MAX_DEPTH = 200  # levels of JSON; writing one takes several levels of Python's stack
-# What models.types.UtcDateTime stores.
+# What column_types.UtcDateTime stores.
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00:00", re.ASCII)
 
 _RANGED = ("int4", "int8", "num", "date", "ts", "tstz")

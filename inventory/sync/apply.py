@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Select, and_, case, func, literal, select, text
 
 from inventory import health
+from inventory.column_types import lower_case
 from inventory.errors import ConfigurationError
 from inventory.models import CONNECTOR_STATUS, CONNECTORS, DESTINATIONS
-from inventory.models.types import lower_case
 from inventory.sync import run_log
 from inventory.sync.judge_scope import Scope
 from inventory.sync.merge_context import CLOCK, MergeContext

@@ -23,10 +23,10 @@ from sqlalchemy import (
 from sqlalchemy import Row as Found
 from sqlalchemy.types import NullType
 
+from inventory.column_types import Json
 from inventory.db.engine import is_sqlite
 from inventory.json_codec import UNREADABLE, decode, json_text
 from inventory.models import HistoryTable
-from inventory.models.types import Json
 from inventory.normalize.canonical import keep_equivalent
 from inventory.normalize.fields import OPTIONAL_FIELDS
 from inventory.sync.staging import STAGED

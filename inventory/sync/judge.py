@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.types import Boolean, Text
 
 from inventory import health
+from inventory.column_types import lower_case, member
 from inventory.models import (
     CASE_INSENSITIVE,
     CONNECTOR_STATUS,
@@ -38,7 +39,6 @@ from inventory.models import (
     WARNINGS,
     HistoryTable,
 )
-from inventory.models.types import lower_case, member
 from inventory.normalize.rows import SYNC_TIMES
 from inventory.sync.judge_scope import Scope
 from inventory.sync.merge_context import (

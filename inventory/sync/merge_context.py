@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Executable, bindparam
 
-from inventory.models.types import BIGINT, TEXT, TIMESTAMP
+from inventory.column_types import BIGINT, TEXT, TIMESTAMP
 
 # The parameters of statements, in the order of `MergeContext.parameters`.
 OBSERVED_AT: BindParameter[datetime] = bindparam("now", type_=TIMESTAMP)

@@ -11,7 +11,7 @@ from inventory.api.client import Client
 from inventory.api.exchange import Clock as HttpClock
 from inventory.api.responses import AccountInfo
 from inventory.db import digest_key, locks
-from inventory.db.engine import Clock, now, read_only, transaction
+from inventory.db.engine import Clock, kept_session, now, read_only, release_session, transaction
 from inventory.deadline import Deadline
 from inventory.errors import (
     AlreadyRunningError,
@@ -62,7 +62,11 @@ def sync(
     check_account_name(settings.account)
     deadline = Deadline(settings.deadline, lock_timeout)
     engine = engine.execution_options(deadline=deadline)
-    with deadline.enforced(), closing(Client(settings, http_clock)) as api:
+    with (
+        deadline.enforced(),
+        closing(Client(settings, http_clock)) as api,
+        kept_session(engine),
+    ):
         prepare(engine)
         pipeline = Pipeline(
             engine=engine,
@@ -136,6 +140,7 @@ class SyncRun:
     def _identify(self, run_id: int, lock: locks.Lock) -> AccountInfo:
         """Read the account of the key, and lock that account too."""
         self._api.call_while_waiting(lock.check)
+        release_session(self._engine)
         account = self._api.account()
         self._account_id = account.account_id
         lock.add_account(account.account_id)
@@ -167,6 +172,7 @@ class SyncRun:
             "api_key_digest": self._key_digest,
         }
         duration = timedelta(seconds=self._deadline.used)
+        release_session(self._engine)  # what failed may be a transaction of it
         try:
             with transaction(self._engine) as connection:
                 row = run_log.record_failure(

@@ -76,13 +76,16 @@ def take_snapshot(
     lock: Lock,
     on_page: OnPage,
     new_candidates: Callable[[], Candidates],
+    *,
+    on_first_page: Callable[[], object] = lambda: None,
 ) -> Snapshot:
     """Walk every page and resolve the missing connectors.
 
-    The caller closes the spool. Each walk fills candidates of its own. Raises an InventoryError if
+    The caller closes the spool. Each walk fills candidates of its own. `on_first_page` is called
+    once, before the first page is processed. Raises an InventoryError if
     the walk was incomplete.
     """
-    snapshot = _walk(api, baseline, lock, on_page, new_candidates())
+    snapshot = _walk(api, baseline, lock, on_page, new_candidates(), on_first_page)
     try:
         if snapshot.list_changed:
             snapshot = _rewalk(snapshot, api, baseline, lock, on_page, new_candidates())
@@ -97,7 +100,12 @@ def take_snapshot(
 
 
 def _walk(
-    api: Client, baseline: Baseline, lock: Lock, on_page: OnPage, candidates: Candidates
+    api: Client,
+    baseline: Baseline,
+    lock: Lock,
+    on_page: OnPage,
+    candidates: Candidates,
+    on_first_page: Callable[[], object] = lambda: None,
 ) -> Snapshot:
     normalizer = Normalizer(
         known=baseline.digests,
@@ -113,8 +121,10 @@ def _walk(
     )
     snapshot = Snapshot(Spool(baseline.digests), normalizer, candidates)
     try:
-        for page in api.pages():
+        for number, page in enumerate(api.pages()):
             lock.check()
+            if number == 0:
+                on_first_page()
             for begin in range(0, len(page), _BATCH_SIZE):
                 snapshot.spool.add(normalizer.normalize(page[begin : begin + _BATCH_SIZE]))
             on_page(len(snapshot.spool), len(baseline.digests))

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Engine, Text, cast, select
 
+from inventory.column_types import Json
 from inventory.db.engine import read_only
 from inventory.models import METADATA
-from inventory.models.types import Json
 from inventory.normalize.stored_values import ReadStored
 
 

@@ -31,8 +31,8 @@ from sqlalchemy import (
     update,
 )
 
+from inventory.column_types import lower_case
 from inventory.models import CASE_INSENSITIVE, CONNECTOR_STATUS, CONNECTORS, HistoryTable
-from inventory.models.types import lower_case
 from inventory.normalize.fields import OPTIONAL_FIELDS
 from inventory.sync.merge_context import ACCOUNT, OBSERVED_AT, PREVIOUS_AT
 from inventory.sync.staging import STAGED, STAGED_REMOVALS, STAGED_SYNC_TIMES

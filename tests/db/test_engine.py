@@ -26,7 +26,8 @@ from support.forks import (
 )
 
 from inventory import redaction
-from inventory.db import errors, locks, revision, sqlite, upgrade
+from inventory.column_types import Json, UtcDateTime
+from inventory.db import errors, locks, revision, session, sqlite, upgrade
 from inventory.db.engine import copy_rows, file_of, in_memory, now, read_only, rollback, transaction
 from inventory.errors import (
     AlreadyRunningError,
@@ -37,7 +38,6 @@ from inventory.errors import (
     SchemaVersionError,
 )
 from inventory.models import INVENTORY_RUNS
-from inventory.models.types import Json, UtcDateTime
 from inventory.sync import run_log
 from inventory.sync.prepare import prepare
 
@@ -104,6 +104,15 @@ def test_invalid_url_is_rejected_and_not_shown(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^INVENTORY_DATABASE_URL ") as refused:
         connect(url)
     assert "b64" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_snapshot_takes_one_session(engine: Engine) -> None:
+    """Its tables are checked within it."""
+    opened: list[object] = []
+    sa.event.listen(engine, "connect", lambda *session: opened.append(session))
+    with session.open_session(engine) as connection:
+        assert connection.scalar(select(sa.func.count()).select_from(INVENTORY_RUNS)) == 0
+    assert len(opened) == 1
 
 
 # --- what is kept ---------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from support.builders import (
     undigested,
 )
 
+from inventory.column_types import JSON
 from inventory.db import upgrade
 from inventory.db.engine import read_only, transaction
 from inventory.demo.fake_api import FakeApi
@@ -25,7 +26,6 @@ from inventory.models import (
     TASKS,
     WARNINGS,
 )
-from inventory.models.types import JSON
 from inventory.sync.preview import preview
 from inventory.sync.run import sync
 

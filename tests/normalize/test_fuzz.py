@@ -25,13 +25,13 @@ from support.databases import new_database
 from inventory.api import headers, responses
 from inventory.api.responses import Response, RetryableResponseError
 from inventory.cli import main
+from inventory.column_types import Json, UtcDateTime
 from inventory.db.engine import read_only, rollback
 from inventory.db.views import VIEWS
 from inventory.demo.fake_api import FakeApi
 from inventory.demo.fake_api import FakeResponse as Sent
 from inventory.errors import InventoryError
 from inventory.models import METADATA, VERSIONED, readable_tables
-from inventory.models.types import Json, UtcDateTime
 from inventory.normalize import item_reader
 from inventory.normalize.normalizer import NormalizedBatch, Normalizer
 from inventory.normalize.rows import COLUMNS

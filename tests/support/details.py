@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from inventory.column_types import UtcDateTime
 from inventory.db.engine import read_only
 from inventory.demo.fake_api import FakeApi, FakeResponse, Request
-from inventory.models.types import UtcDateTime
 from inventory.settings import EnrichmentSettings
 from inventory.sync.run import RunRow, sync
 from support.builders import Account, FakeClock, Item, api_settings, contents, item

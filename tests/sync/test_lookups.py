@@ -18,9 +18,9 @@ from support.builders import (
     rows,
 )
 
+from inventory.column_types import UtcDateTime
 from inventory.db.engine import read_only
 from inventory.demo.fake_api import FakeApi, FakeResponse, Request
-from inventory.models.types import UtcDateTime
 from inventory.settings import RemovalSettings
 from inventory.sync.run import sync
 
@@ -235,7 +235,7 @@ class ChangingList:
         self._account, self._times, self._whole = account, times, account.connectors
 
     def __call__(self, request: Request) -> None:
-        if "limit" in request.query and "cursor" not in request.query:
+        if request.path == "/v1/connectors" and "cursor" not in request.query:
             self._account.connectors = self._whole
             if self._times > 0:
                 first, _skipped, *rest = self._whole

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -33,14 +33,17 @@ from sqlalchemy.sql.expression import TableClause, TextualSelect
 from sqlalchemy.types import TypeEngine
 
 from inventory import health
+from inventory.column_types import Json, UtcDateTime
 from inventory.db.engine import execute_all
 from inventory.db.views import declared_types
-from inventory.models import HISTORY_TABLES, HistoryTable
-from inventory.models.types import Json, UtcDateTime
+
+if TYPE_CHECKING:
+    from inventory.models import HistoryTable
 
 # In the order of creation: a view reads only those before it.
 _VIEWS = (
-    *(versioned.history for versioned in HISTORY_TABLES),
+    *("connector_history", "connector_status_history", "warning_history", "task_history"),
+    *("setup_test_history", "group_history", "destination_history"),
     "clock",
     "latest_run",
     "connector_tags",
@@ -134,8 +137,13 @@ FUNCTIONS = {name: _read(name) for name in _FUNCTIONS}
 
 @cache
 def _templates(dialect: str) -> Any:
-    """The Jinja2 environment for the files. It is loaded only to create views, or by a query."""
+    """The Jinja2 environment for the files. It is loaded only to create views, or by a query.
+
+    So are the models: what only reads a view does not need them.
+    """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    from inventory.models import HISTORY_TABLES
 
     templates = Environment(loader=FunctionLoader(_body), undefined=StrictUndefined)
     templates.globals |= {
@@ -148,7 +156,7 @@ def _templates(dialect: str) -> Any:
     return templates
 
 
-def _tracked(of: HistoryTable) -> list[tuple[str, str]]:
+def _tracked(of: "HistoryTable") -> list[tuple[str, str]]:
     """The columns whose changes are shown, with the names of their types."""
     names = (*of.tracked, "health") if of.judged else of.tracked
     return [(name, _TYPE_NAMES[type(of.current.c[name].type)]) for name in names]

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Boolean, Connection, Date, Double, Integer, Text
 from sqlalchemy.types import TypeEngine
 
+from inventory.column_types import Json, UtcDateTime
 from inventory.db.engine import execute_all
-from inventory.models.types import Json, UtcDateTime
 
 
 class _Declared(NamedTuple):
