@@ -1,6 +1,6 @@
 """The least that a first run must do: read every item with its types, and put it into empty tables.
 
-No key, no index, no history; on PostgreSQL the tables are not even safe from a crash.
+The tables get their keys at the end, in the same transaction. No other index, no history.
 """
 
 import os
@@ -98,22 +98,26 @@ def rows(page: list[Connector], table: str) -> Rows:
     get = attrgetter(*types)
     json_at = len(types) - list(types.values()).count("jsonb")
     for connector in page:
-        for row in of(connector):
+        for number, row in enumerate(of(connector)):
             values = get(row)
             texts = (bytes(value).decode() for value in values[json_at:])
-            yield connector.id, *values[:json_at], *texts
+            yield connector.id, number, *values[:json_at], *texts
 
 
-def statement(table: str, words: str) -> str:
+def creation(table: str) -> str:
     listed = ", ".join(f'"{name}" {of}' for name, of in columns(TABLES[table][0]).items())
-    return f"create {words} {table} (connector_id text, {listed})"
+    return f"create table {table} (connector_id text not null, number bigint not null, {listed})"
+
+
+def key(table: str) -> str:
+    return f"create unique index key_of_{table} on {table} (connector_id, number)"
 
 
 def load(write: Write) -> int:
     count = 0
     for page in pages(Connector):
         for table, (kind, _) in TABLES.items():
-            write(table, 1 + len(columns(kind)), rows(page, table))
+            write(table, 2 + len(columns(kind)), rows(page, table))
         count += len(page)
     return count
 
@@ -121,12 +125,15 @@ def load(write: Write) -> int:
 def into_sqlite(path: str) -> int:
     with closing(sqlite3.connect(path)) as connection, connection:
         for table in TABLES:
-            connection.execute(statement(table, "table"))
-        return load(
+            connection.execute(creation(table))
+        loaded = load(
             lambda table, width, rows: connection.executemany(
                 f"insert into {table} values (?{', ?' * (width - 1)})", rows
             )
         )
+        for table in TABLES:
+            connection.execute(key(table))
+        return loaded
 
 
 def into_postgres(url: str) -> int:
@@ -139,8 +146,11 @@ def into_postgres(url: str) -> int:
 
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         for table in TABLES:
-            cursor.execute(statement(table, "unlogged table"))
-        return load(write)
+            cursor.execute(creation(table))
+        loaded = load(write)
+        for table in TABLES:
+            cursor.execute(key(table))
+        return loaded
 
 
 if __name__ == "__main__":
