@@ -22,7 +22,6 @@ from inventory.models import (
     CONNECTORS,
     INVENTORY_RUNS,
     SETUP_TESTS,
-    SYNC_OUTCOMES,
     TASKS,
     WARNINGS,
     HistoryTable,
