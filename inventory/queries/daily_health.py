@@ -9,7 +9,16 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, null, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+)
 
 from inventory.column_types import UtcDateTime
 from inventory.db.session import now
@@ -136,15 +145,17 @@ def _stretches(
 ) -> Iterator[tuple[str, str, Interval]]:
     """Yield when connectors had one health. Most versions change something else."""
     past, current = CONNECTOR_STATUS.past.c, CONNECTOR_STATUS.current.c
+    # By the bare column, SQLite reads all history in its order instead of by valid_to: 7 s for 0.5.
+    of_connector = past.connector_id.concat(literal_column("''"))
     ended = (
         select(
-            past.connector_id,
+            of_connector,
             past.health,
             func.coalesce(past.health_since, func.min(past.valid_from)),
             func.max(past.valid_to),
         )
         .where(past.valid_to > period.span.starts, _is_one_of(past.connector_id, ids))
-        .group_by(past.connector_id, past.health, past.health_since)
+        .group_by(of_connector, past.health, past.health_since)
     )
     since = func.coalesce(current.health_since, current.valid_from)
     going_on = select(current.connector_id, current.health, since, null()).where(

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, or_, select
 
-from inventory.column_types import UtcDateTime
-from inventory.db.session import now
 from inventory.db.views import query
 from inventory.queries.base import Row, Rows, fetch, view
 
@@ -24,20 +23,27 @@ def list_incidents(
 
     With `since`, only outages that ended after it or are open.
     """
-    if open_only:
-        since = now(connection)
     if connector_ids is not None:
         found = [*_incidents_of(connection, connector_ids)]
-    elif since is not None:
-        found = _incidents_since(connection, since)
     else:
-        found = fetch(connection, select(view("incidents")))
+        found = fetch(connection, _all_incidents(open_only=open_only, since=since))
     matching = [
         row
         for row in found
         if row["ended_at"] is None or (not open_only and (since is None or row["ended_at"] > since))
     ]
     return sorted(matching, key=lambda row: (row["started_at"], row["connector_id"]))
+
+
+def _all_incidents(*, open_only: bool, since: datetime | None) -> Select[Any]:
+    """Name the time in SQL: the database then reads only the history that is asked for."""
+    incidents = view("incidents")
+    is_open, statement = incidents.c.ended_at.is_(None), select(incidents)
+    if open_only:
+        return statement.where(is_open)
+    return (
+        statement if since is None else statement.where(or_(is_open, incidents.c.ended_at > since))
+    )
 
 
 def _incidents_of(connection: Connection, ids: Sequence[str]) -> Iterator[Row]:
@@ -47,9 +53,3 @@ def _incidents_of(connection: Connection, ids: Sequence[str]) -> Iterator[Row]:
     for start in range(0, len(ids), _BATCH_SIZE):
         result = connection.execute(statement, {"ids": ids[start : start + _BATCH_SIZE]})
         yield from (dict(row) for row in result.mappings())
-
-
-def _incidents_since(connection: Connection, since: datetime) -> Rows:
-    """Read only the history that outages since then can be made of."""
-    statement = query("incidents_since", connection, columns_of="incidents")
-    return fetch(connection, statement.bindparams(bindparam("since", since, UtcDateTime())))

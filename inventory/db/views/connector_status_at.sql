@@ -46,9 +46,7 @@ from (
     v.is_historical_sync, v.last_sync_failed, v.extra, v.health, v.is_down, v.health_since,
     v.down_since, v.rescheduled_for, v.valid_from, v.changed_after, v.valid_to
   from connectors k
-  {{ sql.ordered_join() }} connector_status_past v on v.connector_id = k.connector_id and v.valid_from = (
-    select max(b.valid_from) from connector_status_past b
-    where b.connector_id = k.connector_id and b.valid_from <= {{ as_of }})
+  {{ sql.last_version_by("connector_status_past", as_of) }}
   where v.valid_to > {{ as_of }}
   union all
   select v.connector_id, v.setup_state, v.sync_state, v.update_state, v.schema_status,

@@ -43,9 +43,7 @@ select v.connector_id, v.account_id, v.group_id, v.service, v.service_version, v
   v.hybrid_deployment_agent_id, v.local_processing_agent_id, v.config, v.connect_card_config,
   v.extra, v.valid_from, v.changed_after, v.valid_to
 from connectors k
-{{ sql.ordered_join() }} connectors_past v on v.connector_id = k.connector_id and v.valid_from = (
-  select max(b.valid_from) from connectors_past b
-  where b.connector_id = k.connector_id and b.valid_from <= {{ as_of }})
+{{ sql.last_version_by("connectors_past", as_of) }}
 where v.valid_to > {{ as_of }}
 union all
 select v.connector_id, v.account_id, v.group_id, v.service, v.service_version, v.schema_name,

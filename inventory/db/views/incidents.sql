@@ -19,51 +19,61 @@
 -- closed_by      text    How it ended: recovered, paused or removed; null = it is open
 -- owner          text    Who is responsible for the connector now, by its tag; null = no tag says so
 -- tier           text    How important it is now, by its tag; null = no tag says so
-with down as (
-  {% block down %}
-  select connector_id, down_since, health, valid_from, changed_after, valid_to
+{#- The versions of an outage. Found by the key: one pass over all would read the whole history,
+    whatever is asked. No version of it began before down_since. #}
+{%- macro versions_of(o) %}
+  select health, valid_from, changed_after
   from connector_status_past
-  where is_down
+  where connector_id = {{ o }}.connector_id and down_since = {{ o }}.down_since
+    and valid_from >= {{ o }}.down_since and valid_from < coalesce({{ o }}.ended_at, {{ sql.infinity() }})
   union all
-  select connector_id, down_since, health, valid_from, changed_after,
-    {{ sql.infinity() }}
+  select health, valid_from, changed_after
   from connector_status
-  where is_down
-  {% endblock %}
-),
-path_step as (
-  select d.*,
-    case when lag(health) over island {{ sql.is_distinct_from() }} health then health end as step
-  from down d
-  window island as (partition by connector_id, down_since order by valid_from)
-),
-island as (
-  select s.*, max(valid_to) over whole_island as ends, {{ sql.string_agg() }}(step, ' > ') over whole_island as path,
-    row_number() over (partition by connector_id, down_since order by valid_from) as position
-  from path_step s
-  window whole_island as (
-    partition by connector_id, down_since order by valid_from
-    rows between unbounded preceding and unbounded following
+  where connector_id = {{ o }}.connector_id and down_since = {{ o }}.down_since
+{%- endmacro %}
+with outage as (
+  select v.connector_id, v.down_since, null as ended_at
+  from connector_status v
+  where v.is_down{% block of_these %}{% endblock %}
+  union all
+  -- Over at the end of a version that no other one of the same outage follows. On SQLite the last
+  -- part gives the column its type; if it were computed, no index would be used to filter by it.
+  select v.connector_id, v.down_since, v.valid_to
+  from connector_status_past v
+  where v.is_down{{ self.of_these() }} and not exists (
+    select 1 from connector_status_past n
+    where n.connector_id = v.connector_id and n.valid_from = v.valid_to and n.is_down
+      and n.down_since = v.down_since
+  ) and not exists (
+    select 1 from connector_status n
+    where n.connector_id = v.connector_id and n.valid_from = v.valid_to and n.is_down
+      and n.down_since = v.down_since
   )
-),
-outage as (
-  select s.connector_id, s.down_since, s.valid_from, s.changed_after, s.path,
-    case when s.ends < {{ sql.infinity() }} then s.ends end as ended_at
-  from island s
-  where s.position = 1
 )
 select {{ sql.identity_columns("c") }},
-  case
-    when o.valid_from = o.down_since then o.changed_after
-    when o.changed_after < o.down_since then o.down_since -- its deadline
-  end as started_after,
+  (
+    select case
+      when v.valid_from = o.down_since then v.changed_after
+      when v.changed_after < o.down_since then o.down_since -- its deadline
+    end
+    from ({{ versions_of("o") }}) v
+    order by v.valid_from limit 1
+  ) as started_after,
   o.down_since as started_at,
   case when o.ended_at is not null
     then coalesce(p.changed_after, s.changed_after,
       {{ sql.last_complete_run_before("o.ended_at", "c.account_id") }}) end as ended_after,
   o.ended_at,
   {{ sql.elapsed_minutes("o.down_since", "coalesce(o.ended_at, k.now)", "k.now") }} as minutes,
-  o.path,
+  (
+    select {{ sql.string_agg() }}(step, ' > '{{ " order by valid_from" if postgresql }})
+    from (
+      select valid_from, case
+        when lag(health) over (order by valid_from) {{ sql.is_distinct_from() }} health then health end as step
+      from ({{ versions_of("o") }}) v
+      order by valid_from
+    ) w
+  ) as path,
   {{ sql.closed_by("o.ended_at", "p.health", "s.health") }} as closed_by,
   {{ sql.tag("owner", "c") }} as owner, {{ sql.tag("tier", "c") }} as tier
 from outage o

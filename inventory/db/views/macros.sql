@@ -230,3 +230,19 @@
     else 'recovered'
   end
 {%- endmacro %}
+
+{#- Joins to each connector `k` its last version `v` in a past table that began by a timestamp. On
+    PostgreSQL by one index lookup for each: a join would read all versions that ended later. #}
+{%- macro last_version_by(past, as_of) -%}
+  {%- if postgresql -%}
+    cross join lateral (
+      select * from {{ past }} b
+      where b.connector_id = k.connector_id and b.valid_from <= {{ as_of }}
+      order by b.valid_from desc limit 1
+    ) v
+  {%- else -%}
+    cross join {{ past }} v on v.connector_id = k.connector_id and v.valid_from = (
+      select max(b.valid_from) from {{ past }} b
+      where b.connector_id = k.connector_id and b.valid_from <= {{ as_of }})
+  {%- endif -%}
+{%- endmacro %}

@@ -180,13 +180,16 @@ where {{ before }} is not {{ after }} and {{ is_leaf("n") }} and not exists (
 {%- endif %}
 {%- endmacro %}
 
-{#- Versions without a predecessor, and versions without a successor. #}
+{#- Versions without a predecessor, and versions without a successor. The predecessor is found by the
+    key: by valid_to, a run that changed all connectors would read all that ended with each. #}
 {%- macro appeared(table, kind, field, new, more="") %}
 {%- for side in ([all_versions(table)] if postgresql else [table ~ "_past a", table ~ " a"]) %}
 union all
 {{- change_row(side, table, kind, "a.valid_from", "a.changed_after", field, new=new) }}
-where not exists (
-  select 1 from {{ table }}_past b where {{ same_key(table, "b", "a") }} and b.valid_to = a.valid_from
+where a.valid_from {{ sql.is_distinct_from() }} (
+  select b.valid_to from {{ table }}_past b
+  where {{ same_key(table, "b", "a") }} and b.valid_from < a.valid_from
+  order by b.valid_from desc limit 1
 )
 {{- more }}{{ and_exists(table) if side == table ~ " a" }}
 {%- endfor %}

@@ -17,6 +17,14 @@ with counted as (
     sum(case when outcome = 'failed' then 1 else 0 end) as failed
   from sync_outcomes
   group by connector_id, {{ sql.utc_day("finished_at") }}
+  {%- if not postgresql %}
+  union all
+  -- No row: on SQLite the last part gives the day its type. If the type were added to the result, a
+  -- filter by day would apply only after all history was counted.
+  select connector_id, connector_id, 0, 0
+  from connectors
+  where false
+  {%- endif %}
 )
 select {{ sql.identity_columns("c") }}, o.day, o.succeeded, o.failed
 from counted o

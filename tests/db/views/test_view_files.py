@@ -39,7 +39,7 @@ from inventory.queries.daily_health import daily_health
 
 FOLDER = Path(views.__file__).parent
 # Files that no view is made of: parts of others, and the statements with parameters.
-OTHERS = {"macros", "incidents_of", "incidents_since", "observation_gaps"}
+OTHERS = {"macros", "incidents_of", "observation_gaps"}
 # What PostgreSQL calls a column of each type.
 KINDS = {
     "Text": {"text"},
@@ -130,10 +130,9 @@ def test_statement_as_of_has_the_columns_of_its_header(engine: Engine, name: str
         assert list(answer.keys()) == list(FUNCTIONS[name].columns)
 
 
-@pytest.mark.parametrize("name", ["incidents_of", "incidents_since"])
-def test_statement_about_incidents_has_the_columns_of_the_view(engine: Engine, name: str) -> None:
+def test_statement_about_incidents_has_the_columns_of_the_view(engine: Engine) -> None:
     with read_only(engine) as connection:
-        query = views.query(name, connection, columns_of="incidents")
+        query = views.query("incidents_of", connection, columns_of="incidents")
         assert list(query.selected_columns.keys()) == list(VIEWS["incidents"].columns)
 
 
