@@ -47,17 +47,13 @@ def _missing(connection: Connection) -> Iterator[Missing]:
             *(each["name"] for each in inspector.get_check_constraints(name)),
         }
         for index in table.indexes:
-            if index.name not in indexes and _is_made_on(dialect, index):
+            if index.name not in indexes:
                 yield Missing(name, "index", str(index.name), index)
         for constraint in table.constraints:
             is_empty = constraint is table.primary_key and not table.primary_key.columns
-            is_made = _is_made_on(dialect, constraint) and not is_empty
-            if constraint.name not in constraints and is_made:
+            is_of_another = constraint.info.get("only_on", dialect) != dialect
+            if constraint.name not in constraints and not (is_empty or is_of_another):
                 yield Missing(name, "constraint", str(constraint.name), constraint)
-
-
-def _is_made_on(dialect: str, each: Index | Constraint) -> bool:
-    return bool(each.info.get("only_on", dialect) == dialect)
 
 
 def restore(connection: Connection) -> None:

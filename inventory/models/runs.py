@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlalchemy.orm import Mapped, MappedColumn, mapped_column, relationship
 
 from inventory.column_types import BIGINT, IDENTITY
@@ -127,21 +127,6 @@ def _reference(column: str, to: str) -> ForeignKeyConstraint:
     return key
 
 
-def _index_of_days() -> Index:
-    """An index of ranges by which PostgreSQL finds the outcomes of some days.
-
-    For 3 million rows it has 40 KB, and those of a week are found in a sixth of the time.
-    """
-    index = Index(
-        "ix_sync_outcomes_day",
-        text("((finished_at at time zone 'UTC')::date)"),
-        postgresql_using="brin",
-        postgresql_with={"pages_per_range": 32},
-        info={"only_on": "postgresql"},
-    )
-    return index.ddl_if(dialect="postgresql")
-
-
 class SyncOutcome(Base):
     """The outcome of a sync, as Fivetran reported it and a run first saw it."""
 
@@ -152,7 +137,6 @@ class SyncOutcome(Base):
         _reference("run_id", "inventory_runs.run_id"),
         # Rows are inserted run by run, so a small index of ranges does.
         Index("ix_sync_outcomes_run_id", "run_id", postgresql_using="brin"),
-        _index_of_days(),
         {
             "comment": "One row per sync outcome that a run saw: between two runs, only the last "
             "success and the last failure are seen"

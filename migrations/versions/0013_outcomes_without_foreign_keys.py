@@ -1,10 +1,9 @@
-"""On PostgreSQL, sync_outcomes without foreign keys, and with BRIN indexes of runs and days.
+"""On PostgreSQL, sync_outcomes without foreign keys, and with a BRIN index of the runs.
 
 An everyday run inserts a row for each connector. Each key checked each row by a statement of its
 own, and wrote a lock of the row it refers to into the log.
 """
 
-import sqlalchemy as sa
 from alembic import op
 
 revision = "0013"
@@ -12,8 +11,7 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
-TABLE = "sync_outcomes"
-INDEX, INDEX_OF_DAYS = "ix_sync_outcomes_run_id", "ix_sync_outcomes_day"
+TABLE, INDEX = "sync_outcomes", "ix_sync_outcomes_run_id"
 KEYS = {"connector_id": "connectors", "run_id": "inventory_runs"}
 
 
@@ -24,19 +22,11 @@ def upgrade() -> None:
         op.drop_constraint(f"fk_{TABLE}_{column}", TABLE, type_="foreignkey")
     op.drop_index(INDEX, TABLE)
     op.create_index(INDEX, TABLE, ["run_id"], postgresql_using="brin")
-    op.create_index(
-        INDEX_OF_DAYS,
-        TABLE,
-        [sa.text("((finished_at at time zone 'UTC')::date)")],
-        postgresql_using="brin",
-        postgresql_with={"pages_per_range": 32},
-    )
 
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         return
-    op.drop_index(INDEX_OF_DAYS, TABLE)
     op.drop_index(INDEX, TABLE)
     op.create_index(INDEX, TABLE, ["run_id"])
     for column, target in KEYS.items():
