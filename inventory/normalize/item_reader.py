@@ -188,17 +188,9 @@ class ItemReader:
     ) -> dict[str, SectionRows]:
         values = chain.from_iterable(map(item.values_of, sections))
         masker = Masker(self._digest_key, item.connector_id, values)
-        readings = {}
-        for section in sections:
-            read = _READERS[section]
-            if not is_large:
-                try:
-                    readings[section] = read(item, masker, stored)
-                    continue
-                except UNREADABLE:
-                    pass
-            readings[section] = read(item, masker, stored, lenient=True)
-        return readings
+        return {
+            section: _read(section, item, masker, stored, is_large=is_large) for section in sections
+        }
 
     def _stored_completion(
         self, listed: Item, stored: StoredRows, *, settings_changed: bool
@@ -213,3 +205,14 @@ class ItemReader:
         if not missing:
             return None
         return supplements.stored_completion(missing, stored.row("connectors", listed.connector_id))
+
+
+def _read(
+    section: str, item: Item, masker: Masker, stored: StoredRows, *, is_large: bool
+) -> SectionRows:
+    if not is_large:
+        try:
+            return _READERS[section](item, masker, stored)
+        except UNREADABLE:
+            pass
+    return _READERS[section](item, masker, stored, lenient=True)
