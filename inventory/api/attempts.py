@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds between two attempts, before jitter
-_TOGETHER = 50  # more requests than are ever in progress
 KEEPALIVE_SECONDS = 30.0  # `on_wait` is called this often during a wait
 
 
@@ -39,7 +38,7 @@ class Attempts:
     The deadline is `settings.deadline` seconds from now, or `ends_at` on the clock. `on_wait` is
     called repeatedly during a long wait; an exception that it raises ends the wait. `rate_limit` is
     the lowest quota that a response named: they may come in another order than they were counted.
-    `last_rate_limit` is the one that was counted last: a new hour may have begun.
+    `last_rate_limit` is what the last of them named: a new hour may have begun.
     `is_refused` says whether any response was a 429; `necessary` is how many requests of the quota
     `fan_out` must leave; `obstacle` is why it begins no more, in words, if so.
     """
@@ -92,7 +91,7 @@ class Attempts:
         """Wait for the response; raise RetryableResponseError if none comes."""
         response = exchange.response()
         quota = response.rate_limit
-        self.last_rate_limit = _later(self.last_rate_limit, quota)
+        self.last_rate_limit = quota or self.last_rate_limit
         if quota and (self.rate_limit is None or quota.remaining < self.rate_limit.remaining):
             self.rate_limit = quota
         self.is_refused |= response.status == 429
@@ -158,10 +157,3 @@ class Attempts:
     def now(self) -> float:
         """Return the time on the clock of the requests, in seconds."""
         return self._clock.monotonic()
-
-
-def _later(before: RateLimit | None, now: RateLimit | None) -> RateLimit | None:
-    """Return the quota that was counted later: of requests at the same time, the lower one."""
-    if before is None or now is None:
-        return now or before
-    return before if 0 < now.remaining - before.remaining < _TOGETHER else now

@@ -101,7 +101,6 @@ class FakeApi:
         self.rate_limit = rate_limit
         self.used_by_others = 0
         self._counted: deque[float] = deque()  # when requests of the last hour came
-        self._counting = threading.Lock()
         self.account = account
         self.intercept = intercept
         self.requests: list[Request] = []
@@ -150,10 +149,9 @@ class FakeApi:
 
     def _count(self) -> dict[str, str]:
         """Count a request; return the headers that tell what is left of the quota."""
-        with self._counting:
-            remaining = self.remaining
-            if remaining > 0:
-                self._counted.append(self._clock())
+        remaining = self.remaining
+        if remaining > 0:
+            self._counted.append(self._clock())
         return {"X-Rate-Limit": str(self.rate_limit), "X-Rate-Limit-Remaining": str(remaining)}
 
     @property
