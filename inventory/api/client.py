@@ -41,7 +41,6 @@ from inventory.settings import ApiSettings
 log = logging.getLogger(__name__)
 
 _TESTS_PER_MINUTE = 200  # the vendor allows 250
-_MAX_LIST_MB = 8  # of a page of such a list: several are in memory at once
 _MAX_ITEMS = 500_000  # of a list other than that of connectors, which is kept in memory
 
 
@@ -134,17 +133,13 @@ class Client:
             self.stats.pages += 1
             yield items
 
-    def request_list(self, path: str) -> Exchange:
-        """Request the first page of another list now, for `reference_list`."""
-        return self._attempts.send(path, self._paging(), max_mb=_MAX_LIST_MB)
-
-    def reference_list(self, path: str, requested: Exchange | None = None) -> list[Raw] | None:
+    def reference_list(self, path: str) -> list[Raw] | None:
         """Read another list to its end; None if it does not exist or this key may not read it.
 
-        `requested` is its first page, if that was requested before. Raises as `pages` does.
+        Raises as `pages` does.
         """
         first = self._attempts.request(
-            path, self._paging(), allow_status(403, 404, read=parse_page), requested
+            path, self._paging(), allow_status(403, 404, read=parse_page)
         )
         if isinstance(first, Response):
             log.info("GET %s %s", path, describe_response(first))

@@ -89,13 +89,11 @@ class Exchanges:
         params: dict[str, str],
         *,
         method: Method = "GET",
-        max_mb: int | None = None,
         on_end: Callable[[], object] = lambda: None,
     ) -> Exchange:
         """Have another thread send a request and read the response, then call `on_end`.
 
-        `max_mb` lowers the limit of the settings for the size of the response. POST sends an empty
-        object. Raises ApiUnavailableError if the deadline has passed.
+        POST sends an empty object. Raises ApiUnavailableError if the deadline has passed.
         """
         remaining = self.ends_at - self._clock.monotonic()
         if remaining <= 0:
@@ -107,12 +105,11 @@ class Exchanges:
             min(self._settings.connect_timeout, remaining),
             min(self._settings.read_timeout, remaining),
         )
-        max_mb = min(self._settings.max_response_mb, max_mb or self._settings.max_response_mb)
-        watch = Watch(remaining, (max_mb << 20) + _OVERHEAD)
+        watch = Watch(remaining, (self._settings.max_response_mb << 20) + _OVERHEAD)
 
         def work() -> Response:
             try:
-                return self._send(method, path, params, timeouts, watch, max_mb)
+                return self._send(method, path, params, timeouts, watch)
             finally:
                 on_end()
 
@@ -128,7 +125,6 @@ class Exchanges:
         params: dict[str, str],
         timeouts: tuple[float, float],
         watch: Watch,
-        max_mb: int,
     ) -> Response:
         url = self._settings.url + path
         CURRENT.set(watch)
@@ -139,7 +135,7 @@ class Exchanges:
             ) as response:
                 wait = seconds_to_wait(response.headers.get("Retry-After"), self._clock.time())
                 quota = rate_limit_of(response.headers)
-                content = self._read(response, watch, max_mb)
+                content = self._read(response, watch)
                 return Response(path, response.status_code, content, wait, quota)
         except (requests.RequestException, HTTPError, OSError) as error:
             cause = watch.explained(_cause(error))
@@ -153,19 +149,18 @@ class Exchanges:
         finally:
             watch.release()
 
-    def _read(self, response: requests.Response, watch: Watch, max_mb: int) -> bytearray:
+    def _read(self, response: requests.Response, watch: Watch) -> bytearray:
         body = bytearray()
         try:
-            self._read_into(body, response, watch, max_mb)
+            self._read_into(body, response, watch)
         except BaseException:
             # The traceback keeps this frame until the next garbage collection: free up to 64 MB.
             body.clear()
             raise
         return self._scrub(body)
 
-    def _read_into(
-        self, body: bytearray, response: requests.Response, watch: Watch, max_mb: int
-    ) -> None:
+    def _read_into(self, body: bytearray, response: requests.Response, watch: Watch) -> None:
+        limit = self._settings.max_response_mb << 20
         while True:
             # Bytes that drip, or carry no content, do not count as progress.
             watch.expect(self._settings.read_timeout, "no more content came in time")
@@ -174,9 +169,9 @@ class Exchanges:
             if not chunk:
                 return
             body += chunk
-            if len(body) > max_mb << 20:
+            if len(body) > limit:
                 raise UnexpectedResponseError(
-                    f"The API sent a response of more than {max_mb} MB. "
+                    f"The API sent a response of more than {self._settings.max_response_mb} MB. "
                     "Raise --max-response-mb, or for a page of a list, lower --page-size."
                 )
             if self._clock.monotonic() > self.ends_at:

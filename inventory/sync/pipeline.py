@@ -23,7 +23,7 @@ from inventory.sync.baseline import load_baseline
 from inventory.sync.candidates import Candidates
 from inventory.sync.enrich import Enrichment, OnNote
 from inventory.sync.reference_merge import merge_references
-from inventory.sync.references import ReferenceReader, References, wanted_lists
+from inventory.sync.references import References, read_references, wanted_lists
 from inventory.sync.snapshot import OnPage, Snapshot, take_snapshot
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ class Pipeline:
     def read(self, account: AccountInfo, lock: Lock) -> Iterator[Reading]:
         """Read the account; the spool is open inside. No transaction is open meanwhile.
 
-        The database is read while the first page of the list is under way, and the other lists are
-        requested when it has come: a run that cannot read it sends nothing else.
+        The database is read while the first page of the list is under way.
         """
         self.api.call_while_waiting(lock.check)
         self.api.request_first_page()
@@ -66,7 +65,6 @@ class Pipeline:
             baseline = load_baseline(self.engine, connection, account.account_id, self.enrichment)
             lists = wanted_lists(connection, now, users=self.enrichment.users)
         release_session(self.engine)  # while it waits, a run has only the session of its lock
-        reference_reader = ReferenceReader(self.api, lists)
         snapshot = take_snapshot(
             self.api,
             baseline,
@@ -74,10 +72,9 @@ class Pipeline:
             lock,
             self.on_page,
             lambda: Candidates(self.enrichment, baseline.details, now),
-            on_first_page=reference_reader.request,
         )
         with closing(snapshot.spool):
-            references = reference_reader.read(baseline.digest_key, lock)
+            references = read_references(self.api, lists, baseline.digest_key, lock)
             snapshot.enriched = Enrichment(
                 self.api,
                 snapshot.normalizer,

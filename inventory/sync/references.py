@@ -6,14 +6,12 @@ changes. Writes nothing.
 
 import logging
 from collections.abc import Collection, Set
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select
 
 from inventory.api.client import Client
-from inventory.api.exchange import Exchange
 from inventory.db.locks import Lock
 from inventory.errors import ApiUnavailableError, ConfigurationError, UnexpectedResponseError
 from inventory.models import CONNECTOR_TYPES
@@ -48,52 +46,32 @@ def wanted_lists(connection: Connection, now: datetime, *, users: bool) -> tuple
     )
 
 
-class ReferenceReader:
-    """Requests the first pages of all wanted lists at once, and reads them later."""
+def read_references(
+    api: Client, wanted: Collection[str], digest_key: DigestKey, lock: Lock
+) -> References:
+    """Read these lists, in at most a minute and a quarter of the time that is left.
 
-    def __init__(self, api: Client, wanted: Collection[str]) -> None:
-        self._api = api
-        self._wanted = tuple(wanted)
-        self._first_pages: dict[str, Exchange] = {}
-
-    def request(self) -> None:
-        """Request the first page of each list now."""
-        seconds = _seconds_for_lists(self._api) / 2
-        with suppress(ApiUnavailableError), self._api.time_limit(seconds):  # no time is left
-            for name in self._wanted:
-                self._first_pages[name] = self._api.request_list(REFERENCE_LISTS[name].path)
-
-    def read(self, digest_key: DigestKey, lock: Lock) -> References:
-        """Read the lists, in at most a minute and a quarter of the time that is left.
-
-        Each may take half of the time for it and those after it: one that hangs must not cost the
-        rest.
-        """
-        references = References()
-        on_anomaly = AnomalyLogger()
-        kept_for_the_run = self._api.seconds_left - _seconds_for_lists(self._api)
-        for name in self._wanted:
-            lock.check()
-            left = self._api.seconds_left - kept_for_the_run
-            try:
-                with self._api.time_limit(left if name == self._wanted[-1] else left / 2):
-                    items = self._api.reference_list(
-                        REFERENCE_LISTS[name].path, self._first_pages.pop(name, None)
-                    )
-                if items is not None:
-                    of = REFERENCE_LISTS[name]
-                    references.lists[name] = read_list(of, items, digest_key, on_anomaly)
-            except (ApiUnavailableError, ConfigurationError, UnexpectedResponseError) as error:
-                log.warning("The list of %s is left as it is: %s", spoken(name), error)
-                # The quota is that of all requests: the others would wait for the same.
-                if isinstance(error, ApiUnavailableError) and self._api.is_refused:
-                    break
-        references.skipped = {*self._wanted} - references.lists.keys()
-        return references
-
-
-def _seconds_for_lists(api: Client) -> float:
-    return min(_MAX_SECONDS, _MAX_SHARE * api.seconds_left)
+    Each may take half of the time for it and those after it: one that hangs must not cost the rest.
+    """
+    references = References()
+    on_anomaly = AnomalyLogger()
+    kept_for_the_run = api.seconds_left - min(_MAX_SECONDS, _MAX_SHARE * api.seconds_left)
+    for name in wanted:
+        lock.check()
+        left = api.seconds_left - kept_for_the_run
+        try:
+            with api.time_limit(left if name == [*wanted][-1] else left / 2):
+                items = api.reference_list(REFERENCE_LISTS[name].path)
+            if items is not None:
+                of = REFERENCE_LISTS[name]
+                references.lists[name] = read_list(of, items, digest_key, on_anomaly)
+        except (ApiUnavailableError, ConfigurationError, UnexpectedResponseError) as error:
+            log.warning("The list of %s is left as it is: %s", spoken(name), error)
+            # The quota is that of all requests: the others would wait for the same.
+            if isinstance(error, ApiUnavailableError) and api.is_refused:
+                break
+    references.skipped = {*wanted} - references.lists.keys()
+    return references
 
 
 def spoken(name: str) -> str:

@@ -76,16 +76,13 @@ def take_snapshot(
     lock: Lock,
     on_page: OnPage,
     new_candidates: Callable[[], Candidates],
-    *,
-    on_first_page: Callable[[], object] = lambda: None,
 ) -> Snapshot:
     """Walk every page and resolve the missing connectors.
 
-    The caller closes the spool. Each walk fills candidates of its own. `on_first_page` is called
-    once, before the first page is processed. Raises an InventoryError if
+    The caller closes the spool. Each walk fills candidates of its own. Raises an InventoryError if
     the walk was incomplete.
     """
-    snapshot = _walk(api, baseline, lock, on_page, new_candidates(), on_first_page)
+    snapshot = _walk(api, baseline, lock, on_page, new_candidates())
     try:
         if snapshot.list_changed:
             snapshot = _rewalk(snapshot, api, baseline, lock, on_page, new_candidates())
@@ -100,12 +97,7 @@ def take_snapshot(
 
 
 def _walk(
-    api: Client,
-    baseline: Baseline,
-    lock: Lock,
-    on_page: OnPage,
-    candidates: Candidates,
-    on_first_page: Callable[[], object] = lambda: None,
+    api: Client, baseline: Baseline, lock: Lock, on_page: OnPage, candidates: Candidates
 ) -> Snapshot:
     normalizer = Normalizer(
         known=baseline.digests,
@@ -121,10 +113,8 @@ def _walk(
     )
     snapshot = Snapshot(Spool(baseline.digests), normalizer, candidates)
     try:
-        for number, page in enumerate(api.pages()):
+        for page in api.pages():
             lock.check()
-            if number == 0:
-                on_first_page()
             for begin in range(0, len(page), _BATCH_SIZE):
                 snapshot.spool.add(normalizer.normalize(page[begin : begin + _BATCH_SIZE]))
             on_page(len(snapshot.spool), len(baseline.digests))

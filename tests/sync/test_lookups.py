@@ -235,7 +235,7 @@ class ChangingList:
         self._account, self._times, self._whole = account, times, account.connectors
 
     def __call__(self, request: Request) -> None:
-        if request.path == "/v1/connectors" and "cursor" not in request.query:
+        if "limit" in request.query and "cursor" not in request.query:
             self._account.connectors = self._whole
             if self._times > 0:
                 first, _skipped, *rest = self._whole

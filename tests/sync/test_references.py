@@ -1,7 +1,6 @@
 """The lists beside the connectors are stored as they are listed, and what left them is marked."""
 
 from datetime import UTC, datetime
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -26,7 +25,7 @@ from support.references import (
     user,
 )
 
-from inventory.demo.fake_api import FakeApi, Request
+from inventory.demo.fake_api import FakeApi
 from inventory.settings import RemovalSettings
 from inventory.sync.run import sync
 
@@ -60,21 +59,6 @@ def stored(engine: Engine, name: str) -> dict[str, Any]:
 
 def requested(api: FakeApi, name: str) -> int:
     return sum(request.path == f"/v1/{PATHS[name]}" for request in api.requests)
-
-
-def test_run_waits_for_all_lists_at_once(
-    engine: Engine, api: FakeApi, account: Account, clock: FakeClock
-) -> None:
-    serve(account)
-    all_lists = Barrier(len(ITEMS))
-
-    def intercept(request: Request) -> None:
-        if "limit" in request.query and request.path != "/v1/connectors":
-            all_lists.wait(timeout=10)
-
-    api.intercept = intercept
-    row = run(engine, api, clock)
-    assert (row["status"], row["skipped"], row["retries"]) == ("succeeded", None, 0)
 
 
 # --- what is stored -------------------------------------------------------------------------
