@@ -7,6 +7,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 
 from inventory.db import revision, view_recreation
+from inventory.db.constraints import is_made_on
 from inventory.db.engine import connect, enable_wal, transaction
 from inventory.errors import InventoryError
 from inventory.models import METADATA
@@ -31,6 +32,7 @@ def migrate(engine: Engine) -> None:
             # SQLite rolls back DDL, too, as db/sqlite.py sends BEGIN itself.
             transactional_ddl=True,
             render_as_batch=True,
+            include_object=lambda part, *_: is_made_on(connection.dialect.name, part),
         )
         with context.begin_transaction():
             context.run_migrations()

@@ -94,10 +94,6 @@ DAMAGE = {
     "where connector_id = 'one'": [("connector_status", "one")],
     "update inventory_runs set status = 'failed' where run_id = 1": [("sync_outcomes", "one")],
     "delete from sync_outcomes where outcome = 'failed'": [("connector_status", "one")],
-    "insert into sync_outcomes (connector_id, outcome, finished_at, run_id) "
-    "values ('nobody', 'failed', '2026-11-20 00:00:00.000000+00:00', 1)": [
-        ("sync_outcomes", "nobody")
-    ],
     "update inventory_runs set observed_at = (select max(observed_at) from inventory_runs)": [
         ("inventory_runs", "account_one")
     ],
@@ -119,6 +115,16 @@ def test_damage_to_health_is_named(lived: Engine, damage: str) -> None:
     execute(lived, *damage.split("; "))
     named = [(problem.table, problem.what) for problem in verify.problems(lived)]
     assert named == HEALTH_DAMAGE[damage]
+
+
+def test_outcome_of_nobody_is_named(lived: Engine) -> None:
+    """No foreign key rejects it on PostgreSQL, nor on SQLite in a shell."""
+    execute(
+        lived.execution_options(foreign_keys_off=True),
+        "insert into sync_outcomes (connector_id, outcome, finished_at, run_id) "
+        "values ('nobody', 'failed', '2026-11-20 00:00:00.000000+00:00', 1)",
+    )
+    assert found(lived) == [("sync_outcomes", "nobody")]
 
 
 def test_run_that_only_says_it_is_running_is_named(lived: Engine) -> None:
