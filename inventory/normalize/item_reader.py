@@ -26,7 +26,7 @@ from inventory.normalize.digests import SectionDigest
 from inventory.normalize.keyed_digests import DigestKey
 from inventory.normalize.masking import Masker
 from inventory.normalize.rows import SYNC_TIMES, TO_ROW, NormalizedBatch, SectionRows
-from inventory.normalize.sections import ADVICE, LISTS, Item, redact_card, split
+from inventory.normalize.sections import ADVICE, LISTS, Item, quoted_secrets, redact_card, split
 from inventory.normalize.stored_values import StoredRows
 from inventory.normalize.supplements import IN_STATUS, Completion
 from inventory.normalize.sync_times import SyncTimes
@@ -46,7 +46,7 @@ _READERS: dict[str, Callable[..., SectionRows]] = {
 
 
 class ChangedItem(NamedTuple):
-    """An item to read. `content` is all of it but its connect card.
+    """An item to read. `content` is all of it but its connect `card`.
 
     `completion` is what its details tell beside it, if they were read.
     """
@@ -54,6 +54,7 @@ class ChangedItem(NamedTuple):
     digest: bytes
     content: bytes
     raw: Raw
+    card: bytes
     completion: Completion | None = None
 
     @property
@@ -87,7 +88,7 @@ class ItemReader:
 
         Raises UnexpectedResponseError for an item that cannot be parsed.
         """
-        times = None if changed.is_tested else sync_times.read(changed.raw, changed.content)
+        times = self._times_of(changed)
         if times and not changed.completion and self._is_moved_only(connector_id, times):
             return self._read_moved(connector_id, changed, times, stored, into)
         try:
@@ -99,6 +100,15 @@ class ItemReader:
             ) from None
 
     # --- items in which only the times of syncs have moved ------------------------------------
+
+    def _times_of(self, changed: ChangedItem) -> SyncTimes | None:
+        """Read the times of syncs; None if this change and the next one have to be read whole.
+
+        What an item quotes of its connect card is taken out, and may be another text each time.
+        """
+        if changed.is_tested or quoted_secrets(Raw(changed.card), changed.content):
+            return None
+        return sync_times.read(changed.raw, changed.content)
 
     def _is_moved_only(self, connector_id: str, times: SyncTimes) -> bool:
         return (

@@ -84,7 +84,7 @@ class Normalizer:
                 changed_items.pop(connector_id, None)
                 self._count(connector_id, digests.anomalies(stored))
             else:
-                changed_items[connector_id] = ChangedItem(item_digest, content, raw)
+                changed_items[connector_id] = ChangedItem(item_digest, content, raw, card)
             if connector_id in self._wanted:
                 self._on_listed(connector_id, raw, False)
         normalized = new_batch(connector_ids, connect_cards.tails(cards))
@@ -105,7 +105,7 @@ class Normalizer:
         connector_id, content, card = peek(listed)
         completion = supplements.completion(connector_id, listed, details, tested=tested)
         digest = digests.of_item(b"" if tested else content)
-        changed = ChangedItem(digest, content, listed, completion)
+        changed = ChangedItem(digest, content, listed, card, completion)
         return self._complete(connector_id, changed, card)
 
     def normalize_lookup(self, item: Raw) -> NormalizedBatch:
@@ -118,7 +118,7 @@ class Normalizer:
         if connector_id not in self._details_fields:
             return self.normalize([item])
         completion = supplements.details_alone(item)
-        changed = ChangedItem(digests.of_item(content), content, item, completion)
+        changed = ChangedItem(digests.of_item(content), content, item, card, completion)
         return self._complete(connector_id, changed, card)
 
     def _complete(self, connector_id: str, changed: ChangedItem, card: bytes) -> NormalizedBatch:

@@ -116,15 +116,20 @@ def split(raw: Raw) -> Item:
     return Item(raw, card, connector_id, connector, raw_status, status, sync_times, lists)
 
 
+def quoted_secrets(card: Raw | None, content: bytes) -> list[bytes]:
+    """Return the secrets of an item's connect card that its content may repeat."""
+    if not card or not may_be_in(content, card):
+        return []
+    # Search for their ends: Python is slow in searching for long texts.
+    return [it for it in secrets_of(card) if it[-_PREFIX:] in content]
+
+
 def redact_card(item: Item, content: bytes) -> Item:
     """Return the item without the secrets of its connect card, wherever they are repeated.
 
     `content` is the item without the card itself.
     """
-    if not item.card or not may_be_in(content, item.card):
-        return item
-    # Search for their ends: Python is slow in searching for long texts.
-    secrets = [it for it in secrets_of(item.card) if it[-_PREFIX:] in content]
+    secrets = quoted_secrets(item.card, content)
     if not secrets:
         return item
     text = bytes(item.raw)

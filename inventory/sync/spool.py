@@ -56,10 +56,11 @@ class Spool:
 
     @property
     def connector_ids(self) -> Set[str]:
-        """Every connector that was added."""
-        if self._count == len(self._batch_of):
-            return self._batch_of.keys()
-        return {name for name, batch in self._batch_of.items() if batch != _NOT_YET}
+        """Every connector that was added, also later. Those expected are not any more."""
+        if self._count < len(self._batch_of):
+            for name in [each for each, batch in self._batch_of.items() if batch == _NOT_YET]:
+                del self._batch_of[name]
+        return self._batch_of.keys()
 
     @property
     def tables(self) -> Set[str]:

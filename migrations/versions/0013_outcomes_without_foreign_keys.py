@@ -1,4 +1,4 @@
-"""On PostgreSQL, sync_outcomes without foreign keys, and with a BRIN index of the runs.
+"""On PostgreSQL, sync_outcomes without foreign keys.
 
 An everyday run inserts a row for each connector. Each key checked each row by a statement of its
 own, and wrote a lock of the row it refers to into the log.
@@ -11,7 +11,7 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
-TABLE, INDEX = "sync_outcomes", "ix_sync_outcomes_run_id"
+TABLE = "sync_outcomes"
 KEYS = {"connector_id": "connectors", "run_id": "inventory_runs"}
 
 
@@ -20,14 +20,10 @@ def upgrade() -> None:
         return
     for column in KEYS:
         op.drop_constraint(f"fk_{TABLE}_{column}", TABLE, type_="foreignkey")
-    op.drop_index(INDEX, TABLE)
-    op.create_index(INDEX, TABLE, ["run_id"], postgresql_using="brin")
 
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         return
-    op.drop_index(INDEX, TABLE)
-    op.create_index(INDEX, TABLE, ["run_id"])
     for column, target in KEYS.items():
         op.create_foreign_key(f"fk_{TABLE}_{column}", TABLE, target, [column], [column])

@@ -42,6 +42,7 @@ from support.scenario import scenes, utc
 
 from inventory.db.engine import read_only
 from inventory.db.prune import Pruned, prune
+from inventory.db.retention import plans
 from inventory.demo.fake_api import FakeApi
 from inventory.errors import RunInterruptedError
 from inventory.sync.run import sync
@@ -65,6 +66,22 @@ def count_commits(engine: Engine) -> list[None]:
     commits: list[None] = []
     event.listen(engine, "commit", lambda _: commits.append(None))
     return commits
+
+
+ORDERED = """
+select c.relname, a.attname
+from pg_index i
+join pg_class c on c.oid = i.indrelid
+join pg_class x on x.oid = i.indexrelid
+join pg_am m on m.oid = x.relam and m.amname = 'btree'
+join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]"""
+
+
+def test_index_keeps_the_rows_in_the_order_of_pages(postgres_world: Engine) -> None:
+    """Without its order, each page searches and sorts all rows that are left."""
+    with read_only(postgres_world) as connection:
+        ordered = {tuple(row) for row in connection.execute(text(ORDERED))}
+    assert {(plan.table.name, plan.sort_key.name) for plan in plans()} <= ordered
 
 
 def test_oldest_rows_are_deleted_first(world: Engine) -> None:

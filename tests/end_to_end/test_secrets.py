@@ -231,7 +231,7 @@ def test_error_that_quotes_a_secret_is_told_without_it(
     monkeypatch: pytest.MonkeyPatch,
     kind: type[Exception],
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise kind(f"it was {ECHO}")
 
     monkeypatch.setattr("inventory.sync.pipeline.take_snapshot", fail)

@@ -124,6 +124,24 @@ def test_item_is_read_whole_where_its_deadline_depends_on_more(more: Cells) -> N
     assert found.cells["connector_status"]
 
 
+TOKEN = "a token of more than 16 characters"
+QUOTING = BEFORE | {"status": BEFORE["status"] | {"new": f"see {TOKEN}"}}
+CARDED = QUOTING | {"connect_card": {"token": TOKEN}}
+
+
+@pytest.mark.parametrize(("before", "now"), [(QUOTING, CARDED), (CARDED, CARDED)])
+def test_item_that_quotes_its_card_is_read_whole(before: Item, now: Item) -> None:
+    """Its card may have come or changed since what it quotes was stored."""
+    found = Read(now | {"succeeded_at": EARLY}, Read(before).digests)
+    assert not found.moved
+    [status] = found.cells["connector_status"]
+    assert TOKEN not in status["extra"]
+
+
+def test_item_that_does_not_quote_its_card_any_more_is_read_whole() -> None:
+    assert not Read(QUOTING | {"succeeded_at": EARLY}, Read(CARDED).digests).moved
+
+
 # Few texts, so that other fields have that of a time. Some are no times, and look like JSON.
 TEXTS = st.sampled_from([EARLY, LATE, "2026-11-20 02:00:00+00:00", "2026", ",", "1763600000", None])
 ITEMS = st.fixed_dictionaries(
