@@ -27,10 +27,7 @@ def replace_invalid_escapes(body: bytes | bytearray) -> bytes | bytearray:
     PostgreSQL accepts no NUL in text or jsonb. A lone surrogate is left if a server truncates a
     text in the middle of an emoji.
     """
-    # To find a backslash takes a tenth of the time of the pattern, and most responses have none.
-    if b"\\u" not in body or not _HAS_ESCAPE.search(body):
-        return body
-    return _INVALID_ESCAPE.sub(rb"\1\\ufffd", body)
+    return _INVALID_ESCAPE.sub(rb"\1\\ufffd", body) if _HAS_ESCAPE.search(body) else body
 
 
 def decoder(of: Any = Any) -> Callable[[Any], Any]:
