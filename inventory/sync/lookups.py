@@ -5,8 +5,7 @@ that exists is skipped. So a connector counts as removed only if the API says so
 """
 
 import logging
-from collections.abc import Iterator, Sequence, Set
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from msgspec import Raw
@@ -28,14 +27,17 @@ class LookupOutcome(NamedTuple):
 
 
 def look_up(
-    api: Client, connector_ids: Sequence[str], listed: Set[str], lock: Lock
+    api: Client,
+    connector_ids: Sequence[str],
+    first_listed: Callable[[], str | None],
+    lock: Lock,
 ) -> Iterator[LookupOutcome]:
     """Yield the outcome for each of these connectors.
 
-    `listed` are those that the walk showed. After a lookup without a response, all outcomes that
-    remain are "unknown".
+    `first_listed` returns the first connector that the walk or a lookup showed, if any did. After a
+    lookup without a response, all outcomes that remain are "unknown".
     """
-    lookups = _Lookups(api, listed)
+    lookups = _Lookups(api, first_listed)
     for number, connector_id in enumerate(connector_ids):
         lock.check()
         try:
@@ -51,9 +53,9 @@ def look_up(
 
 
 class _Lookups:
-    def __init__(self, api: Client, listed: Set[str]) -> None:
+    def __init__(self, api: Client, first_listed: Callable[[], str | None]) -> None:
         self._api = api
-        self._listed = listed
+        self._first_listed = first_listed
         self._can_read_any: bool | None = None
 
     def outcome(self, connector_id: str) -> LookupOutcome:
@@ -67,9 +69,7 @@ class _Lookups:
     def _can_read_single_connector(self) -> bool:
         """Look up a listed connector, once: the key or the path may not allow any lookup."""
         if self._can_read_any is None:
-            self._can_read_any = any(
-                item is not None and split(item).connector_id == known
-                for known in islice(self._listed, 1)
-                for _, item in [self._api.connector(known)]
-            )
+            known = self._first_listed()
+            item = None if known is None else self._api.connector(known).item
+            self._can_read_any = item is not None and split(item).connector_id == known
         return self._can_read_any

@@ -161,7 +161,7 @@ def _resolve_missing(
     else:
         looked_up = _sample(missing, settings.max_lookups)
         snapshot.unconfirmed = len(missing) - len(looked_up)
-        for outcome in look_up(api, looked_up, snapshot.spool.connector_ids, lock):
+        for outcome in look_up(api, looked_up, lambda: snapshot.spool.first_id, lock):
             try:
                 snapshot.apply(outcome)
             except InventoryError as error:  # its item cannot be read

@@ -49,6 +49,7 @@ class Spool:
         self._chunks: dict[str, list[_Chunk]] = {table: [] for table in COLUMNS}
         self._batch_of: dict[str, int] = dict.fromkeys(expected, _NOT_YET)
         self._count = 0
+        self.first_id: str | None = None  # of the connector that was added first
         self._replaced: defaultdict[int, set[str]] = defaultdict(set)
         self._changed_tables: set[str] = set()
         self._card_tails: set[int] = set()
@@ -79,6 +80,7 @@ class Spool:
 
     def add(self, batch: NormalizedBatch) -> None:
         """Add the rows of a batch. A connector that was added before counts as a duplicate."""
+        self.first_id = self.first_id or next(iter(batch.connector_ids), None)
         for connector_id in batch.connector_ids:
             earlier = self._batch_of.get(connector_id, _NOT_YET)
             if earlier == _NOT_YET:

@@ -38,3 +38,12 @@ def test_one_that_comes_again_is_a_duplicate(spool: Spool) -> None:
     assert spool.connector_ids == {one}
     spool.add(new_batch([other, one], set()))
     assert (len(spool), spool.duplicates) == (2, 1)
+
+
+def test_first_id_is_that_of_the_walk(spool: Spool) -> None:
+    """A lookup of it tells whether the key can read any. The database has another order."""
+    assert spool.first_id is None
+    spool.add(new_batch([], set()))
+    spool.add(new_batch([MANY[5], MANY[0]], set()))
+    spool.add(new_batch([MANY[1]], set()))
+    assert spool.first_id == MANY[5]
