@@ -148,7 +148,7 @@ def looked_up(
             wrong, served = proof or wrong, None if proof == UNUSABLE else proof is None
         if wrong == UNAVAILABLE:
             break
-        if wrong is None:
+        if wrong is None and is_of(answer, connector_id):
             alive[connector_id] = body(answer)["data"]
         elif code == "NotFound_Connector" or (code == "NotFound" and served):
             gone[connector_id] = "deleted"
@@ -174,4 +174,9 @@ def proven(answers: Said, known: list[str]) -> str | None:
         return "configuration"
     request, answer = next(answers)
     assert request.path.endswith(f"/{known[0]}")
-    return failure(answer)
+    return failure(answer) or (None if is_of(answer, known[0]) else "configuration")
+
+
+def is_of(answer: Any, connector_id: str) -> bool:
+    """Whether an answer tells of this connector, and not of another one."""
+    return bool(body(answer)["data"].get("id") == connector_id)
