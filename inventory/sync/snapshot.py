@@ -86,7 +86,9 @@ def take_snapshot(
     try:
         if snapshot.list_changed:
             snapshot = _rewalk(snapshot, api, baseline, lock, on_page, new_candidates())
-        missing = baseline.digests.keys() - snapshot.spool.connector_ids
+        listed = snapshot.spool.connector_ids
+        # Not by `-`, which would first copy the keys of all.
+        missing = {name for name in baseline.digests if name not in listed}
         if missing:
             _resolve_missing(snapshot, missing, api, baseline, settings, lock)
             snapshot.unseen = missing - snapshot.spool.connector_ids - snapshot.removals.keys()
