@@ -8,6 +8,7 @@
      |   +- OutputLostError               stdout cannot be written to
      |   +- AlreadyRunningError           another run of this account holds the lock
      |   |   +- RunHangsError             and should have ended long ago
+     |   +- StorageUnavailableError       an object store cannot be reached or gave up
      |   +- DeliveryError                 a channel could not be told
      |   +- RunSupersededError            another run of this account overtook this one
      |   +- RunInterruptedError           Ctrl-C or SIGTERM
@@ -91,6 +92,12 @@ class RunHangsError(AlreadyRunningError):
         InventoryError.__init__(self, what)
 
 
+class StorageUnavailableError(RetryableError):
+    """The storage that is exported to cannot be reached, or aborted the work."""
+
+    code = "storage_unavailable"
+
+
 class DeliveryError(RetryableError):
     """A message could not be delivered; the next run sends what it was to tell."""
 
@@ -129,12 +136,12 @@ class SchemaVersionError(ConfigurationError):
 
 
 class MissingExtraError(ConfigurationError):
-    """A package of the extra `notify` is not installed. `need` says what needs which."""
+    """A package of an extra is not installed. `need` says what needs which."""
 
-    def __init__(self, need: str) -> None:
+    def __init__(self, need: str, extra: str) -> None:
         super().__init__(
-            f"{need}, which is not installed. Install the extra notify in a clone of the "
-            "repository: pipx install --force '.[notify]'"
+            f"{need}, which is not installed. Install the extra {extra} in a clone of the "
+            f"repository: pipx install --force '.[{extra}]'"
         )
 
 

@@ -60,5 +60,6 @@ def _load() -> Any:
     except ModuleNotFoundError as missing:
         if not (missing.name or "").startswith("prometheus_client"):
             raise
-        raise MissingExtraError("`inventory metrics` needs prometheus-client") from None
+        need = "`inventory metrics` needs prometheus-client"
+        raise MissingExtraError(need, "notify") from None
     return exposition

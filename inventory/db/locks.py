@@ -1,6 +1,6 @@
 """Locks: one run of an account at a time; a run without a known account locks its API key.
 
-One `inventory notify` at a time locks the database for others of its kind.
+A command of which one may run at a time, as `inventory notify`, has a lock of its own.
 """
 
 import fcntl
@@ -30,8 +30,8 @@ from inventory.models import INVENTORY_RUNS
 # A run may use this much time beyond its deadline to record its end on a busy host.
 _HANGS_AFTER = timedelta(minutes=1)
 
-# Seconds between two attempts to get the lock of `inventory notify`.
-_NOTIFICATION_LOCK_RETRY = 0.2
+# Seconds between two attempts to get the lock of a command.
+_RETRY = 0.2
 
 _run = INVENTORY_RUNS.c
 
@@ -62,10 +62,6 @@ def _account(account_id: str) -> _Target:
 def _api_key(digest: str) -> _Target:
     # The NUL keeps it apart from the names of accounts.
     return _Target(f"\0key\0{digest}", "this API key", _run.api_key_digest == digest)
-
-
-# The NUL keeps it apart from the names of accounts.
-_NOTIFICATIONS = _Target("\0notify", "`inventory notify`", false())
 
 
 class Lock:
@@ -114,22 +110,27 @@ def lock_held_by(engine: Engine, run: Running) -> AbstractContextManager[Lock]:
 
 
 @contextmanager
-def notification_lock(engine: Engine, timeout: float) -> Iterator[Lock]:
-    """Hold the lock of `inventory notify`, waiting for it for `timeout` seconds.
+def command_lock(engine: Engine, name: str, label: str, timeout: float = 0.0) -> Iterator[Lock]:
+    """Hold the lock of a command that may run once at a time, waiting for `timeout` seconds.
 
-    Raises AlreadyRunningError if another one still holds it then.
+    `label` names what holds it to people. Raises AlreadyRunningError if another one still holds it
+    then.
     """
     ends_at = time.monotonic() + timeout
+    # The NUL keeps it apart from the names of accounts.
+    target = _Target(f"\0{name}", label, false())
     with ExitStack() as held:
         while True:
             try:
-                lock = held.enter_context(_locked(engine, _NOTIFICATIONS))
+                lock = held.enter_context(_locked(engine, target))
                 break
             except AlreadyRunningError as error:
                 if time.monotonic() >= ends_at:
-                    advice = f"It did not end within {timeout:g} s. Run this again later."
-                    raise AlreadyRunningError(error.what, advice) from None
-            time.sleep(_NOTIFICATION_LOCK_RETRY)
+                    waited = f"It did not end within {timeout:g} s. " if timeout else ""
+                    raise AlreadyRunningError(
+                        error.what, f"{waited}Run this again later."
+                    ) from None
+            time.sleep(_RETRY)
         yield lock
 
 

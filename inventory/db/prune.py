@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import UserDefinedType
 
-from inventory.db import retention, session
+from inventory.db import export_bookmarks, retention, session
 from inventory.db.engine import is_sqlite, transaction
 from inventory.db.retention import PrunePlan
 from inventory.errors import ConfigurationError, InventoryError, RunInterruptedError
@@ -74,6 +74,8 @@ def prune(
             for plan in retention.plans(assume_deleted=True):
                 pruned.rows[plan.table.name] = _count(connection, plan, bounds)
             return pruned
+    with transaction(engine) as connection:
+        export_bookmarks.mark_pruned(connection, pruned.cutoff, bounds["last_run"])
     try:
         for plan in retention.plans():
             pruned.rows[plan.table.name] = 0

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, func, select
 
-from inventory.db import corrected_times, locks, redated_rows, revision, session
+from inventory.db import corrected_times, export_bookmarks, locks, redated_rows, revision, session
 from inventory.db import engine as database
 from inventory.db.corrected_times import Run
 from inventory.db.engine import CLOCK_TOLERANCE, Clock
@@ -62,6 +62,7 @@ def redate(engine: Engine, *, dry_run: bool = False, clock: Clock | None = None)
         result = RedateResult(_changed(log, right))
         if result.runs:
             result.rows = redated_rows.move(connection, log, right)
+            export_bookmarks.mark_rewritten(connection)
     return result
 
 

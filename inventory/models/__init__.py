@@ -19,6 +19,7 @@ from inventory.models.connector_types import CONNECTOR_TYPES, ConnectorType
 from inventory.models.connectors import CONNECTORS, Connector, ConnectorVersion
 from inventory.models.destinations import DESTINATIONS, Destination, DestinationVersion
 from inventory.models.digest_key import DIGEST_KEY
+from inventory.models.export_bookmarks import EXPORT_BOOKMARKS, ExportBookmark
 from inventory.models.groups import GROUPS, Group, GroupVersion
 from inventory.models.notifications import (
     NOTIFICATION_CHANNELS,
@@ -47,6 +48,7 @@ __all__ = [
     "CONNECTOR_TYPES",
     "DESTINATIONS",
     "DIGEST_KEY",
+    "EXPORT_BOOKMARKS",
     "GROUPS",
     "HISTORY_TABLES",
     "INVENTORY_RUNS",
@@ -73,6 +75,7 @@ __all__ = [
     "ConnectorWarningVersion",
     "Destination",
     "DestinationVersion",
+    "ExportBookmark",
     "Group",
     "GroupVersion",
     "HistoryTable",

@@ -81,7 +81,7 @@ def _require_apprise() -> None:
     try:
         import apprise  # noqa: F401  # it takes 75 ms
     except ImportError:
-        raise MissingExtraError("Messages are sent by apprise") from None
+        raise MissingExtraError("Messages are sent by apprise", "notify") from None
 
 
 def _load_services() -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from inventory.db import revision, session
 from inventory.db.engine import transaction
-from inventory.db.locks import notification_lock
+from inventory.db.locks import command_lock
 from inventory.errors import ConfigurationError, DeliveryError, InventoryError
 from inventory.notify import config as configuration
 from inventory.notify import delivery, facts, message, state
@@ -53,7 +53,7 @@ def notify(
     ConfigurationError if apprise is not installed.
     """
     revision.require_current(engine)  # or the lock would leave a file beside no database
-    with notification_lock(engine, lock_timeout) as lock:
+    with command_lock(engine, "notify", "`inventory notify`", lock_timeout) as lock:
         plan = _plan(engine, config)
         urls, failed = _urls(config, environ)
         with transaction(engine) as connection:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from inventory import __version__, times
-from inventory.db import locks
+from inventory.db import export_bookmarks, locks
 from inventory.db.engine import CLOCK_TOLERANCE, Clock, transaction
 from inventory.db.locks import block_other_merges
 from inventory.errors import AlreadyRunningError, InventoryError, RunSupersededError
@@ -131,8 +131,9 @@ def _set_account_of_failures(
         return
     unknown = (_run.api_key_digest == digest, _run.account_id.is_(None), _run.status != "running")
     found = update(INVENTORY_RUNS).where(*unknown).values(account_id=account_id)
-    sent = sum(connection.scalars(found.returning(_run.requests)))
-    totals.add_requests(connection, account_id, sent)
+    if requests := connection.scalars(found.returning(_run.requests)).all():
+        export_bookmarks.mark_rewritten(connection, INVENTORY_RUNS.name)
+    totals.add_requests(connection, account_id, sum(requests))
 
 
 def mark_overdue_crashed(engine: Engine, overdue: Iterable[locks.Running], clock: Clock) -> None:

@@ -263,7 +263,7 @@ def test_failed_redating_changes_nothing(misdated: Engine) -> None:
     before = everything(misdated)
     with ended_before(misdated, -1, end) as written:
         redate.redate(misdated, dry_run=True)
-    assert len(written) == 1 + 7 * 4 + 4 + 3 + 2
+    assert len(written) == 1 + 7 * 4 + 4 + 3 + 2 + 1
     for number in range(len(written)):
         with pytest.raises(StoppedError), ended_before(misdated, number, end):
             redate.redate(misdated)

@@ -51,6 +51,9 @@ TABLES = {
     "digest_key": """
         id secret
     """,
+    "export_bookmarks": """
+        edition exported_at observed_at pruned_until run_id settled_until table_name target
+    """,
     "groups": """
         account_id changed_after created_at extra first_seen_at group_id group_name
         removed_at valid_from

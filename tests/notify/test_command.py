@@ -370,9 +370,12 @@ def test_sync_that_is_skipped_does_not_notify(world: World, inbox: HttpReceiver)
 
 def test_two_do_not_tell_at_once(world: World, inbox: HttpReceiver) -> None:
     world.run(one=BROKEN)
-    with locks.notification_lock(world.engine, 1):
+    with locks.command_lock(world.engine, "notify", "`inventory notify`", 1):
         result = run("notify", "--lock-timeout", "0.1")
-        with pytest.raises(AlreadyRunningError), locks.notification_lock(world.engine, 0):
+        with (
+            pytest.raises(AlreadyRunningError),
+            locks.command_lock(world.engine, "notify", "it", 0),
+        ):
             pass
     assert (result.exit_code, taken(inbox)) == (1, [])
     assert "Another run of `inventory notify` is in progress" in result.stderr
@@ -385,7 +388,7 @@ def test_second_one_waits_for_the_first(world: World, inbox: HttpReceiver) -> No
     held, release = Event(), Event()
 
     def hold() -> None:
-        with locks.notification_lock(world.engine, 1):
+        with locks.command_lock(world.engine, "notify", "`inventory notify`", 1):
             held.set()
             release.wait()
 

@@ -1,0 +1,194 @@
+"""Delta tables: one transaction per table makes an export visible.
+
+The files are written as for Parquet; only the log is the work of deltalake. How far a table is
+exported stands in the same transaction, as Delta's own transaction ids.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from inventory.errors import ConfigurationError, MissingExtraError
+from inventory.export.arrow_schema import without_json_type
+from inventory.export.parquet import MANIFEST
+from inventory.export.part_files import PartFile
+from inventory.export.storage import Storage, failure
+from inventory.export.target import Progress, TableChange, TableState, check_database, check_types
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+_DATABASE = "inventory.database_id"
+_VACUUM_EVERY = 50  # commits; it lists all files
+
+
+class DeltaTarget:
+    """Tables in folders of their names."""
+
+    commits_all = False
+    path_columns: tuple[str, ...] = ("month", "account_id")
+    has_json_type = False
+
+    def __init__(self, storage: Storage, database_id: str) -> None:
+        self._storage, self._database_id = storage, database_id
+        self._options = storage.delta_options()
+        if storage.read(MANIFEST) is not None:
+            raise ConfigurationError(
+                f"{storage.url} holds an export in Parquet. Pass another URL for Delta."
+            )
+
+    def state(self, table: str) -> TableState | None:
+        known = self._open(table)
+        if known is None:
+            return None
+        found = known.metadata().configuration.get(_DATABASE, "")
+        check_database(self._storage, self._database_id, found)
+        progress = _progress(known)
+        return None if progress is None else TableState(progress, list(_files(table, known)))
+
+    def commit(self, changes: Sequence[TableChange]) -> None:
+        from deltalake import CommitProperties, Transaction
+
+        for change in changes:
+            with _translated(self._storage):
+                table = self._prepared(change)
+                table.create_write_transaction(
+                    [*map(_added, change.added), *map(_removed, change.removed)],
+                    "append",
+                    _delta_schema(change.schema),
+                    ["month", "account_id"],
+                    commit_properties=CommitProperties(
+                        app_transactions=[
+                            Transaction(f"inventory.{name}", number)
+                            for name, number in change.progress._asdict().items()
+                            if number is not None
+                        ]
+                    ),
+                )
+                if table.version() % _VACUUM_EVERY == _VACUUM_EVERY - 1:
+                    table.vacuum(dry_run=False)
+
+    def _open(self, table: str) -> "DeltaTable | None":
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        with _translated(self._storage):
+            try:
+                return DeltaTable(self._uri(table), storage_options=self._options)
+            except TableNotFoundError:
+                return None
+
+    def _uri(self, table: str) -> str:
+        return f"{self._storage.url}/{table}"
+
+    def _prepared(self, change: TableChange) -> "DeltaTable":
+        """Return the table with all columns of the change; create what is missing of it."""
+        from deltalake import DeltaTable, Schema
+
+        schema, name = _delta_schema(change.schema), change.table.name
+        table = self._open(name)
+        if table is None:
+            return DeltaTable.create(
+                self._uri(name),
+                schema,
+                partition_by=["month", "account_id"],
+                name=name,
+                description=change.table.comment,
+                configuration={_DATABASE: self._database_id},
+                storage_options=self._options,
+                raise_if_key_not_exists=False,
+            )
+        old = {field.name: str(field.type) for field in table.schema().fields}
+        wanted = Schema.from_arrow(schema).fields
+        new = {field.name: str(field.type) for field in wanted}
+        check_types(self._storage, name, old, new)
+        added = [field for field in wanted if field.name not in old]
+        if added:
+            table.alter.add_columns(added)
+        return table
+
+
+def _delta_schema(schema: "pa.Schema") -> "pa.Schema":
+    import pyarrow as pa
+
+    comment = (
+        "Month (UTC) in which a row was settled, as 2026-11; current = each export replaces it"
+    )
+    month = pa.field("month", pa.string(), metadata={"comment": comment})
+    return without_json_type(schema).append(month)
+
+
+def _progress(table: "DeltaTable") -> Progress | None:
+    edition, observed_at, settled_until = (
+        table.transaction_version(f"inventory.{name}") for name in Progress._fields
+    )
+    if edition is None or observed_at is None:
+        return None  # it was created, and the export ended there
+    return Progress(edition, observed_at, settled_until)
+
+
+def _files(name: str, table: "DeltaTable") -> Iterator[PartFile]:
+    import pyarrow as pa
+
+    for each in pa.table(table.get_add_actions(flatten=True)).to_pylist():
+        yield PartFile(
+            f"{name}/{each['path']}",
+            each["partition.month"],
+            each["partition.account_id"],
+            each["num_records"] or 0,
+            each["size_bytes"],
+        )
+
+
+def _added(file: PartFile) -> Any:
+    from deltalake.transaction import AddAction
+
+    return AddAction(
+        _in_table(file.path),
+        file.size,
+        _partition(file),
+        int(time.time() * 1000),
+        True,
+        json.dumps({"numRecords": file.rows}),
+    )
+
+
+def _removed(file: PartFile) -> Any:
+    from deltalake.transaction import RemoveAction
+
+    return RemoveAction(
+        _in_table(file.path), True, int(time.time() * 1000), file.size, _partition(file)
+    )
+
+
+def _in_table(path: str) -> str:
+    return path.partition("/")[2]
+
+
+def _partition(file: PartFile) -> dict[str, str | None]:
+    return {"month": file.month, "account_id": file.account_id}
+
+
+@contextmanager
+def _translated(storage: Storage) -> Iterator[None]:
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        # Its texts are for a terminal of its own: in color, in lines, with whole responses.
+        raise failure(storage, type(error)(_ANSI.sub("", str(error)))) from error
+
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def require_deltalake() -> None:
+    try:
+        import deltalake  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("The format delta needs deltalake", "lake") from None

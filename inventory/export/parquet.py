@@ -1,0 +1,119 @@
+"""Parquet files, and the manifest that says which of them make up the tables.
+
+The manifest is written last. Until then a reader who follows it sees what was there before; what it
+no longer names is deleted an hour later, so that such a reader can end.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from inventory.errors import ConfigurationError, NeedsAttentionError
+from inventory.export.part_files import PartFile
+from inventory.export.storage import Storage
+from inventory.export.target import Progress, TableChange, TableState, check_database, check_types
+
+MANIFEST = "_manifest.json"
+_LAYOUT = 1
+_KEPT = timedelta(hours=1)
+_OURS = re.compile(r"\.?part-[0-9a-f]+-\d+\.parquet(\.new)?")
+
+
+class ParquetTarget:
+    """All tables of a folder. One manifest commits all of them."""
+
+    commits_all = True
+    path_columns: tuple[str, ...] = ()
+    has_json_type = True
+
+    def __init__(self, storage: Storage, database_id: str, now: datetime) -> None:
+        self._storage, self._database_id, self._now = storage, database_id, now
+        self._manifest = self._read()
+
+    def _read(self) -> dict[str, Any]:
+        content = self._storage.read(MANIFEST)
+        if content is None:
+            return {"tables": {}, "superseded": []}
+        try:
+            manifest: dict[str, Any] = json.loads(content)
+            layout, database_id = manifest["layout"], manifest["database_id"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise NeedsAttentionError(
+                f"{self._storage.url}/{MANIFEST} is not a manifest of this tool. Restore it, or "
+                "export to another URL."
+            ) from error
+        if layout != _LAYOUT:
+            raise ConfigurationError(
+                f"{self._storage.url} was exported by another release, with the layout {layout}. "
+                "Use that release, or another URL."
+            )
+        check_database(self._storage, self._database_id, database_id)
+        return manifest
+
+    def state(self, table: str) -> TableState | None:
+        known = self._manifest["tables"].get(table)
+        if known is None:
+            return None
+        progress = Progress(*(known[name] for name in Progress._fields))
+        return TableState(progress, [_part(each) for each in known["files"]])
+
+    def commit(self, changes: Sequence[TableChange]) -> None:
+        manifest: dict[str, Any] = {
+            "layout": _LAYOUT,
+            "database_id": self._database_id,
+            "exported_at": self._now.isoformat(),
+            "tables": dict(self._manifest["tables"]),
+        }
+        superseded = [each for each in self._manifest["superseded"] if self._is_kept(each)]
+        for change in changes:
+            name = change.table.name
+            manifest["tables"][name] = self._entry(change)
+            superseded += (
+                {"path": each.path, "at": self._now.isoformat()} for each in change.removed
+            )
+        manifest["superseded"] = superseded
+        with self._storage.writing(MANIFEST) as stream:
+            stream.write(json.dumps(manifest, indent=1).encode())
+        self._manifest = manifest
+        self._clean()
+
+    def _entry(self, change: TableChange) -> dict[str, Any]:
+        before = self._manifest["tables"].get(change.table.name, {"files": [], "columns": []})
+        types = {each["name"]: each["type"] for each in before["columns"]}
+        columns = [
+            {
+                "name": field.name,
+                "type": str(field.type),
+                "comment": change.table.columns[field.name].comment,
+            }
+            for field in change.schema
+        ]
+        now = {each["name"]: each["type"] for each in columns}
+        check_types(self._storage, change.table.name, types, now)
+        columns += (each for each in before["columns"] if each["name"] not in now)
+        removed = {each.path for each in change.removed}
+        files = [each for each in before["files"] if each["path"] not in removed]
+        return {
+            "comment": change.table.comment,
+            **change.progress._asdict(),
+            "columns": columns,
+            "files": files + [each._asdict() for each in change.added],
+        }
+
+    def _is_kept(self, superseded: dict[str, str]) -> bool:
+        return datetime.fromisoformat(superseded["at"]) > self._now - _KEPT
+
+    def _clean(self) -> None:
+        """Delete what the manifest does not name: superseded files, and those of killed exports."""
+        named = {each["path"] for each in self._manifest["superseded"]}
+        for table, known in self._manifest["tables"].items():
+            named.update(each["path"] for each in known["files"])
+            for path in self._storage.names(table):
+                if path not in named and _OURS.fullmatch(path.rpartition("/")[2]):
+                    self._storage.delete(path)
+
+
+def _part(entry: dict[str, Any]) -> PartFile:
+    return PartFile(*(entry[name] for name in PartFile._fields))
