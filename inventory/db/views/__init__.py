@@ -106,8 +106,8 @@ class View(NamedTuple):
         return table(self.name, *(column(name, each.type) for name, each in self.columns.items()))
 
 
-def _read(name: str) -> View:
-    """Read the header of a file."""
+def described(name: str) -> View:
+    """Read the header of the file of a view, a function or a query."""
     grain, _, rest = (_HERE / f"{name}.sql").read_text("utf-8").partition("\n--\n")
     columns: dict[str, ViewColumn] = {}
     for line in rest.splitlines():
@@ -128,8 +128,8 @@ def _read(name: str) -> View:
     )
 
 
-VIEWS = {name: _read(name) for name in _VIEWS}
-FUNCTIONS = {name: _read(name) for name in _FUNCTIONS}
+VIEWS = {name: described(name) for name in _VIEWS}
+FUNCTIONS = {name: described(name) for name in _FUNCTIONS}
 
 
 # --- texts ----------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ def _body(file: str) -> str:
 
 def query(name: str, connection: Connection, *, columns_of: str = "") -> TextualSelect:
     """Return a statement with typed columns; the caller binds its parameters."""
-    columns = _read(columns_of or name).columns
+    columns = described(columns_of or name).columns
     statement = _rendered(name, connection.dialect.name, as_of=f":{PARAMETER}")
     return text(statement).columns(**{each: column.type for each, column in columns.items()})
 

@@ -36,14 +36,7 @@ gap as (
   from ({{ sql.gaps("interval_30d", "typical") }}) g
   cross join clock k
 ),
-version as (
-  select connector_id, valid_from, valid_to
-  from connectors_past
-  where valid_to > {{ sql.days_ago(30) }}
-  union all
-  select connector_id, valid_from, {{ sql.infinity() }}
-  from connectors
-  where removed_at is null
+version as ({{ sql.connector_versions(sql.days_ago(30)) }}
 ),
 lifetime as (
   select v.connector_id, c.account_id, {{ clipped("v.valid_from", "v.valid_to") }}
@@ -52,7 +45,7 @@ lifetime as (
   cross join clock k
   where v.valid_from < k.now
 ),
-outage as ({{ sql.outages(30) }}
+outage as ({{ sql.outages(sql.days_ago(30)) }}
 ),
 down as (
   select o.connector_id, c.account_id, {{ clipped("o.starts", "o.ends") }}

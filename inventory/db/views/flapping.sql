@@ -11,7 +11,7 @@
 -- flips         bigint  Starts and ends of outages in the last 7 days
 -- last_flip_at  time    The last of them (UTC)
 -- is_down       yes_no  Whether its last outage is open, as the last run observed it
-with outage as ({{ sql.outages(7) }}
+with outage as ({{ sql.outages(sql.days_ago(7)) }}
 ),
 flip as (
   select connector_id, starts as at, case when ends = {{ sql.infinity() }} then 1 else 0 end as is_down

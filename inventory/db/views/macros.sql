@@ -24,6 +24,9 @@
 {#- A join whose table order SQLite keeps; without statistics it often picks a slow order. #}
 {%- macro ordered_join() %}{{ "join" if postgresql else "cross join" }}{% endmacro %}
 
+{#- A column for which SQLite uses no index; without statistics it often picks the wrong one. #}
+{%- macro unindexed(column) %}{{ "" if postgresql else "+" }}{{ column }}{% endmacro %}
+
 {%- macro truncate_to_second(at) %}substr({{ at }}, 1, 19){% endmacro %}
 
 {%- macro add_minutes(at, minutes) -%}
@@ -76,6 +79,28 @@
     substr({{ at }}, 1, 10)
   {%- endif -%}
 {%- endmacro %}
+{#- The timestamp at which a day begins in UTC, moved by some days. #}
+{%- macro midnight(day, plus_days=0) -%}
+  {%- if postgresql -%}
+    (cast({{ day }} as timestamp) + interval '{{ plus_days }} days') at time zone 'UTC'
+  {%- else -%}
+    (date({{ day }}, '{{ plus_days }} days') || ' 00:00:00.000000+00:00')
+  {%- endif -%}
+{%- endmacro %}
+{#- Grain: one row per day from the first to the last; none if the last is before the first. #}
+{%- macro days(first, last) -%}
+  {%- if postgresql %}
+  select cast({{ first }} as date) + n as day
+  from generate_series(0, cast({{ last }} as date) - cast({{ first }} as date)) n
+  {%- else %}
+  with recursive each(day) as (
+    select {{ first }} where {{ first }} <= {{ last }}
+    union all
+    select date(day, '+1 day') from each where day < {{ last }}
+  )
+  select day from each
+  {%- endif -%}
+{%- endmacro %}
 {%- macro format_timestamp(at, seconds=false) -%}
   {%- if postgresql -%}
     to_char({{ at }} at time zone 'UTC', 'YYYY-MM-DD HH24:MI{{ ":SS" if seconds }} "UTC"')
@@ -94,6 +119,7 @@
 {%- endmacro %}
 {%- macro greatest_number(one, other) %}{{ "greatest" if postgresql else "max" }}({{ one }}, {{ other }}){% endmacro %}
 {%- macro least(one, other) %}{{ "least" if postgresql else "min" }}({{ one }}, {{ other }}){% endmacro %}
+{%- macro least_number(one, other) %}{{ least(one, other) }}{% endmacro %}
 
 {%- macro round_to(number, digits) -%}
   {%- if postgresql -%}
@@ -205,13 +231,25 @@
   where i.seconds > 3 * coalesce(u.seconds, 0)
 {%- endmacro %}
 
-{#- Grain: one row per outage that ended in the last days or is open; an open one ends at infinity. #}
-{%- macro outages(days) %}
+{#- Grain: one row per version of a connector that ended after a timestamp or is open; an open one
+    ends at infinity. #}
+{%- macro connector_versions(since) %}
+  select connector_id, valid_from, valid_to
+  from connectors_past
+  where valid_to > {{ since }}
+  union all
+  select connector_id, valid_from, {{ infinity() }}
+  from connectors
+  where removed_at is null
+{%- endmacro %}
+
+{#- Grain: one row per outage that ended after a timestamp or is open; an open one ends at infinity. #}
+{%- macro outages(since) %}
   select connector_id, down_since as starts, max(ends) as ends
   from (
     select connector_id, down_since, valid_to as ends
     from connector_status_past
-    where is_down and valid_to > {{ days_ago(days) }}
+    where is_down and valid_to > {{ since }}
     union all
     select connector_id, down_since, {{ infinity() }}
     from connector_status

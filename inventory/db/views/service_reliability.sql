@@ -13,7 +13,7 @@
 -- mttr_minutes  share   Mean minutes of the recovered outages; null = there are none
 -- mtbf_minutes  bigint  Minutes that its connectors were up in 30 days, per outage; null = there
 --                       are none
-with outage as ({{ sql.outages(30) }}
+with outage as ({{ sql.outages(sql.days_ago(30)) }}
 ),
 ended as (
   select o.connector_id, o.starts, o.ends, {{ sql.elapsed_minutes("o.starts", "o.ends", "k.now") }} as minutes,
