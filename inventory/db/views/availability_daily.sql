@@ -40,6 +40,7 @@ with day as (
     {{ sql.least_number(sql.epoch_seconds("d.day") ~ " + 86400", sql.epoch_seconds("k.now")) }} as ends
   from ({{ sql.days(":first_day", ":last_day") }}) d
   cross join clock k
+  where {{ sql.epoch_seconds("d.day") }} < {{ sql.epoch_seconds("k.now") }}
 ),
 interval_30d as ({{ sql.run_intervals(sql.days_ago(30)) }}
 ),
@@ -102,6 +103,7 @@ total as (
     {{ sql.as_bigint("sum(down_seconds)") }} as down_seconds
   from measured
   group by connector_id, day
+  having sum(total_seconds) > 0
 ),
 -- Once per connector: the names are looked up.
 identity as materialized (
