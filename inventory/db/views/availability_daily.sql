@@ -40,6 +40,7 @@ with day as (
     {{ sql.least_number(sql.epoch_seconds("d.day") ~ " + 86400", sql.epoch_seconds("k.now")) }} as ends
   from ({{ sql.days(":first_day", ":last_day") }}) d
   cross join clock k
+  where {{ sql.epoch_seconds("d.day") }} < {{ sql.epoch_seconds("k.now") }}
 ),
 interval_30d as ({{ sql.run_intervals(sql.days_ago(30)) }}
 ),
@@ -56,11 +57,10 @@ gap as (
   ) g
   join day d on {{ overlaps("g", "d") }}
 ),
-version as (
+version as materialized (
   select connector_id, {{ in_seconds("valid_from", "valid_to") }}
   from ({{ sql.connector_versions(first_midnight) }}) v
   where {{ sql.unindexed("valid_from") }} < {{ last_midnight }}
-  {{ sql.materialize_hint() }}
 ),
 lifetime as (
   select v.connector_id, c.account_id, d.day, {{ overlap("v", "d") }}
@@ -69,16 +69,20 @@ lifetime as (
   {{ sql.ordered_join() }} day d on {{ overlaps("v", "d") }}
 ),
 outage as (
-  select connector_id, {{ in_seconds("starts", "ends") }}
-  from ({{ sql.outages(first_midnight) }}) o
-  where starts < {{ last_midnight }}
-  {{ sql.materialize_hint() }}
+  select o.connector_id, d.day, {{ overlap("o", "d") }}
+  from (
+    select connector_id, {{ in_seconds("starts", "ends") }}
+    from ({{ sql.outages(first_midnight) }}) o
+    where starts < {{ last_midnight }}
+    {{ sql.materialize_hint() }}
+  ) o
+  {{ sql.ordered_join() }} day d on {{ overlaps("o", "d") }}
 ),
 -- A part of a lifetime, because pruning keeps the start of an open outage, but not older versions.
 down as (
   select t.connector_id, t.account_id, t.day, {{ overlap("t", "o") }}
   from outage o
-  join lifetime t on t.connector_id = o.connector_id and {{ overlaps("t", "o") }}
+  join lifetime t on t.connector_id = o.connector_id and t.day = o.day and {{ overlaps("t", "o") }}
 ),
 measured as (
   select connector_id, day, ends - starts as total_seconds, 0 as unobserved_seconds, 0 as down_seconds
@@ -99,12 +103,12 @@ total as (
     {{ sql.as_bigint("sum(down_seconds)") }} as down_seconds
   from measured
   group by connector_id, day
+  having sum(total_seconds) > 0
 ),
 -- Once per connector: the names are looked up.
-identity as (
+identity as materialized (
   select {{ sql.identity_columns("c") }}
   from connectors c
-  {{ sql.materialize_hint() }}
 )
 select c.*, t.day, t.total_seconds / 60 as minutes,
   t.observed_seconds / 60 as observed_minutes, t.down_seconds / 60 as down_minutes,
