@@ -2,9 +2,9 @@
 
     INVENTORY_DATABASE_URL=postgresql://... python tests/benchmarks/export_rows.py [ROUNDS]
 
-The database is one that aged.py has filled. Each line: rows, then per tool the seconds, those of its
-CPU and its most memory; how many times as long the export takes; its rows per second of
-CPU. The server needs CPU of its own, so the seconds are those of two cores.
+The database is one that aged.py has filled. Each line: rows, then per tool the seconds, those of
+its CPU and its most memory; how many times as long the export takes; its rows per second of CPU.
+The server needs CPU of its own, so the seconds are those of two cores.
 """
 
 import os
