@@ -206,14 +206,32 @@ def test_seconds_add_up_before_they_become_minutes(empty: Engine) -> None:
         (second(start), [(second(start), second(start + 40))]) for start in (0.9, 100.3)
     ]
     lives = {
-        "flaps": Life("one", [(base, second(130.7)), (second(130.7), second(239.5))], twice),
+        "flaps": Life("one", [(base, second(130.7)), (second(130.7), second(245.5))], twice),
         "too_short": Life("one", [(second(0.2), second(0.9))], []),
     }
     with rollback(empty) as connection:
         store(connection, World(nov("03 00:00"), {"one": [base, nov("03 00:00")]}, lives))
         found = daily(connection, base.date(), base.date())
-    # 239 seconds, of which 80 were down, and 159 were not.
-    assert lines(found) == ["flaps | 02 | 3 | 3 | 1 | 2 | 0.6653 | 1.0"]
+    # 245 seconds, of which 80 were down, and 165 were not.
+    assert lines(found) == ["flaps | 02 | 4 | 4 | 1 | 2 | 0.6735 | 1.0"]
+
+
+def test_typical_interval_is_that_of_the_last_30_days(empty: Engine) -> None:
+    """Since the runs are an hour apart, the days of a year ago with two runs are gaps."""
+    now = nov("10 12:00")
+    year_ago = nov("05 00:00") - timedelta(days=365)
+    runs = [year_ago + number * 12 * HOUR for number in range(9)]
+    runs += [runs[-1] + number * HOUR for number in range(1, 25)]
+    runs += [now - number * HOUR for number in range(24)]
+    lives = {"steady": Life("one", [(year_ago, None)], [])}
+    with rollback(empty) as connection:
+        store(connection, World(now, {"one": sorted(runs)}, lives))
+        found = daily(connection, year_ago.date(), year_ago.date() + timedelta(days=5))
+    observed = [(f"{row['day']:%d}", row["observed_minutes"]) for row in found]
+    assert sorted(observed) == [
+        *(("05", 0), ("06", 0), ("07", 0), ("08", 0)),
+        *(("09", 1440), ("10", 0)),
+    ]
 
 
 def test_day_begins_in_utc_wherever_the_session_is(empty: Engine) -> None:
