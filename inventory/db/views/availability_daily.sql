@@ -21,6 +21,9 @@
     begin at whole seconds, so those of a period add up to the period. What is joined or looked up
     is materialized: newer releases of SQLite would otherwise compute it again inside each join:
     minutes instead of a second. #}
+{#- How long an interval between runs usually is changes over the years: what counts is the month up to
+    three days after the last day, by when late runs of it are known. #}
+{%- set typical_until = sql.least(sql.midnight(":last_day", plus_days=4), "(select now from clock)") %}
 {%- set first_midnight, last_midnight = sql.midnight(":first_day"), sql.midnight(":last_day", plus_days=1) %}
 {%- macro in_seconds(starts, ends) -%}
   {{ sql.epoch_seconds(starts) }} as starts, {{ sql.epoch_seconds(sql.least(ends, last_midnight)) }} as ends
@@ -44,7 +47,9 @@ with day as materialized (
   cross join clock k
   where {{ sql.epoch_seconds("d.day") }} < {{ sql.epoch_seconds("k.now") }}
 ),
-interval_30d as ({{ sql.run_intervals(sql.days_ago(30)) }}
+interval_30d as (
+  select i.* from ({{ sql.run_intervals(sql.add_minutes(typical_until, -1440 * 30)) }}) i
+  where i.ends <= {{ typical_until }}
 ),
 typical as ({{ sql.typical_interval("interval_30d") }}
 ),

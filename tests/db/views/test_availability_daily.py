@@ -216,19 +216,18 @@ def test_seconds_add_up_before_they_become_minutes(empty: Engine) -> None:
     assert lines(found) == ["flaps | 02 | 4 | 4 | 1 | 2 | 0.6735 | 1.0"]
 
 
-def test_typical_interval_is_that_of_the_last_30_days(empty: Engine) -> None:
-    """As runs are an hour apart now, those that were 12 hours apart a year ago left gaps."""
+def test_typical_interval_is_that_of_the_days_themselves(empty: Engine) -> None:
+    """Runs are an hour apart now; that those of a year ago were 12 hours apart left no gap."""
     now = nov("10 12:00")
     year_ago = nov("05 00:00") - timedelta(days=365)
     runs = [year_ago + number * 12 * HOUR for number in range(9)]
-    runs += [runs[-1] + number * HOUR for number in range(1, 25)]
     runs += [now - number * HOUR for number in range(24)]
     lives = {"steady": Life("one", [(year_ago, None)], [])}
     with rollback(empty) as connection:
         store(connection, World(now, {"one": sorted(runs)}, lives))
         found = daily(connection, year_ago.date(), year_ago.date() + timedelta(days=5))
     observed = {row["day"].day: row["observed_minutes"] for row in found}
-    assert observed == {5: 0, 6: 0, 7: 0, 8: 0, 9: 1440, 10: 0}
+    assert observed == {5: 1440, 6: 1440, 7: 1440, 8: 1440, 9: 0, 10: 0}
 
 
 def test_day_begins_in_utc_wherever_the_session_is(empty: Engine) -> None:
