@@ -87,8 +87,8 @@ def _rows_of_sqlite(
 ) -> "Iterator[pa.Table]":
     import pyarrow as pa
 
-    result = connection.execute(statement)
-    for rows in result.partitions(_ROWS):
+    cursor: Any = connection.execute(statement).cursor  # its rows are plain tuples
+    while rows := cursor.fetchmany(_ROWS):
         cells = zip(schema, zip(*rows, strict=True), strict=True)
         yield pa.Table.from_arrays([_column(field, of) for field, of in cells], schema=schema)
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CURRENT = "current"
-_ROW_GROUP = 64_000
-_ROW_GROUP_BYTES = 12 * 1024 * 1024  # of a table in memory
+_ROW_GROUP = 40_000
+_ROW_GROUP_BYTES = 8 * 1024 * 1024  # of a table in memory
 _ROWS_PER_FILE = 1_000_000
 
 
