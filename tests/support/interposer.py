@@ -6,6 +6,7 @@ forks one run for each line that it reads.
 
 import ctypes
 import errno
+import importlib
 import json
 import os
 import signal
@@ -24,11 +25,13 @@ class Kind(IntEnum):
 
     WRITE = 1  # to a file
     FLUSH = 2  # fsync, fdatasync
-    CUT = 3  # ftruncate, unlink, rename
+    CUT = 3  # ftruncate, unlink, rename, link
     SEND = 4  # to the database
     RECEIVE = 5  # from the database
     ASK = 6  # sent to the API
     HEAR = 7  # received from the API
+    CREATE = 8  # a file or a folder
+    READ = 9  # from a file, or open it
 
 
 class Fate(IntEnum):
@@ -91,14 +94,15 @@ def compiled(compiler: str, folder: Path) -> Path:
 class Runs:
     """Starts runs, one after the other, with files of their own in `folder`."""
 
-    def __init__(self, library: Path, folder: Path) -> None:
+    def __init__(self, library: Path, folder: Path, *modules: str) -> None:
+        """Each run has imported `modules`, beside what every command needs."""
         self._folder = folder
         environment = os.environ | {
             "LD_PRELOAD": str(library),
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        command = [sys.executable, __file__, library]
+        command = [sys.executable, __file__, library, *modules]
         self._father = subprocess.Popen(command, env=environment, **pipes)
 
     def close(self) -> None:
@@ -182,5 +186,7 @@ if __name__ == "__main__":
     import inventory.db.prune
     import inventory.db.verify  # noqa: F401
 
+    for module in sys.argv[2:]:
+        importlib.import_module(module)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _father(sys.argv[1])

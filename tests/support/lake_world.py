@@ -1,0 +1,141 @@
+"""A database whose history has been exported twice, and has changed since; and its targets."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+
+from inventory.db.engine import read_only, transaction
+from inventory.demo.fake_api import FakeApi
+from inventory.export.run import FORMATS, export
+from inventory.models import EXPORT_BOOKMARKS
+from inventory.sync.run import sync
+from support import lake
+from support.builders import (
+    DAY,
+    KEY,
+    SECRET,
+    T0,
+    Account,
+    FakeClock,
+    Item,
+    api_settings,
+    connect,
+    item,
+)
+from support.references import PATHS, destination, group
+from support.wrong_clock import stop_clock
+
+BEGINS = T0 - 8 * DAY  # so that days of two months are settled
+EXPORTED_ON = (10, 12)  # days after the first
+LAST = 14
+AN_HOUR = timedelta(hours=1)
+
+
+def account_on(day: int) -> list[Item]:
+    """Differ from the day before in rows of every table."""
+    odd = day % 2 == 1
+    alert = {"code": "late", "message": f"on day {day}"}
+    return [
+        item("stays"),
+        item("syncs", succeeded_at=(BEGINS + day * DAY - AN_HOUR).isoformat()),
+        item("is_set_anew", paused=odd, config={"host": f"host {day // 3}"}),
+        item("breaks", status={"setup_state": "broken" if odd else "connected"}),
+        item("broken", status={"setup_state": "broken"}),
+        item("is_tested", setup_tests=[{"title": "t", "status": "FAILED" if odd else "PASSED"}]),
+        item("warns", status={"warnings": [alert], "tasks": [alert] if odd else []}),
+        item(f"exists_in_week_{day // 7}"),
+    ]
+
+
+def lists_on(day: int) -> dict[str, list[Item]]:
+    """Name the group otherwise before the first export: what is settled keeps the name it had."""
+    named = group(name="Finance" if day < min(EXPORTED_ON) // 2 else "Money")
+    placed = destination(region=f"region {day // 4}")
+    return {PATHS["groups"]: [named], PATHS["destinations"]: [placed]}
+
+
+class LakeWorld:
+    """`home` holds a target of each format, and nothing else."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.engine = url, connect(url)
+        self.home, self._kept = folder / "home", folder / "kept"
+        self.home.mkdir()
+        self._bookmarks: list[dict[str, Any]] = []
+        self._account = Account()
+        self._clock = FakeClock()
+        self._clock.now = BEGINS
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"INVENTORY_DATABASE_URL": self.url}
+
+    def target(self, output_format: str) -> Path:
+        return self.home / output_format
+
+    def live(self, api: FakeApi, days: int) -> None:
+        """Let a run see the account on each of the next days; it is an hour after the last now."""
+        for _ in range(days):
+            day = (self._clock.now - BEGINS).days
+            self._account.connectors, self._account.lists = account_on(day), lists_on(day)
+            sync(self.engine, api_settings(api), clock=self._clock)
+            self._clock.pass_a_day()
+        self.stop_clock(self._clock.now - DAY + AN_HOUR)
+
+    def stop_clock(self, now: datetime) -> None:
+        stop_clock(self.engine, now)
+
+    def export(self, output_format: str, **options: Any) -> None:
+        target = str(self.target(output_format))
+        export(self.engine, target, output_format=output_format, **options)
+
+    def seen(self, output_format: str) -> lake.Tables:
+        return lake.in_target(self.target(output_format), output_format)
+
+    def rows(self) -> lake.Tables:
+        return lake.in_database(self.engine, self.url)
+
+    # --- back to what it was ---
+
+    def keep(self) -> None:
+        """Take what the targets hold now as what they are set back to."""
+        shutil.rmtree(self._kept, ignore_errors=True)
+        shutil.copytree(self.home, self._kept)
+        self._bookmarks = self.bookmarks()
+
+    def set_back(self) -> None:
+        shutil.rmtree(self.home)
+        shutil.copytree(self._kept, self.home)
+        with transaction(self.engine) as connection:
+            connection.execute(delete(EXPORT_BOOKMARKS))
+            if self._bookmarks:
+                connection.execute(insert(EXPORT_BOOKMARKS), self._bookmarks)
+
+    def bookmarks(self) -> list[dict[str, Any]]:
+        rows = select(EXPORT_BOOKMARKS).order_by(*EXPORT_BOOKMARKS.primary_key)
+        with read_only(self.engine) as connection:
+            return [dict(row) for row in connection.execute(rows).mappings()]
+
+
+@contextmanager
+def lived(url: str, folder: Path) -> Iterator[LakeWorld]:
+    """Let the world come to the day after the second export of each format."""
+    with ExitStack() as stack:
+        world = LakeWorld(url, folder)
+        api = FakeApi(world._account, key=KEY, secret=SECRET)
+        stack.enter_context(api)
+        day = 0
+        for until in EXPORTED_ON:
+            world.live(api, until - day)
+            day = until
+            for output_format in FORMATS:
+                world.export(output_format)
+        world.live(api, LAST - day)
+        world.keep()
+        yield world
+        world.engine.dispose()
