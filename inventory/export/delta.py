@@ -36,13 +36,16 @@ class DeltaTarget:
     def __init__(self, storage: Storage, database_id: str) -> None:
         self._storage, self._database_id = storage, database_id
         self._options = storage.delta_options()
+        # As their state was read: a commit of somebody else since then is a conflict.
+        self._tables: dict[str, DeltaTable | None] = {}
         if storage.read(MANIFEST) is not None:
             raise ConfigurationError(
-                f"{storage.url} holds an export in Parquet. Pass another URL for Delta."
+                f"{storage.url} holds an export in Parquet. Pass another URL for Delta, or "
+                "--format parquet."
             )
 
     def state(self, table: str) -> TableState | None:
-        known = self._open(table)
+        known = self._tables[table] = self._open(table)
         if known is None:
             return None
         found = known.metadata().configuration.get(_DATABASE, "")
@@ -90,7 +93,7 @@ class DeltaTarget:
         from deltalake import DeltaTable, Schema
 
         schema, name = _delta_schema(change.schema), change.table.name
-        table = self._open(name)
+        table = self._tables[name]
         if table is None:
             return DeltaTable.create(
                 self._uri(name),

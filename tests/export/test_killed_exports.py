@@ -7,6 +7,7 @@ killed at statements and commits. `--thorough` attacks each call.
 import errno
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -61,6 +62,10 @@ FAILURES = {
     Kind.CREATE: (fails(errno.EACCES), fails(errno.ENOSPC), fails(errno.EROFS, lasts=True)),
     Kind.FLUSH: (fails(errno.EIO), fails(errno.ENOSPC, lasts=True)),
     Kind.READ: (fails(errno.EIO, lasts=True), fails(errno.EACCES), SHORT, fails(errno.EIO)),
+}
+SIGNALS = {
+    kind: (Blow(Fate.SIGNALLED, signal.SIGTERM), Blow(Fate.SIGNALLED, signal.SIGINT))
+    for kind in (Kind.WRITE, Kind.CUT, Kind.READ)
 }
 ON_THE_WAY = {
     Kind.SEND: (BEFORE, fails(errno.ECONNRESET), AFTER, HALF),
@@ -152,6 +157,10 @@ class Trial:
         files = [each for table in manifest["tables"].values() for each in table["files"]]
         return {"_manifest.json", *(each["path"] for each in files + manifest["superseded"])}
 
+    def nothing_is_half_written(self) -> None:
+        files = files_below(self.world.target(self._format))
+        assert [file for file in files if not file.endswith((".parquet", ".json"))] == []
+
     def is_before_or_after(self) -> None:
         """A reader sees an export or the one before it; of Delta, table by table."""
         seen = self.world.seen(self._format)
@@ -198,6 +207,8 @@ class AttackedCalls:
         say(ended.stderr)
         assert_documented(ended, attack)
         self._trial.is_before_or_after()
+        if attack.fate is Fate.SIGNALLED:
+            self._trial.nothing_is_half_written()
         if ended.code == 0:
             self._trial.is_done()
         self._trial.is_completed()
@@ -222,7 +233,9 @@ def assert_documented(ended: Ended, attack: Attack) -> None:
     assert ended.stderr.startswith("Error: ")
     assert ended.stderr.count("\n") == 1
     assert "bug" not in ended.stderr
-    if attack.kind in FAILURES:
+    if attack.fate is Fate.SIGNALLED:
+        assert (ended.code, ended.stderr) == (1, "Error: Interrupted.\n")
+    elif attack.kind in FAILURES:
         assert os.strerror(attack.error) in ended.stderr
 
 
@@ -248,7 +261,9 @@ IN_BRIEF = [
 
 @NEEDS_COMPILER
 @pytest.mark.parametrize(("kind", "output_format", "name"), few_of(ALL, IN_BRIEF))
-@pytest.mark.parametrize("blows", [KILLS, FAILURES], ids=["killed", "failing"])
+@pytest.mark.parametrize(
+    "blows", [KILLS, FAILURES, SIGNALS], ids=["killed", "failing", "interrupted"]
+)
 def test_export_whose_file_operations_are_attacked_is_completed_by_the_next(
     blows: dict[Kind, tuple[Blow, ...]],
     kind: str,

@@ -8,7 +8,7 @@
    INTERPOSER_KIND    the kind that is attacked: a place in `enum kind`
    INTERPOSER_AT      the number of the call, from 1
    INTERPOSER_FATE    what becomes of it: a place in `enum fate`
-   INTERPOSER_ERROR   the errno of calls that fail
+   INTERPOSER_ERROR   the errno of calls that fail, or the signal that comes before the call
    INTERPOSER_LASTS   not empty: all calls of the kind from there on fare alike */
 
 #define _GNU_SOURCE
@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 enum kind { NONE, WRITE, FLUSH, CUT, SEND, RECEIVE, ASK, HEAR, CREATE, READ, KINDS };
-enum fate { GOES_ON, KILLED_BEFORE, KILLED_AFTER, KILLED_HALFWAY, SHORT, FAILS };
+enum fate { GOES_ON, KILLED_BEFORE, KILLED_AFTER, KILLED_HALFWAY, SHORT, FAILS, SIGNALLED };
 
 static atomic_long unread[KINDS];
 static atomic_long *tally = unread;
@@ -77,6 +77,7 @@ static enum fate fate_of(enum kind kind) {
     long number = atomic_fetch_add(&tally[kind], 1) + 1;
     if (kind != attacked || (lasts ? number < first : number != first)) return GOES_ON;
     if (chosen == KILLED_BEFORE) die();
+    if (chosen == SIGNALLED) kill(getpid(), error_number);
     return chosen;
 }
 

@@ -42,6 +42,7 @@ class Fate(IntEnum):
     KILLED_HALFWAY = 3  # after half of the bytes
     SHORT = 4  # half of the bytes, and all goes on
     FAILS = 5
+    SIGNALLED = 6  # before it; `error` is the signal
 
 
 class Attack(NamedTuple):
@@ -54,7 +55,7 @@ class Attack(NamedTuple):
     lasts: bool = False
 
     def __str__(self) -> str:
-        how = errno.errorcode[self.error] if self.error else self.fate.name.lower()
+        how = errno.errorcode[self.error] if self.fate is Fate.FAILS else self.fate.name.lower()
         return f"{self.kind.name.lower()} {self.at} {how}{' from then on' if self.lasts else ''}"
 
     @property

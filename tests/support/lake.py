@@ -102,9 +102,7 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def _by_manifest(folder: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     for name, table in manifest(folder)["tables"].items():
-        parts = [
-            pq.read_table(folder / part["path"], partitioning=None) for part in table["files"]
-        ]
+        parts = [pq.read_table(folder / part["path"], partitioning=None) for part in table["files"]]
         assert [part.num_rows for part in parts] == [part["rows"] for part in table["files"]]
         yield name, [row for part in parts for row in part.to_pylist()]
 

@@ -1,8 +1,9 @@
 """A database whose history has been exported twice, and has changed since; and its targets."""
 
+import copy
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import delete, insert, select
 
 from inventory.db.engine import read_only, transaction
 from inventory.demo.fake_api import FakeApi
-from inventory.export.run import FORMATS, export
+from inventory.export.run import FORMATS, ExportResult, export
 from inventory.models import EXPORT_BOOKMARKS
 from inventory.sync.run import sync
 from support import lake
@@ -21,14 +22,13 @@ from support.builders import (
     SECRET,
     T0,
     Account,
-    FakeClock,
     Item,
     api_settings,
     connect,
     item,
 )
 from support.references import PATHS, destination, group
-from support.wrong_clock import stop_clock
+from support.wrong_clock import at, stop_clock
 
 BEGINS = T0 - 8 * DAY  # so that days of two months are settled
 EXPORTED_ON = (10, 12)  # days after the first
@@ -62,14 +62,13 @@ def lists_on(day: int) -> dict[str, list[Item]]:
 class LakeWorld:
     """`home` holds a target of each format, and nothing else."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, account: Account, api: FakeApi) -> None:
         self.url, self.engine = url, connect(url)
         self.home, self._kept = folder / "home", folder / "kept"
         self.home.mkdir()
         self._bookmarks: list[dict[str, Any]] = []
-        self._account = Account()
-        self._clock = FakeClock()
-        self._clock.now = BEGINS
+        self._account, self._api = account, api
+        self._day = 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -78,21 +77,27 @@ class LakeWorld:
     def target(self, output_format: str) -> Path:
         return self.home / output_format
 
-    def live(self, api: FakeApi, days: int) -> None:
-        """Let a run see the account on each of the next days; it is an hour after the last now."""
-        for _ in range(days):
-            day = (self._clock.now - BEGINS).days
+    def on(self, url: str) -> "LakeWorld":
+        """Return the same targets, with another database."""
+        other = copy.copy(self)
+        other.url, other.engine = url, connect(url)
+        return other
+
+    def live(self, *, until: int, hour: int = 0) -> None:
+        """Let a run see the account on each day up to there; now is an hour after the last run."""
+        later = hour * AN_HOUR
+        for day in range(self._day, until):
             self._account.connectors, self._account.lists = account_on(day), lists_on(day)
-            sync(self.engine, api_settings(api), clock=self._clock)
-            self._clock.pass_a_day()
-        self.stop_clock(self._clock.now - DAY + AN_HOUR)
+            sync(self.engine, api_settings(self._api), clock=at(BEGINS + day * DAY + later))
+        self._day = until
+        self.stop_clock(BEGINS + (until - 1) * DAY + later + AN_HOUR)
 
     def stop_clock(self, now: datetime) -> None:
         stop_clock(self.engine, now)
 
-    def export(self, output_format: str, **options: Any) -> None:
+    def export(self, output_format: str, **options: Any) -> ExportResult:
         target = str(self.target(output_format))
-        export(self.engine, target, output_format=output_format, **options)
+        return export(self.engine, target, output_format=output_format, **options)
 
     def seen(self, output_format: str) -> lake.Tables:
         return lake.in_target(self.target(output_format), output_format)
@@ -111,6 +116,9 @@ class LakeWorld:
     def set_back(self) -> None:
         shutil.rmtree(self.home)
         shutil.copytree(self._kept, self.home)
+        self.set_bookmarks_back()
+
+    def set_bookmarks_back(self) -> None:
         with transaction(self.engine) as connection:
             connection.execute(delete(EXPORT_BOOKMARKS))
             if self._bookmarks:
@@ -123,19 +131,18 @@ class LakeWorld:
 
 
 @contextmanager
-def lived(url: str, folder: Path) -> Iterator[LakeWorld]:
-    """Let the world come to the day after the second export of each format."""
-    with ExitStack() as stack:
-        world = LakeWorld(url, folder)
-        api = FakeApi(world._account, key=KEY, secret=SECRET)
-        stack.enter_context(api)
-        day = 0
-        for until in EXPORTED_ON:
-            world.live(api, until - day)
-            day = until
+def lived(
+    url: str, folder: Path, *, until: int = LAST, exported_on: tuple[int, ...] = EXPORTED_ON
+) -> Iterator[LakeWorld]:
+    """Let the world come to a day, having been exported to each format on some days before."""
+    account = Account()
+    with FakeApi(account, key=KEY, secret=SECRET) as api:
+        world = LakeWorld(url, folder, account, api)
+        for day in exported_on:
+            world.live(until=day)
             for output_format in FORMATS:
                 world.export(output_format)
-        world.live(api, LAST - day)
+        world.live(until=until)
         world.keep()
         yield world
         world.engine.dispose()

@@ -1,0 +1,237 @@
+"""Exports that meet another one: at the same time, of another database or format, or of a copy."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import make_url
+from support import lake
+from support.builders import DAY, connect
+from support.databases import administrator, new_database
+from support.killed import at_each_point
+from support.lake_world import BEGINS, LakeWorld, lived
+
+from inventory.cli import main
+from inventory.db import prune, upgrade
+from inventory.db.errors import display_url
+from inventory.errors import InventoryError
+from inventory.export.run import FORMATS
+
+EACH_FORMAT = pytest.mark.parametrize("output_format", FORMATS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path.resolve() / "lake"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def world(database_url: str, folder: Path) -> Iterator[LakeWorld]:
+    """A world of eight days that is not exported yet."""
+    with lived(database_url, folder, until=8, exported_on=()) as world:
+        yield world
+
+
+def command(world: LakeWorld, output_format: str, target: Path | None = None) -> tuple[int, str]:
+    words = ("export", str(target or world.target(output_format)), "--format", output_format)
+    result = CliRunner(env=world.environment).invoke(main, words)
+    return result.exit_code, result.stderr
+
+
+def at_the_last_table(act: Callable[[], object]) -> Callable[[str], None]:
+    def on_table(name: str) -> None:
+        if name == "availability_daily":
+            act()
+
+    return on_table
+
+
+def assert_exported(world: LakeWorld, output_format: str) -> None:
+    assert world.seen(output_format) == world.rows()
+
+
+# --- at the same time -----------------------------------------------------------------------
+
+
+@EACH_FORMAT
+def test_second_export_at_the_same_time_exits_1(world: LakeWorld, output_format: str) -> None:
+    second: list[tuple[int, str]] = []
+    act = at_the_last_table(lambda: second.append(command(world, output_format)))
+    world.export(output_format, on_table=act)
+    what = f"Another run of the export to {world.target(output_format)} is in progress on"
+    where = display_url(world.engine)
+    assert second == [(1, f"Error: {what} {where}. Run this again later.\n")]
+    assert_exported(world, output_format)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@EACH_FORMAT
+def test_export_of_a_copy_at_the_same_time_is_not_undone(
+    world: LakeWorld, output_format: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """A copied database is the same to a target, but has a lock of its own."""
+    world.export(output_format)
+    with copied(world, request, tmp_path) as copy:
+        world.live(until=9)
+        copy.live(until=9, hour=2)
+        with amid_its_last_table(lambda: copy.export(output_format)):
+            with pytest.raises(InventoryError) as raised:
+                world.export(output_format)
+        assert raised.value.exit_code == 1
+        assert copy.seen(output_format)["availability_daily"] == copy.rows()["availability_daily"]
+    world.export(output_format)
+    assert_exported(world, output_format)
+
+
+@contextmanager
+def amid_its_last_table(act: Callable[[], object]) -> Iterator[None]:
+    """Act once, when an export has read the state of the table and asks for its rows."""
+    acted: list[str] = []
+
+    def act_once(_: int, statement: str) -> None:
+        if "observed_minutes" in statement and not acted:
+            acted.append(statement)
+            act()
+
+    with at_each_point(act_once):
+        yield
+    assert acted
+
+
+@EACH_FORMAT
+def test_export_that_has_lost_its_lock_commits_no_more(
+    output_format: str, postgres_url: str, folder: Path, postgres_server: str
+) -> None:
+    holders = (
+        "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and database = "
+        "(select oid from pg_database where datname = %s)"
+    )
+
+    def end_holders() -> None:
+        administrator(postgres_server).execute(holders, [make_url(postgres_url).database])
+
+    with lived(postgres_url, folder, until=8, exported_on=()) as world:
+        with pytest.raises(InventoryError, match="The lock of .* was lost") as raised:
+            world.export(output_format, on_table=at_the_last_table(end_holders))
+        assert raised.value.exit_code == 1
+        assert "availability_daily" not in world.seen(output_format)
+        world.export(output_format)
+        assert_exported(world, output_format)
+
+
+# --- of another database, in another format -------------------------------------------------
+
+
+@EACH_FORMAT
+def test_second_database_is_refused(world: LakeWorld, output_format: str, tmp_path: Path) -> None:
+    other = world.on(f"sqlite:///{tmp_path / 'other.db'}")
+    upgrade.upgrade(other.engine)
+    world.export(output_format)
+    refusal = f"Error: {world.target(output_format)} holds the export of another database."
+    assert command(other, output_format) == (2, f"{refusal} Pass another URL, or empty it.\n")
+    assert_exported(world, output_format)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "advice"),
+    [
+        ("parquet", "delta", "Pass another URL for Delta, or --format parquet."),
+        ("delta", "parquet", "Pass another URL for Parquet, or --format delta."),
+    ],
+)
+def test_other_format_is_refused(world: LakeWorld, first: str, second: str, advice: str) -> None:
+    world.export(first, tables=["incidents"])
+    target = world.target(first)
+    before = sorted(target.rglob("*"))
+    refusal = f"Error: {target} holds an export in {first.capitalize()}. {advice}\n"
+    assert command(world, second, target) == (2, refusal)
+    assert sorted(target.rglob("*")) == before
+    assert command(world, first, target)[0] == 0
+    assert_exported(world, first)
+
+
+# --- of a database that is not what it was --------------------------------------------------
+
+
+@contextmanager
+def copied(world: LakeWorld, request: pytest.FixtureRequest, folder: Path) -> Iterator[LakeWorld]:
+    """Copy the database of a world, as a backup does."""
+    if world.url.startswith("sqlite"):
+        world.engine.dispose()
+        shutil.copyfile(world.url.removeprefix("sqlite:///"), folder / "backup.db")
+        yield world.on(f"sqlite:///{folder / 'backup.db'}")
+        return
+    name = str(make_url(world.url).database)
+    world.engine.dispose()
+    with new_database(request.getfixturevalue("postgres_server"), name) as url:
+        copy = world.on(url)
+        yield copy
+        copy.engine.dispose()
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["as_it_was", "with_new_runs"])
+@EACH_FORMAT
+def test_database_of_an_older_backup_is_exported_whole(
+    world: LakeWorld,
+    output_format: str,
+    goes_on: bool,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    world.export(output_format)
+    with copied(world, request, tmp_path) as backup:
+        world.live(until=13)
+        world.export(output_format)
+        if goes_on:
+            backup.live(until=10, hour=1)
+        result = backup.export(output_format)
+        assert_exported(backup, output_format)
+        whole = {table.name: table.whole for table in result.tables if table.settled}
+        assert "connector_history" in whole
+        assert {str(why).partition(" that ")[0] for why in whole.values()} == {
+            "the target holds a run of 2026-11-05 03:00:00 UTC"
+        }
+        assert not any(table.whole for table in backup.export(output_format).tables)
+
+
+@EACH_FORMAT
+@pytest.mark.parametrize("falls_behind", ["it was killed", "it went on"])
+def test_pruned_rows_stay_whenever_the_bookmark_was_moved(
+    world: LakeWorld, output_format: str, falls_behind: str
+) -> None:
+    """An export that was killed after the commit of the target leaves the bookmark behind."""
+    world.export(output_format)
+    world.live(until=12)
+    world.keep()
+    world.export(output_format)
+    held = world.seen(output_format)
+    if falls_behind == "it was killed":
+        world.set_bookmarks_back()
+    world.stop_clock(BEGINS + (9.5 + 36) * DAY)
+    assert prune.prune(world.engine, timedelta(days=36)).rows["connector_status_past"] > 0
+    world.export(output_format, full=True)
+    seen = world.seen(output_format)
+    for name in ("connector_history", "connector_status_history", "warning_history"):
+        assert closed(held[name]) == closed(seen[name]), name
+    assert held["sync_outcomes"] == seen["sync_outcomes"]
+
+
+def closed(versions: lake.Rows) -> lake.Rows:
+    """Leave out those that are open."""
+    return lake.Rows({row: n for row, n in versions.items() if dict(row)["valid_to"] is not None})
+
+
+@EACH_FORMAT
+def test_emptied_target_takes_what_a_prune_has_left(world: LakeWorld, output_format: str) -> None:
+    world.export(output_format)
+    world.stop_clock(BEGINS + (5.5 + 36) * DAY)
+    prune.prune(world.engine, timedelta(days=36))
+    shutil.rmtree(world.target(output_format))
+    world.export(output_format)
+    assert_exported(world, output_format)
