@@ -16,7 +16,14 @@ from inventory.export.arrow_schema import without_json_type
 from inventory.export.parquet import MANIFEST
 from inventory.export.part_files import PartFile
 from inventory.export.storage import Storage, failure
-from inventory.export.target import Progress, TableChange, TableState, check_database, check_types
+from inventory.export.target import (
+    Progress,
+    TableChange,
+    TableState,
+    check_database,
+    check_types,
+    overtaken,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -183,10 +190,13 @@ def _translated(storage: Storage) -> Iterator[None]:
     try:
         yield
     except (DeltaError, OSError) as error:
+        if _CONFLICT.search(str(error)):
+            raise overtaken(storage) from error
         # Its texts are for a terminal of its own: in color, in lines, with whole responses.
         raise failure(storage, type(error)(_ANSI.sub("", str(error)))) from error
 
 
+_CONFLICT = re.compile(r"concurrent transaction|table already exists", re.I)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -10,11 +10,18 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from inventory.errors import AlreadyRunningError, ConfigurationError, NeedsAttentionError
+from inventory.errors import ConfigurationError, NeedsAttentionError
 from inventory.export.part_files import PartFile
 from inventory.export.storage import Storage
 from inventory.export.tables import exported_tables
-from inventory.export.target import Progress, TableChange, TableState, check_database, check_types
+from inventory.export.target import (
+    Progress,
+    TableChange,
+    TableState,
+    check_database,
+    check_types,
+    overtaken,
+)
 
 MANIFEST = "_manifest.json"
 DELTA_LOG = "_delta_log"
@@ -93,12 +100,8 @@ class ParquetTarget:
         self._clean()
 
     def _require_unchanged(self) -> None:
-        """See that nobody else has written it: the lock is of one database, which may be copied."""
         if self._storage.read(MANIFEST) != self._content:
-            raise AlreadyRunningError(
-                f"Another export has written to {self._storage.url} since this one began.",
-                "Let only one database export to it, and run this again.",
-            )
+            raise overtaken(self._storage)
 
     def _entry(self, change: TableChange) -> dict[str, Any]:
         before = self._manifest["tables"].get(change.table.name, {"files": [], "columns": []})

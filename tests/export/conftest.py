@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from support.builders import connect
 from support.databases import new_database
 from support.lake_world import LakeWorld, lived
 
 from inventory.db import upgrade
-from support.builders import connect
 
 
 @pytest.fixture(scope="module")
