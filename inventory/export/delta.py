@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from inventory.errors import ConfigurationError, MissingExtraError
 from inventory.export.arrow_schema import without_json_type
 from inventory.export.parquet import MANIFEST
-from inventory.export.part_files import PartFile
+from inventory.export.part_files import PartFile, is_part
 from inventory.export.storage import Storage, failure
 from inventory.export.target import (
     Progress,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _DATABASE = "inventory.database_id"
-_VACUUM_EVERY = 50  # commits; it lists all files
+_CLEAN_EVERY = 50  # commits; it lists all files
 
 
 class DeltaTarget:
@@ -79,8 +79,17 @@ class DeltaTarget:
                         ]
                     ),
                 )
-                if table.version() % _VACUUM_EVERY == _VACUUM_EVERY - 1:
-                    table.vacuum(dry_run=False)
+                if table.version() % _CLEAN_EVERY == _CLEAN_EVERY - 1:
+                    self._clean(change.table.name, table)
+
+    def _clean(self, name: str, table: "DeltaTable") -> None:
+        """Delete what has not been part of the table for a week, and files of killed exports.
+
+        A vacuum of its own would leave the latter, or delete also what this tool has not written.
+        """
+        for path in table.vacuum(dry_run=True, full=True):
+            if is_part(path):
+                self._storage.delete(f"{name}/{path}")
 
     def _open(self, table: str) -> "DeltaTable | None":
         from deltalake import DeltaTable

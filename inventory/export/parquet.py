@@ -5,13 +5,12 @@ no longer names is deleted an hour later, so that such a reader can end.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from inventory.errors import ConfigurationError, NeedsAttentionError
-from inventory.export.part_files import PartFile
+from inventory.export.part_files import PartFile, is_part
 from inventory.export.storage import Storage
 from inventory.export.tables import exported_tables
 from inventory.export.target import (
@@ -27,7 +26,6 @@ MANIFEST = "_manifest.json"
 DELTA_LOG = "_delta_log"
 _LAYOUT = 1
 _KEPT = timedelta(hours=1)
-_OURS = re.compile(r"\.?part-[0-9a-f]+-\d+\.parquet(\.new)?")
 
 
 class ParquetTarget:
@@ -135,7 +133,7 @@ class ParquetTarget:
         for table, known in self._manifest["tables"].items():
             named.update(each["path"] for each in known["files"])
             for path in self._storage.names(table):
-                if path not in named and _OURS.fullmatch(path.rpartition("/")[2]):
+                if path not in named and is_part(path):
                     self._storage.delete(path)
 
 

@@ -1,7 +1,8 @@
-"""Worlds whose history has been exported."""
+"""Worlds whose history is exported."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeAlias
 
 import pytest
 from support.builders import connect
@@ -10,18 +11,38 @@ from support.lake_world import LakeWorld, lived
 
 from inventory.db import upgrade
 
+Worlds: TypeAlias = Callable[[str], LakeWorld]
+
 
 @pytest.fixture(scope="module")
 def worlds(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], LakeWorld]]:
-    """Returns the world on a kind of database; it is made once in a file of tests."""
+) -> Iterator[Worlds]:
+    """Returns the world on a kind of database; its history has been exported twice."""
+    with _made_once(request, tmp_path_factory) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def new_worlds(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Worlds]:
+    """Returns the world of eight days on a kind of database; nothing is exported."""
+    with _made_once(request, tmp_path_factory, until=8, exported_on=()) as made:
+        yield made
+
+
+@contextmanager
+def _made_once(
+    request: pytest.FixtureRequest, folders: pytest.TempPathFactory, **options: Any
+) -> Iterator[Worlds]:
+    """Make each world when a test of the file asks for it first."""
     known: dict[str, LakeWorld] = {}
     with ExitStack() as stack:
 
         def url_of(kind: str) -> str:
             if kind == "sqlite":
-                url = f"sqlite:///{tmp_path_factory.mktemp('database') / 'inventory.db'}"
+                url = f"sqlite:///{folders.mktemp('database') / 'inventory.db'}"
             else:
                 server = request.getfixturevalue("postgres_server")
                 url = stack.enter_context(new_database(server))
@@ -30,8 +51,8 @@ def worlds(
 
         def world(kind: str) -> LakeWorld:
             if kind not in known:
-                folder = tmp_path_factory.mktemp("world").resolve()
-                known[kind] = stack.enter_context(lived(url_of(kind), folder))
+                folder = folders.mktemp("world").resolve()
+                known[kind] = stack.enter_context(lived(url_of(kind), folder, **options))
             return known[kind]
 
         yield world

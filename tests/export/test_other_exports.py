@@ -11,9 +11,10 @@ from click.testing import CliRunner
 from sqlalchemy import make_url
 from support import lake
 from support.builders import DAY
-from support.databases import administrator, new_database
+from support.databases import administrator
+from support.effort import KINDS
 from support.killed import at_each_point
-from support.lake_world import BEGINS, LakeWorld, lived
+from support.lake_world import BEGINS, LakeWorld
 
 from inventory.cli import main
 from inventory.db import prune, upgrade
@@ -24,18 +25,36 @@ from inventory.export.run import FORMATS
 EACH_FORMAT = pytest.mark.parametrize("output_format", FORMATS)
 
 
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def server(kind: str, request: pytest.FixtureRequest) -> str | None:
+    """The server of a database that is not a file."""
+    url: str = request.getfixturevalue("postgres_server")
+    return None if kind == "sqlite" else url
+
+
+@pytest.fixture
+def world(
+    kind: str, server: str | None, new_worlds: Callable[[str], LakeWorld], tmp_path: Path
+) -> Iterator[LakeWorld]:
+    """A world of eight days that is not exported yet."""
+    home = tmp_path.resolve() / "home"
+    home.mkdir()
+    with new_worlds(kind).copied(server, tmp_path, home) as world:
+        yield world
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path.resolve() / "lake"
+    """A place for another copy."""
+    folder = tmp_path / "folder"
     folder.mkdir()
     return folder
-
-
-@pytest.fixture
-def world(database_url: str, folder: Path) -> Iterator[LakeWorld]:
-    """A world of eight days that is not exported yet."""
-    with lived(database_url, folder, until=8, exported_on=()) as world:
-        yield world
 
 
 def command(world: LakeWorld, output_format: str, target: Path | None = None) -> tuple[int, str]:
@@ -70,14 +89,14 @@ def test_second_export_at_the_same_time_exits_1(world: LakeWorld, output_format:
     assert_exported(world, output_format)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 @EACH_FORMAT
 def test_export_of_a_copy_at_the_same_time_is_not_undone(
-    world: LakeWorld, output_format: str, request: pytest.FixtureRequest, tmp_path: Path
+    world: LakeWorld, output_format: str, server: str | None, folder: Path
 ) -> None:
     """A copied database is the same to a target, but has a lock of its own."""
     world.export(output_format)
-    with copied(world, request, tmp_path) as copy:
+    with world.copied(server, folder) as copy:
         world.live(until=9)
         copy.live(until=9, hour=2)
         with amid_its_last_table(lambda: copy.export(output_format)):
@@ -105,9 +124,10 @@ def amid_its_last_table(act: Callable[[], object]) -> Iterator[None]:
     assert acted
 
 
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 @EACH_FORMAT
 def test_export_that_has_lost_its_lock_commits_no_more(
-    output_format: str, postgres_url: str, folder: Path, postgres_server: str
+    world: LakeWorld, output_format: str, server: str
 ) -> None:
     holders = (
         "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and database = "
@@ -115,15 +135,14 @@ def test_export_that_has_lost_its_lock_commits_no_more(
     )
 
     def end_holders() -> None:
-        administrator(postgres_server).execute(holders, [make_url(postgres_url).database])
+        administrator(server).execute(holders, [make_url(world.url).database])
 
-    with lived(postgres_url, folder, until=8, exported_on=()) as world:
-        with pytest.raises(InventoryError, match="The lock of the export to") as raised:
-            world.export(output_format, on_table=at_the_last_table(end_holders))
-        assert raised.value.exit_code == 1
-        assert "availability_daily" not in world.seen(output_format)
-        world.export(output_format)
-        assert_exported(world, output_format)
+    with pytest.raises(InventoryError, match="The lock of the export to") as raised:
+        world.export(output_format, on_table=at_the_last_table(end_holders))
+    assert raised.value.exit_code == 1
+    assert "availability_daily" not in world.seen(output_format)
+    world.export(output_format)
+    assert_exported(world, output_format)
 
 
 # --- of another database, in another format -------------------------------------------------
@@ -160,33 +179,17 @@ def test_other_format_is_refused(world: LakeWorld, first: str, second: str, advi
 # --- of a database that is not what it was --------------------------------------------------
 
 
-@contextmanager
-def copied(world: LakeWorld, request: pytest.FixtureRequest, folder: Path) -> Iterator[LakeWorld]:
-    """Copy the database of a world, as a backup does."""
-    if world.url.startswith("sqlite"):
-        world.engine.dispose()
-        shutil.copyfile(world.url.removeprefix("sqlite:///"), folder / "backup.db")
-        yield world.on(f"sqlite:///{folder / 'backup.db'}")
-        return
-    name = str(make_url(world.url).database)
-    world.engine.dispose()
-    with new_database(request.getfixturevalue("postgres_server"), name) as url:
-        copy = world.on(url)
-        yield copy
-        copy.engine.dispose()
-
-
 @pytest.mark.parametrize("goes_on", [False, True], ids=["as_it_was", "with_new_runs"])
 @EACH_FORMAT
 def test_database_of_an_older_backup_is_exported_whole(
     world: LakeWorld,
     output_format: str,
     goes_on: bool,
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
+    server: str | None,
+    folder: Path,
 ) -> None:
     world.export(output_format)
-    with copied(world, request, tmp_path) as backup:
+    with world.copied(server, folder) as backup:
         world.live(until=13)
         world.export(output_format)
         if goes_on:

@@ -3,12 +3,12 @@
 import copy
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, make_url, select
 
 from inventory.db.engine import read_only, transaction
 from inventory.demo.fake_api import FakeApi
@@ -27,6 +27,7 @@ from support.builders import (
     connect,
     item,
 )
+from support.databases import new_database
 from support.references import PATHS, destination, group
 from support.wrong_clock import at, stop_clock
 
@@ -77,11 +78,30 @@ class LakeWorld:
     def target(self, output_format: str) -> Path:
         return self.home / output_format
 
-    def on(self, url: str) -> "LakeWorld":
-        """Return the same targets, with another database."""
+    def on(self, url: str, home: Path | None = None) -> "LakeWorld":
+        """Return the same with another database, and with other targets if `home` is given."""
         other = copy.copy(self)
         other.url, other.engine = url, connect(url)
+        other.home = home or self.home
+        other._kept = other.home.with_name("kept")
         return other
+
+    @contextmanager
+    def copied(
+        self, server: str | None, folder: Path, home: Path | None = None
+    ) -> Iterator["LakeWorld"]:
+        """Copy the database, as a backup does: into a folder, or on the server."""
+        self.engine.dispose()
+        with ExitStack() as stack:
+            if server is None:
+                url = f"sqlite:///{folder / 'copy.db'}"
+                shutil.copyfile(self.url.removeprefix("sqlite:///"), folder / "copy.db")
+            else:
+                name = str(make_url(self.url).database)
+                url = stack.enter_context(new_database(server, name))
+            copy = self.on(url, home)
+            yield copy
+            copy.engine.dispose()
 
     def live(self, *, until: int, hour: int = 0) -> None:
         """Let a run see the account on each day up to there; now is an hour after the last run."""
