@@ -65,7 +65,7 @@ FAILURES = {
 }
 SIGNALS = {
     kind: (Blow(Fate.SIGNALLED, signal.SIGTERM), Blow(Fate.SIGNALLED, signal.SIGINT))
-    for kind in (Kind.WRITE, Kind.CUT, Kind.READ)
+    for kind in (Kind.WRITE, Kind.READ)
 }
 ON_THE_WAY = {
     Kind.SEND: (BEFORE, fails(errno.ECONNRESET), AFTER, HALF),

@@ -1,5 +1,6 @@
 """Exports that meet another one: at the same time, of another database or format, or of a copy."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from inventory.cli import main
 from inventory.db import prune, upgrade
 from inventory.db.errors import display_url
 from inventory.errors import InventoryError
+from inventory.export import delta
 from inventory.export.run import FORMATS
 
 EACH_FORMAT = pytest.mark.parametrize("output_format", FORMATS)
@@ -190,16 +192,16 @@ def test_database_of_an_older_backup_is_exported_whole(
 ) -> None:
     world.export(output_format)
     with world.copied(server, folder) as backup:
-        world.live(until=13)
+        world.live(until=10)
         world.export(output_format)
         if goes_on:
-            backup.live(until=10, hour=1)
+            backup.live(until=11, hour=1)
         result = backup.export(output_format)
         assert_exported(backup, output_format)
         whole = {table.name: table.whole for table in result.tables if table.settled}
         assert "connector_history" in whole
         assert {str(why).partition(" that ")[0] for why in whole.values()} == {
-            "the target holds a run of 2026-11-05 03:00:00 UTC"
+            "the target holds a run of 2026-11-02 03:00:00 UTC"
         }
         assert not any(table.whole for table in backup.export(output_format).tables)
 
@@ -239,3 +241,35 @@ def test_emptied_target_takes_what_a_prune_has_left(world: LakeWorld, output_for
     shutil.rmtree(world.target(output_format))
     world.export(output_format)
     assert_exported(world, output_format)
+
+
+# --- what killed exports leave --------------------------------------------------------------
+
+
+@EACH_FORMAT
+def test_files_of_killed_exports_are_deleted_and_no_others(
+    world: LakeWorld, output_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of Delta tables they are deleted now and then, once they are a week old."""
+    monkeypatch.setattr(delta, "_CLEAN_EVERY", 1)
+    world.export(output_format)
+    part = next(world.target(output_format).glob("connector_health/*/*/part-*.parquet"))
+    names = ("part-00ff-00001.parquet", ".part-00ff-00002.parquet.new", "mine.parquet")
+    killed, half_written, foreign = (part.with_name(name) for name in names)
+    for left in (killed, half_written, foreign):
+        shutil.copyfile(part, left)
+        os.utime(left, (0, 0))
+    world.export(output_format)
+    assert [each.exists() for each in (killed, half_written, foreign)] == [False, False, True]
+    assert_exported(world, output_format)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_files_that_a_reader_of_delta_may_still_need_stay(
+    world: LakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delta, "_CLEAN_EVERY", 1)
+    world.export("delta")
+    [part] = world.target("delta").glob("connector_health/*/*/part-*.parquet")
+    world.export("delta")
+    assert part.exists()
