@@ -51,8 +51,8 @@ def fails(number: int, *, lasts: bool = False) -> Blow:
 
 
 KILLS = {
-    Kind.WRITE: (HALF, BEFORE, AFTER),
-    Kind.CUT: (AFTER, BEFORE),  # a manifest is renamed, a log is linked
+    Kind.WRITE: (HALF,),
+    Kind.CUT: (AFTER, BEFORE),
     Kind.CREATE: (BEFORE, AFTER),
     Kind.FLUSH: (BEFORE, AFTER),
 }
@@ -78,12 +78,19 @@ EVERY = {Kind.READ: 7}
 def attacks(
     blows: dict[Kind, tuple[Blow, ...]], calls: dict[Kind, int], *, tried: Effort, shift: int
 ) -> Iterator[Attack]:
-    """Spread the blows over the calls; where few are tried, over the last and one before."""
+    """Spread the blows over the calls; where few are tried, over one of each kind.
+
+    The last write and the last change of a name are part of a commit: those are killed always.
+    """
     for place, (kind, of) in enumerate(blows.items()):
         if not (number := calls[kind]):
             continue
-        few = [1 + (number - 1) * (1 + (place + shift) % 3) // 3]
-        for step, at in enumerate(tried.some(range(1, number + 1, EVERY.get(kind, 1)), few)):
+        few = {1 + (number - 1) * (1 + (place + shift) % 3) // 3}
+        if blows is KILLS and kind in (Kind.WRITE, Kind.CUT):
+            few.add(number)
+        for step, at in enumerate(
+            tried.some(range(1, number + 1, EVERY.get(kind, 1)), sorted(few))
+        ):
             yield Attack(kind, at, *of[(step + shift) % len(of)])
 
 
