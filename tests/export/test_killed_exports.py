@@ -18,7 +18,7 @@ from support.builders import DAY
 from support.effort import KINDS, Effort, few_of
 from support.interposer import Attack, Ended, Fate, Kind, Runs, compiled
 from support.killed import at_each_point, is_killed, make_forks_quick, say
-from support.lake_world import BEGINS, LakeWorld
+from support.lake_world import BEGINS, LAST, LakeWorld
 
 from inventory.db import export_bookmarks
 from inventory.db.engine import transaction
@@ -85,6 +85,8 @@ def attacks(
     for place, (kind, of) in enumerate(blows.items()):
         if not (number := calls[kind]):
             continue
+        if kind is Kind.READ:  # threads read sometimes more, sometimes less
+            number -= number // 10
         few = {1 + (number - 1) * (1 + (place + shift) % 3) // 3}
         if blows is KILLS and kind in (Kind.WRITE, Kind.CUT):
             few.add(number)
@@ -149,9 +151,8 @@ class Trial:
     def is_done(self) -> None:
         """The target holds what the database holds, no more and no less."""
         seen = self.world.seen(self._format)
-        assert {name: seen[name] - self._after[name] for name in seen} == dict.fromkeys(
-            seen, lake.Rows()
-        )
+        for name, rows in seen.items():
+            assert not rows - self._after[name], f"{name} has a row too many"
         assert seen == self._after
         if self._format == "parquet":
             self._nothing_is_left_over()
@@ -183,7 +184,7 @@ class Trial:
         self.is_done()
         target = str(self.world.target(self._format))
         mine = [each for each in self.world.bookmarks() if each["target"] == target]
-        assert {each["run_id"] for each in mine} == {len(self._after["inventory_runs"])}
+        assert {each["run_id"] for each in mine} == {LAST}
 
 
 def files_below(folder: Path) -> set[str]:
@@ -263,10 +264,10 @@ COMBINATIONS = [(kind, each, name) for name in SITUATIONS for each in FORMATS fo
 BLOWS = {"killed": KILLS, "failing": FAILURES, "interrupted": SIGNALS}
 IN_BRIEF = [
     ("killed", "sqlite", "parquet", "increment"),
-    ("killed", "postgresql", "delta", "first"),
+    ("killed", "postgresql", "delta", "increment"),
     ("failing", "sqlite", "delta", "increment"),
     ("failing", "postgresql", "parquet", "full"),
-    ("interrupted", "sqlite", "delta", "full"),
+    ("interrupted", "sqlite", "delta", "first"),
 ]
 
 

@@ -1,138 +1,157 @@
-"""What a target of `inventory export` holds, as a reader finds it; and what the database holds.
-
-The database is read by the drivers alone, so what is compared shares no code with the export.
-"""
+"""What `inventory export` has written, and what the database holds, as rows to compare."""
 
 import json
-import sqlite3
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from psycopg.types.string import TextLoader
-from sqlalchemy import Engine, bindparam
+from sqlalchemy import Connection, Engine, bindparam, select
 
-from inventory.db import session
+from inventory.column_types import Json
 from inventory.db.engine import read_only
-from inventory.db.views import query
+from inventory.db.views import VIEWS, query
+from inventory.models import CONNECTORS, HISTORY_TABLES, INVENTORY_RUNS, SYNC_OUTCOMES
 
-Row = tuple[tuple[str, Any], ...]
-Rows = Counter[Row]
-Tables = dict[str, Rows]
-
-_OF_CONNECTORS = (
-    *("connector_status_history", "warning_history", "task_history", "setup_test_history"),
+FORMATS = ("parquet", "delta")
+HISTORIES = tuple(of.history for of in HISTORY_TABLES)
+TABLES = (
+    *HISTORIES,
+    *("sync_outcomes", "inventory_runs", "incidents", "connector_health", "availability_daily"),
 )
-_WITH_ACCOUNT = "select t.*, c.account_id from {} t join connectors c using (connector_id)"
-_STATEMENTS = {
-    "connector_history": "select * from connector_history",
-    **{name: _WITH_ACCOUNT.format(name) for name in _OF_CONNECTORS},
-    "group_history": "select * from group_history",
-    "destination_history": "select * from destination_history",
-    "sync_outcomes": (
-        "select t.*, c.account_id, r.observed_at from sync_outcomes t "
-        "join connectors c using (connector_id) join inventory_runs r on r.run_id = t.run_id"
-    ),
-    "inventory_runs": "select * from inventory_runs",
-    "incidents": "select * from incidents",
-    "connector_health": "select * from connector_health",
-}
-TABLES = (*_STATEMENTS, "availability_daily")
+
+Rows = list[str]
 
 
-# --- the database ---------------------------------------------------------------------------
+def in_lake(folder: Path | str, table: str) -> list[dict[str, Any]]:
+    """All rows of a table, as a reader sees them who follows the manifest or the log."""
+    if (Path(folder) / "_manifest.json").exists():
+        return [row for file in files(folder, table) for row in pq.read_table(file).to_pylist()]
+    delta = DeltaTable(Path(folder) / table)
+    rows = delta.to_pyarrow_table().drop_columns(["month"]).to_pylist()
+    return [dict(row) for row in rows]
 
 
-def in_database(engine: Engine, url: str) -> Tables:
-    """Return all rows that an export copies. The clock of the views should stand still."""
-    reads = _of_sqlite if url.startswith("sqlite") else _of_postgresql
-    return {**reads(url), "availability_daily": _comparable(_days(engine))}
+def manifest(folder: Path | str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((Path(folder) / "_manifest.json").read_text())
+    return content
 
 
-def _of_sqlite(url: str) -> Tables:
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        connection.row_factory = sqlite3.Row
-        return {
-            name: _comparable(map(dict, connection.execute(statement)))
-            for name, statement in _STATEMENTS.items()
-        }
+def files(folder: Path | str, table: str) -> list[Any]:
+    """The files of a table, opened, so that no folder above them is read as a column."""
+    named = manifest(folder)["tables"][table]["files"]
+    return [pa.OSFile(str(Path(folder) / each["path"])) for each in named]
 
 
-def _of_postgresql(url: str) -> Tables:
-    with psycopg.connect(url, row_factory=psycopg.rows.dict_row) as connection:
-        connection.adapters.register_loader("jsonb", TextLoader)
-        return {
-            name: _comparable(connection.execute(statement))
-            for name, statement in _STATEMENTS.items()
-        }
+def parts(folder: Path | str, table: str) -> list[tuple[str, str | None, str]]:
+    """The month, the account and the path of each file of a table."""
+    if (Path(folder) / "_manifest.json").exists():
+        named = manifest(folder)["tables"][table]["files"]
+        return [(each["month"], each["account_id"], each["path"]) for each in named]
+    actions = pa.table(DeltaTable(Path(folder) / table).get_add_actions(flatten=True))
+    return [
+        (each["partition.month"], each["partition.account_id"], f"{table}/{each['path']}")
+        for each in actions.to_pylist()
+    ]
 
 
-def _days(engine: Engine) -> Iterator[dict[str, Any]]:
-    """Ask for all days at once; an export asks by months, and only for those that are new."""
+def in_database(engine: Engine, table: str) -> list[dict[str, Any]]:
+    """What the export of a table should hold, told by plain statements."""
     with read_only(engine) as connection:
-        days = query("availability_daily", connection).bindparams(
-            bindparam("first_day", date(2026, 1, 1)),
-            bindparam("last_day", session.now(connection).date()),
-        )
-        yield from (dict(row) for row in connection.execute(days).mappings())
+        return _selected(connection, table)
 
 
-# --- the target -----------------------------------------------------------------------------
+def _selected(connection: Connection, table: str) -> list[dict[str, Any]]:
+    if table == "availability_daily":
+        return _days(connection)
+    source = VIEWS[table].table if table in VIEWS else None
+    if source is None:
+        source = {each.name: each for each in (SYNC_OUTCOMES, INVENTORY_RUNS)}[table]
+    rows = [row._asdict() for row in connection.execute(select(source))]
+    of_connectors = dict(
+        connection.execute(
+            select(CONNECTORS.current.c.connector_id, CONNECTORS.current.c.account_id)
+        ).all()
+    )
+    times = dict(
+        connection.execute(select(INVENTORY_RUNS.c.run_id, INVENTORY_RUNS.c.observed_at)).all()
+    )
+    for row in rows:
+        if table == "sync_outcomes":
+            row["observed_at"] = times[row["run_id"]]
+        if "account_id" not in row:
+            row["account_id"] = of_connectors[row["connector_id"]]
+    return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 
-def in_target(folder: Path, output_format: str) -> Tables:
-    """Return what a reader sees: who follows the manifest, or opens the Delta tables."""
-    read = _by_manifest if output_format == "parquet" else _by_delta_log
-    return {name: _comparable(rows) for name, rows in read(folder)} if folder.exists() else {}
+def _days(connection: Connection) -> list[dict[str, Any]]:
+    times = connection.scalars(select(INVENTORY_RUNS.c.observed_at)).all()
+    known = [at for at in times if at is not None]
+    if not known:
+        return []
+    bounds = {"first_day": min(known).date(), "last_day": max(known).date()}
+    statement = query("availability_daily", connection).bindparams(
+        *(bindparam(name, day) for name, day in bounds.items())
+    )
+    return [row._asdict() for row in connection.execute(statement)]
 
 
-def manifest(folder: Path) -> dict[str, Any]:
-    file = folder / "_manifest.json"
-    found: dict[str, Any] = json.loads(file.read_bytes()) if file.exists() else {"tables": {}}
-    return found
+def _plain(value: Any) -> Any:
+    return value if not isinstance(value, dict | list) else json.dumps(value)
 
 
-def _by_manifest(folder: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    for name, table in manifest(folder)["tables"].items():
-        parts = [pq.read_table(folder / part["path"], partitioning=None) for part in table["files"]]
-        assert [part.num_rows for part in parts] == [part["rows"] for part in table["files"]]
-        yield name, [row for part in parts for row in part.to_pylist()]
-
-
-def _by_delta_log(folder: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    for name in TABLES:
-        if not DeltaTable.is_deltatable(str(folder / name)):
-            continue
-        rows: pa.Table = DeltaTable(folder / name).to_pyarrow_table()
-        if rows.num_rows:  # an export that has only created it has done nothing for a reader
-            yield name, rows.drop_columns("month").to_pylist()
-
-
-# --- rows that can be compared --------------------------------------------------------------
-
-
-def _comparable(rows: Any) -> Rows:
-    return Counter(
-        tuple(sorted((name, _cell(value)) for name, value in row.items())) for row in rows
+def comparable(rows: Iterable[dict[str, Any]], but: tuple[str, ...] = ()) -> Rows:
+    """Rows in one order, with JSON by its value and columns by their names."""
+    return sorted(
+        repr([(name, _value(name, row[name])) for name in sorted(row) if name not in but])
+        for row in rows
     )
 
 
-def _cell(value: Any) -> Any:
-    match value:
-        case bool():
-            return int(value)
-        case datetime():
-            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00"
-        case date():
-            return value.isoformat()
-        case float() | Decimal():
-            return round(float(value), 9)
+_JSON = {
+    name
+    for view in VIEWS.values()
+    for name, column in view.columns.items()
+    if isinstance(column.type, Json)
+}
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in _JSON and isinstance(value, str):
+        return json.dumps(json.loads(value), sort_keys=True)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
     return value
+
+
+def assert_equal(
+    engine: Engine,
+    folder: Path | str,
+    *,
+    but: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
+) -> None:
+    """Assert that the tables of a target hold the rows of the database, each once.
+
+    Tables are left out as `but` names them, columns as `without` does.
+
+    Of a day, only that a connector has it: what it says of it stays as it was when it settled.
+    """
+    for table in TABLES:
+        if table in but:
+            continue
+        left_out = _OF_DAYS if table == "availability_daily" else without
+        found, expected = in_lake(folder, table), in_database(engine, table)
+        one, other = (Counter(comparable(rows, left_out)) for rows in (found, expected))
+        more, less = [*(one - other)], [*(other - one)]
+        assert not more + less, f"{table}: {len(more)} as {more[:1]}, for {len(less)} as {less[:1]}"
+
+
+_OF_DAYS = (
+    *("group_id", "group_name", "service", "service_name", "schema_name"),
+    *("observed_minutes", "down_minutes", "up_minutes", "availability", "coverage"),
+)

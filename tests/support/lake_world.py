@@ -2,16 +2,19 @@
 
 import copy
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from deltalake import DeltaTable
 from sqlalchemy import delete, insert, make_url, select
 
 from inventory.db.engine import read_only, transaction
 from inventory.demo.fake_api import FakeApi
+from inventory.export.parquet import MANIFEST
 from inventory.export.run import FORMATS, ExportResult, export
 from inventory.models import EXPORT_BOOKMARKS
 from inventory.sync.run import sync
@@ -31,6 +34,7 @@ from support.databases import new_database
 from support.references import PATHS, destination, group
 from support.wrong_clock import at, stop_clock
 
+Tables = dict[str, Counter[str]]
 BEGINS = T0 - 8 * DAY  # so that days of two months are settled
 EXPORTED_ON = (10, 12)  # days after the first
 LAST = 14
@@ -119,11 +123,19 @@ class LakeWorld:
         target = str(self.target(output_format))
         return export(self.engine, target, output_format=output_format, **options)
 
-    def seen(self, output_format: str) -> lake.Tables:
-        return lake.in_target(self.target(output_format), output_format)
+    def seen(self, output_format: str) -> Tables:
+        """Return all rows that a reader sees; a table without any is as good as none."""
+        target = self.target(output_format)
+        names = lake.TABLES
+        if output_format == "delta":
+            names = tuple(each for each in names if DeltaTable.is_deltatable(str(target / each)))
+        elif not (target / MANIFEST).exists():
+            names = ()
+        return _counted({name: lake.in_lake(target, name) for name in names})
 
-    def rows(self) -> lake.Tables:
-        return lake.in_database(self.engine, self.url)
+    def rows(self) -> Tables:
+        """Return all rows that an export copies."""
+        return _counted({name: lake.in_database(self.engine, name) for name in lake.TABLES})
 
     # --- back to what it was ---
 
@@ -148,6 +160,10 @@ class LakeWorld:
         rows = select(EXPORT_BOOKMARKS).order_by(*EXPORT_BOOKMARKS.primary_key)
         with read_only(self.engine) as connection:
             return [dict(row) for row in connection.execute(rows).mappings()]
+
+
+def _counted(tables: dict[str, list[dict[str, Any]]]) -> Tables:
+    return {name: Counter(lake.comparable(rows)) for name, rows in tables.items() if rows}
 
 
 @contextmanager

@@ -206,14 +206,28 @@ def test_seconds_add_up_before_they_become_minutes(empty: Engine) -> None:
         (second(start), [(second(start), second(start + 40))]) for start in (0.9, 100.3)
     ]
     lives = {
-        "flaps": Life("one", [(base, second(130.7)), (second(130.7), second(239.5))], twice),
+        "flaps": Life("one", [(base, second(130.7)), (second(130.7), second(245.5))], twice),
         "too_short": Life("one", [(second(0.2), second(0.9))], []),
     }
     with rollback(empty) as connection:
         store(connection, World(nov("03 00:00"), {"one": [base, nov("03 00:00")]}, lives))
         found = daily(connection, base.date(), base.date())
-    # 239 seconds, of which 80 were down, and 159 were not.
-    assert lines(found) == ["flaps | 02 | 3 | 3 | 1 | 2 | 0.6653 | 1.0"]
+    # 245 seconds, of which 80 were down, and 165 were not.
+    assert lines(found) == ["flaps | 02 | 4 | 4 | 1 | 2 | 0.6735 | 1.0"]
+
+
+def test_typical_interval_is_that_of_the_days_themselves(empty: Engine) -> None:
+    """Runs are an hour apart now; that those of a year ago were 12 hours apart left no gap."""
+    now = nov("10 12:00")
+    year_ago = nov("05 00:00") - timedelta(days=365)
+    runs = [year_ago + number * 12 * HOUR for number in range(9)]
+    runs += [now - number * HOUR for number in range(24)]
+    lives = {"steady": Life("one", [(year_ago, None)], [])}
+    with rollback(empty) as connection:
+        store(connection, World(now, {"one": sorted(runs)}, lives))
+        found = daily(connection, year_ago.date(), year_ago.date() + timedelta(days=5))
+    observed = {row["day"].day: row["observed_minutes"] for row in found}
+    assert observed == {5: 1440, 6: 1440, 7: 1440, 8: 1440, 9: 0, 10: 0}
 
 
 def test_day_begins_in_utc_wherever_the_session_is(empty: Engine) -> None:
@@ -384,3 +398,5 @@ def test_recent_days_are_found_by_the_ends_of_versions(sqlite_template: Any) -> 
     assert "SEARCH connectors_past USING INDEX ix_connectors_past_valid_to (valid_to>?)" in steps
     assert any("ix_connector_status_past_down (valid_to>?)" in step for step in steps)
     assert sum("AUTOMATIC COVERING INDEX" in step for step in steps) >= 4
+    computed_once = ("day", "gap", "version", "lifetime", "outage", "down")
+    assert {f"MATERIALIZE {name}" for name in computed_once} <= {*steps}
