@@ -85,12 +85,9 @@ def mark_pruned(connection: Connection, cutoff: datetime, last_run: int) -> None
         "sync_outcomes": microseconds(observed_at) if observed_at else None,
         "availability_daily": days(cutoff),
     }
-    held = select(
-        _bookmark.target, _bookmark.table_name, _bookmark.settled_until, _bookmark.pruned_until
-    ).where(_bookmark.settled_until.is_not(None))
-    for target, table, settled_until, pruned_until in connection.execute(held).all():
+    # Also of tables whose bookmark is behind: a killed export may have committed to the target.
+    known = select(_bookmark.target, _bookmark.table_name, _bookmark.pruned_until)
+    for target, table, pruned_until in connection.execute(known).all():
         end = ends.get(table, microseconds(cutoff))
         if end is not None:
-            reached = min(end, settled_until)
-            later = reached if pruned_until is None else max(reached, pruned_until)
-            move(connection, target, table, pruned_until=later)
+            move(connection, target, table, pruned_until=max(end, pruned_until or end))

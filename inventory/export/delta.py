@@ -14,16 +14,23 @@ from typing import TYPE_CHECKING, Any
 from inventory.errors import ConfigurationError, MissingExtraError
 from inventory.export.arrow_schema import without_json_type
 from inventory.export.parquet import MANIFEST
-from inventory.export.part_files import PartFile
+from inventory.export.part_files import PartFile, is_part
 from inventory.export.storage import Storage, failure
-from inventory.export.target import Progress, TableChange, TableState, check_database, check_types
+from inventory.export.target import (
+    Progress,
+    TableChange,
+    TableState,
+    check_database,
+    check_types,
+    overtaken,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
 
 _DATABASE = "inventory.database_id"
-_VACUUM_EVERY = 50  # commits; it lists all files
+_CLEAN_EVERY = 50  # commits; it lists all files
 
 
 class DeltaTarget:
@@ -36,13 +43,16 @@ class DeltaTarget:
     def __init__(self, storage: Storage, database_id: str) -> None:
         self._storage, self._database_id = storage, database_id
         self._options = storage.delta_options()
+        # As their state was read: a commit of somebody else since then is a conflict.
+        self._tables: dict[str, DeltaTable | None] = {}
         if storage.read(MANIFEST) is not None:
             raise ConfigurationError(
-                f"{storage.url} holds an export in Parquet. Pass another URL for Delta."
+                f"{storage.url} holds an export in Parquet. Pass another URL for Delta, or "
+                "--format parquet."
             )
 
     def state(self, table: str) -> TableState | None:
-        known = self._open(table)
+        known = self._tables[table] = self._open(table)
         if known is None:
             return None
         found = known.metadata().configuration.get(_DATABASE, "")
@@ -69,8 +79,17 @@ class DeltaTarget:
                         ]
                     ),
                 )
-                if table.version() % _VACUUM_EVERY == _VACUUM_EVERY - 1:
-                    table.vacuum(dry_run=False)
+                if table.version() % _CLEAN_EVERY == _CLEAN_EVERY - 1:
+                    self._clean(change.table.name, table)
+
+    def _clean(self, name: str, table: "DeltaTable") -> None:
+        """Delete what has not been part of the table for a week, and files of killed exports.
+
+        A vacuum of its own would leave the latter, or delete also what this tool has not written.
+        """
+        for path in table.vacuum(dry_run=True, full=True):
+            if is_part(path):
+                self._storage.delete(f"{name}/{path}")
 
     def _open(self, table: str) -> "DeltaTable | None":
         from deltalake import DeltaTable
@@ -90,7 +109,7 @@ class DeltaTarget:
         from deltalake import DeltaTable, Schema
 
         schema, name = _delta_schema(change.schema), change.table.name
-        table = self._open(name)
+        table = self._tables[name]
         if table is None:
             return DeltaTable.create(
                 self._uri(name),
@@ -180,10 +199,13 @@ def _translated(storage: Storage) -> Iterator[None]:
     try:
         yield
     except (DeltaError, OSError) as error:
+        if _CONFLICT.search(str(error)):
+            raise overtaken(storage) from error
         # Its texts are for a terminal of its own: in color, in lines, with whole responses.
         raise failure(storage, type(error)(_ANSI.sub("", str(error)))) from error
 
 
+_CONFLICT = re.compile(r"concurrent transaction|table already exists", re.I)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -5,20 +5,27 @@ no longer names is deleted an hour later, so that such a reader can end.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from inventory.errors import ConfigurationError, NeedsAttentionError
-from inventory.export.part_files import PartFile
+from inventory.export.part_files import PartFile, is_part
 from inventory.export.storage import Storage
-from inventory.export.target import Progress, TableChange, TableState, check_database, check_types
+from inventory.export.tables import exported_tables
+from inventory.export.target import (
+    Progress,
+    TableChange,
+    TableState,
+    check_database,
+    check_types,
+    overtaken,
+)
 
 MANIFEST = "_manifest.json"
+DELTA_LOG = "_delta_log"
 _LAYOUT = 1
 _KEPT = timedelta(hours=1)
-_OURS = re.compile(r"\.?part-[0-9a-f]+-\d+\.parquet(\.new)?")
 
 
 class ParquetTarget:
@@ -30,11 +37,12 @@ class ParquetTarget:
 
     def __init__(self, storage: Storage, database_id: str, now: datetime) -> None:
         self._storage, self._database_id, self._now = storage, database_id, now
-        self._manifest = self._read()
+        self._content = storage.read(MANIFEST)
+        self._manifest = self._parse(self._content)
 
-    def _read(self) -> dict[str, Any]:
-        content = self._storage.read(MANIFEST)
+    def _parse(self, content: bytes | None) -> dict[str, Any]:
         if content is None:
+            self._refuse_delta()
             return {"tables": {}, "superseded": []}
         try:
             manifest: dict[str, Any] = json.loads(content)
@@ -51,6 +59,14 @@ class ParquetTarget:
             )
         check_database(self._storage, self._database_id, database_id)
         return manifest
+
+    def _refuse_delta(self) -> None:
+        logs = (f"{table.name}/{DELTA_LOG}" for table in exported_tables())
+        if self._storage.folders(logs):
+            raise ConfigurationError(
+                f"{self._storage.url} holds an export in Delta. Pass another URL for Parquet, or "
+                "--format delta."
+            )
 
     def state(self, table: str) -> TableState | None:
         known = self._manifest["tables"].get(table)
@@ -74,10 +90,16 @@ class ParquetTarget:
                 {"path": each.path, "at": self._now.isoformat()} for each in change.removed
             )
         manifest["superseded"] = superseded
+        self._require_unchanged()
+        content = json.dumps(manifest, indent=1).encode()
         with self._storage.writing(MANIFEST) as stream:
-            stream.write(json.dumps(manifest, indent=1).encode())
-        self._manifest = manifest
+            stream.write(content)
+        self._content, self._manifest = content, manifest
         self._clean()
+
+    def _require_unchanged(self) -> None:
+        if self._storage.read(MANIFEST) != self._content:
+            raise overtaken(self._storage)
 
     def _entry(self, change: TableChange) -> dict[str, Any]:
         before = self._manifest["tables"].get(change.table.name, {"files": [], "columns": []})
@@ -111,7 +133,7 @@ class ParquetTarget:
         for table, known in self._manifest["tables"].items():
             named.update(each["path"] for each in known["files"])
             for path in self._storage.names(table):
-                if path not in named and _OURS.fullmatch(path.rpartition("/")[2]):
+                if path not in named and is_part(path):
                     self._storage.delete(path)
 
 

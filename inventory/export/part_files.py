@@ -4,6 +4,7 @@ Settled rows lie in the folder of the month in which they ended, all others in `
 Folders are named as Hive does it, so engines skip what a query does not ask for.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from hashlib import blake2b
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CURRENT = "current"
+_OURS = re.compile(r"\.?part-[0-9a-f]+-\d+\.parquet(\.new)?")
 _ROW_GROUP = 40_000
 _ROW_GROUP_BYTES = 8 * 1024 * 1024  # of a table in memory
 _ROWS_PER_FILE = 1_000_000
@@ -52,6 +54,11 @@ def _folder_of(account_id: str | None) -> str:
         return "none"
     # Any text may be an account's name; engines would decode it in different ways.
     return safe(account_id) or blake2b(account_id.encode(), digest_size=8).hexdigest()
+
+
+def is_part(path: str) -> bool:
+    """Say whether a file has the name of one of ours, complete or not."""
+    return _OURS.fullmatch(path.rpartition("/")[2]) is not None
 
 
 class PartWriter:

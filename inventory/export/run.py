@@ -66,14 +66,14 @@ def export(
     storage = open_storage(url)
     chosen = [each for each in exported_tables() if tables is None or each.name in tables]
     lock = locks.command_lock(engine, f"export\0{storage.url}", f"the export to {storage.url}")
-    with lock:
+    with lock as held:
         with session.open_session(engine):
             pass  # the tables are those of this release
         with transaction(engine) as connection:
             names = [table.name for table in chosen]
             export_bookmarks.create_missing(connection, storage.url, names)
         with session.open_session(engine) as connection:
-            work = _Export(connection, storage, output_format, full=full)
+            work = _Export(connection, storage, output_format, held, full=full)
             results = list(work.run(chosen, on_table))
         _move_bookmarks(engine, storage.url, work.snapshot, work.committed)
     return ExportResult(storage.url, work.snapshot.run_id, results)
@@ -99,11 +99,18 @@ class _Export:
     """One export within the transaction that reads the database."""
 
     def __init__(
-        self, connection: Connection, storage: Storage, output_format: str, *, full: bool
+        self,
+        connection: Connection,
+        storage: Storage,
+        output_format: str,
+        lock: locks.Lock,
+        *,
+        full: bool,
     ) -> None:
         self.snapshot = snapshot.take(connection)
         self.committed: dict[str, Progress] = {}
         self._connection, self._storage, self._full = connection, storage, full
+        self._lock = lock
         self._bookmarks = export_bookmarks.read(connection, storage.url)
         self._target = _open_target(storage, output_format, self.snapshot)
         self._names = Names(secrets.token_hex(8))
@@ -116,11 +123,13 @@ class _Export:
             changes = []
             for table in group:
                 on_table(table.name)
+                self._lock.check()
                 change, result = self._change(table)
                 if change is not None:
                     changes.append(change)
                 yield result
             if changes:
+                self._lock.check()
                 self._target.commit(changes)
             self.committed |= {change.table.name: change.progress for change in changes}
 
@@ -130,7 +139,7 @@ class _Export:
         whole = _why_whole(self._connection, bookmark, state, full=self._full)
         after = state.progress.settled_until if state else None
         if whole:
-            after = bookmark.pruned_until
+            after = _earlier(bookmark.pruned_until, after)
         observed_at = self.snapshot.settled_until or 0
         is_same_run = state is not None and state.progress.observed_at == observed_at
         if state and is_same_run and not whole and table.moves_by_runs_only:
@@ -174,6 +183,11 @@ class _Export:
         if statement is not None:
             rows = batches.read(self._connection, statement, writer.schema)
             yield from writer.write(rows, None)
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    """Return up to where both reach; None = nowhere."""
+    return None if one is None or other is None else min(one, other)
 
 
 def _later(one: int | None, other: int | None) -> int | None:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -96,6 +96,17 @@ class Storage:
             found = self.files.get_file_info(selector)
         start = len(self.root) + 1
         return [each.path[start:] for each in found if each.type == FileType.File]
+
+    def folders(self, paths: Iterable[str]) -> list[str]:
+        """Return those that are folders, or prefixes of objects."""
+        from pyarrow.fs import FileType
+
+        asked = list(paths)
+        with _translated(self):
+            found = self.files.get_file_info([self.path(path) for path in asked])
+        return [
+            path for path, each in zip(asked, found, strict=True) if each.type == FileType.Directory
+        ]
 
     def delete(self, path: str) -> None:
         """Delete a file; it may be gone already."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from inventory.errors import ConfigurationError
+from inventory.errors import AlreadyRunningError, ConfigurationError
 from inventory.export.part_files import PartFile
 from inventory.export.storage import Storage
 from inventory.export.tables import ExportedTable
@@ -66,6 +66,17 @@ def check_database(storage: Storage, expected: str, found: str) -> None:
         raise ConfigurationError(
             f"{storage.url} holds the export of another database. Pass another URL, or empty it."
         )
+
+
+def overtaken(storage: Storage) -> AlreadyRunningError:
+    """Return the error of an export that finds the target changed.
+
+    The lock is one of the database, which may have been copied.
+    """
+    return AlreadyRunningError(
+        f"Another export has written to {storage.url} since this one began.",
+        "Let only one database export to it, and run this again.",
+    )
 
 
 def check_types(storage: Storage, table: str, old: dict[str, str], new: dict[str, str]) -> None:

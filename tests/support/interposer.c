@@ -8,7 +8,7 @@
    INTERPOSER_KIND    the kind that is attacked: a place in `enum kind`
    INTERPOSER_AT      the number of the call, from 1
    INTERPOSER_FATE    what becomes of it: a place in `enum fate`
-   INTERPOSER_ERROR   the errno of calls that fail
+   INTERPOSER_ERROR   the errno of calls that fail, or the signal that comes before the call
    INTERPOSER_LASTS   not empty: all calls of the kind from there on fare alike */
 
 #define _GNU_SOURCE
@@ -18,17 +18,19 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind { NONE, WRITE, FLUSH, CUT, SEND, RECEIVE, ASK, HEAR, KINDS };
-enum fate { GOES_ON, KILLED_BEFORE, KILLED_AFTER, KILLED_HALFWAY, SHORT, FAILS };
+enum kind { NONE, WRITE, FLUSH, CUT, SEND, RECEIVE, ASK, HEAR, CREATE, READ, KINDS };
+enum fate { GOES_ON, KILLED_BEFORE, KILLED_AFTER, KILLED_HALFWAY, SHORT, FAILS, SIGNALLED };
 
 static atomic_long unread[KINDS];
 static atomic_long *tally = unread;
@@ -75,6 +77,7 @@ static enum fate fate_of(enum kind kind) {
     long number = atomic_fetch_add(&tally[kind], 1) + 1;
     if (kind != attacked || (lasts ? number < first : number != first)) return GOES_ON;
     if (chosen == KILLED_BEFORE) die();
+    if (chosen == SIGNALLED) kill(getpid(), error_number);
     return chosen;
 }
 
@@ -115,13 +118,13 @@ static enum kind kind_of(int on, enum kind of_file, enum kind to_database, enum 
     return address.ss_family == AF_INET ? to_api : NONE;
 }
 
-static enum kind kind_of_path(const char *path) {
+static enum kind kind_of_path(const char *path, enum kind below) {
     char here[PATH_MAX];
     if (!folder_size) return NONE;
-    if (path[0] == '/') return strncmp(path, folder, folder_size) == 0 ? CUT : NONE;
+    if (path[0] == '/') return strncmp(path, folder, folder_size) == 0 ? below : NONE;
     if (!getcwd(here, sizeof here - 1)) return NONE;
     strcat(here, "/");
-    return strncmp(here, folder, folder_size) == 0 ? CUT : NONE;
+    return strncmp(here, folder, folder_size) == 0 ? below : NONE;
 }
 
 #define REAL(name) \
@@ -174,8 +177,8 @@ ssize_t sendmsg(int on, const struct msghdr *message, int flags) {
 
 /* Say what is to be counted: to look whether something has come is not to receive it. */
 static enum kind kind_of_receiving(int on) {
-    enum kind kind = kind_of(on, NONE, RECEIVE, HEAR);
-    if (kind == NONE) return NONE;
+    enum kind kind = kind_of(on, READ, RECEIVE, HEAR);
+    if (kind == NONE || kind == READ) return kind;
     int before = errno;
     struct pollfd waiting = {on, POLLIN, 0};
     int come = poll(&waiting, 1, fcntl(on, F_GETFL) & O_NONBLOCK ? 0 : -1);
@@ -185,6 +188,7 @@ static enum kind kind_of_receiving(int on) {
 
 static size_t share_of_what_came(enum fate fate, int on, size_t size) {
     if (fate != KILLED_HALFWAY && fate != SHORT) return size;
+    if (attacked == READ) return share(fate, size);
     static char seen[1 << 16];
     __typeof__(recv) *look = (__typeof__(look))dlsym(RTLD_NEXT, "recv");
     ssize_t available = look(on, seen, size < sizeof seen ? size : sizeof seen, MSG_PEEK | MSG_DONTWAIT);
@@ -212,7 +216,15 @@ ssize_t recvfrom(
     COMES_IN(recvfrom, on, size, on, into, size, flags, from, length);
 }
 
-/* --- what makes it last, and what takes away ------------------------------------------------- */
+ssize_t pread(int on, void *into, size_t size, off_t place) {
+    COMES_IN(pread, on, size, on, into, size, place);
+}
+
+ssize_t pread64(int on, void *into, size_t size, off64_t place) {
+    COMES_IN(pread64, on, size, on, into, size, place);
+}
+
+/* --- what makes it last, what takes away, what makes a name ---------------------------------- */
 
 #define IS_DONE(name, kind, on, ...) \
     REAL(name); \
@@ -232,6 +244,37 @@ int ftruncate64(int on, off64_t size) {
     IS_DONE(ftruncate64, kind_of(on, CUT, NONE, NONE), on, on, size);
 }
 
-int unlink(const char *path) { IS_DONE(unlink, kind_of_path(path), -1, path); }
+int unlink(const char *path) { IS_DONE(unlink, kind_of_path(path, CUT), -1, path); }
 
-int rename(const char *from, const char *to) { IS_DONE(rename, kind_of_path(to), -1, from, to); }
+int rename(const char *from, const char *to) {
+    IS_DONE(rename, kind_of_path(to, CUT), -1, from, to);
+}
+
+int link(const char *from, const char *to) { IS_DONE(link, kind_of_path(to, CUT), -1, from, to); }
+
+int linkat(int in, const char *from, int into, const char *to, int flags) {
+    IS_DONE(linkat, kind_of_path(to, CUT), -1, in, from, into, to, flags);
+}
+
+int mkdir(const char *path, mode_t mode) {
+    IS_DONE(mkdir, kind_of_path(path, CREATE), -1, path, mode);
+}
+
+/* To open what is there is to read it. */
+#define OPENS(name, ...) \
+    mode_t mode = 0; \
+    if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE) { \
+        va_list more; \
+        va_start(more, flags); \
+        mode = va_arg(more, mode_t); \
+        va_end(more); \
+    } \
+    IS_DONE(name, kind_of_path(path, flags & O_CREAT ? CREATE : READ), -1, __VA_ARGS__)
+
+int open(const char *path, int flags, ...) { OPENS(open, path, flags, mode); }
+
+int open64(const char *path, int flags, ...) { OPENS(open64, path, flags, mode); }
+
+int openat(int in, const char *path, int flags, ...) { OPENS(openat, in, path, flags, mode); }
+
+int openat64(int in, const char *path, int flags, ...) { OPENS(openat64, in, path, flags, mode); }

@@ -6,6 +6,7 @@ forks one run for each line that it reads.
 
 import ctypes
 import errno
+import importlib
 import json
 import os
 import signal
@@ -24,11 +25,13 @@ class Kind(IntEnum):
 
     WRITE = 1  # to a file
     FLUSH = 2  # fsync, fdatasync
-    CUT = 3  # ftruncate, unlink, rename
+    CUT = 3  # ftruncate, unlink, rename, link
     SEND = 4  # to the database
     RECEIVE = 5  # from the database
     ASK = 6  # sent to the API
     HEAR = 7  # received from the API
+    CREATE = 8  # a file or a folder
+    READ = 9  # from a file, or open it
 
 
 class Fate(IntEnum):
@@ -39,6 +42,7 @@ class Fate(IntEnum):
     KILLED_HALFWAY = 3  # after half of the bytes
     SHORT = 4  # half of the bytes, and all goes on
     FAILS = 5
+    SIGNALLED = 6  # before it; `error` is the signal
 
 
 class Attack(NamedTuple):
@@ -51,7 +55,7 @@ class Attack(NamedTuple):
     lasts: bool = False
 
     def __str__(self) -> str:
-        how = errno.errorcode[self.error] if self.error else self.fate.name.lower()
+        how = errno.errorcode[self.error] if self.fate is Fate.FAILS else self.fate.name.lower()
         return f"{self.kind.name.lower()} {self.at} {how}{' from then on' if self.lasts else ''}"
 
     @property
@@ -91,14 +95,15 @@ def compiled(compiler: str, folder: Path) -> Path:
 class Runs:
     """Starts runs, one after the other, with files of their own in `folder`."""
 
-    def __init__(self, library: Path, folder: Path) -> None:
+    def __init__(self, library: Path, folder: Path, *modules: str) -> None:
+        """Each run has imported `modules`, beside what every command needs."""
         self._folder = folder
         environment = os.environ | {
             "LD_PRELOAD": str(library),
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        command = [sys.executable, __file__, library]
+        command = [sys.executable, __file__, library, *modules]
         self._father = subprocess.Popen(command, env=environment, **pipes)
 
     def close(self) -> None:
@@ -182,5 +187,7 @@ if __name__ == "__main__":
     import inventory.db.prune
     import inventory.db.verify  # noqa: F401
 
+    for module in sys.argv[2:]:
+        importlib.import_module(module)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _father(sys.argv[1])
