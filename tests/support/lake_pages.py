@@ -3,17 +3,15 @@
 import contextlib
 import io
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from support.docs import QUERY, ROOT
+from support.docs import EXPORT_PAGES, QUERY
 
-README = ROOT / "inventory" / "export" / "README.md"
-QUESTIONS_PAGE = README.with_name("questions.md")
+README, QUESTIONS_PAGE = EXPORT_PAGES
 
-SNIPPET = re.compile(
-    r"(^```python\n(.*?)^```\n\n```text\n)(.*?)(^```$)", re.DOTALL | re.MULTILINE
-)
+SNIPPET = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 AVAILABILITY = 9  # the question that the database has no view for
 
 
@@ -40,12 +38,26 @@ def questions() -> dict[int, Question]:
 
 
 def snippets() -> list[Snippet]:
-    return [Snippet(code, shown) for _, code, shown, _ in SNIPPET.findall(README.read_text())]
+    return [Snippet(*found) for found in SNIPPET.findall(README.read_text())]
 
 
 def run_snippet(code: str, names: dict[str, Any], folder: Path) -> str:
-    """Run a snippet in a folder, with the names that those before it have left; return its output."""
+    """Run a snippet in a folder, with the names that others left; return what it prints."""
     printed = io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
         exec(compile(code, README.name, "exec"), names)
     return printed.getvalue()
+
+
+def plain(rows: Any) -> list[tuple[Any, ...]]:
+    """Return rows whose values are equal if they mean the same."""
+    return [tuple(map(_plain, row.values() if isinstance(row, dict) else row)) for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        assert value.tzinfo is not None
+        return value.astimezone(UTC).isoformat()
+    if value is None or isinstance(value, (str, bool, date)):
+        return value
+    return round(float(value), 6)

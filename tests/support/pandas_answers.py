@@ -39,7 +39,7 @@ def down(frame: Frames) -> Rows:
 def changed_health(frame: Frames) -> Rows:
     pairs = _pairs(frame("connector_status_history"))
     found = pairs[
-        (pairs["health"] != pairs["health_old"]) & (pairs["valid_from"] > _at("2026-10-29 03:00"))
+        (pairs["health"] != pairs["health_old"]) & (pairs["valid_from"] > _at("2026-10-29 12:00"))
     ].sort_values(["valid_from", "connector_id"])
     return _rows(found, "valid_from", "connector_id", "health_old", "health")
 
