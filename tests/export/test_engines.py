@@ -204,31 +204,39 @@ def test_column_that_old_files_lack_is_null_there(demo: Exported, in_folder: Non
         assert len(frame) == len(readers.duckdb("select 1 from incidents"))
 
 
-def test_types_and_comments_are_those_of_the_columns(demo: Exported, in_folder: None) -> None:
-    readers = demo.readers
+@pytest.mark.parametrize(("kind", "json_type"), [("parquet", "JSON"), ("delta", "VARCHAR")])
+def test_types_are_those_of_the_columns(
+    kind: str, json_type: str, demo: Exported, in_folder: None
+) -> None:
     shown = {
-        name: kind for name, kind, *_ in readers["parquet"].duckdb("describe connector_history")
+        name: shown_type
+        for table in ("connector_history", "availability_daily")
+        for name, shown_type, *_ in demo.readers[kind].duckdb(f"describe {table}")
     }
-    assert (shown["config"], shown["paused"], shown["sync_frequency"], shown["valid_to"]) == (
-        *("JSON", "BOOLEAN", "BIGINT"),
-        "TIMESTAMP WITH TIME ZONE",
-    )
-    assert ("day", "DATE") in [
-        row[:2] for row in readers["parquet"].duckdb("describe availability_daily")
-    ]
+    expected = {
+        "config": json_type,
+        "paused": "BOOLEAN",
+        "sync_frequency": "BIGINT",
+        "valid_to": "TIMESTAMP WITH TIME ZONE",
+        "day": "DATE",
+        "availability": "DOUBLE",
+    }
+    assert {name: shown[name] for name in expected} == expected
+
+
+def test_comments_go_with_tables_and_columns(demo: Exported, in_folder: None) -> None:
+    view = VIEWS["connector_history"]
+    comments = {name: column.comment for name, column in view.columns.items()}
+    assert comments["valid_to"].startswith("When this version ended: observed_at of the run")
+    for file in Path("lake/connector_history").rglob("*.parquet"):
+        fields = pq.read_schema(file)
+        found = {field.name: field.metadata[b"comment"].decode() for field in fields}
+        assert found == comments
     table = DeltaTable("delta/connector_history")
-    in_delta = {field.name: field for field in table.schema().fields}
-    file = next(Path("lake/connector_history").rglob("*.parquet"))
-    in_parquet = pq.read_schema(file)
-    comment = "When this version ended: observed_at of the run that no longer saw it (UTC); "
-    comment += "null = it is the current version"
-    assert in_parquet.field("valid_to").metadata[b"comment"].decode() == comment
-    assert in_delta["valid_to"].metadata["comment"] == comment
-    assert str(in_parquet.field("valid_to").type) == "timestamp[us, tz=UTC]"
-    assert [str(in_delta[name].type) for name in ("config", "paused", "valid_to")] == [
-        f'PrimitiveType("{kind}")' for kind in ("string", "boolean", "timestamp")
-    ]
-    assert table.metadata().description == VIEWS["connector_history"].comment
+    in_delta = {field.name: field.metadata["comment"] for field in table.schema().fields}
+    assert in_delta.pop("month").startswith("Month (UTC)")
+    assert in_delta == comments
+    assert table.metadata().description == view.comment
 
 
 # --- an account with a name that no path can hold, and nothing that is down ------------------
