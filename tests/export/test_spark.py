@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 from support.builders import connect
 from support.lake_pages import AVAILABILITY, plain, questions, run_snippet, snippets
 from support.older_release import export_by_two_releases
 
+from inventory.export.run import export
 from inventory.queries.sql import run_query
 
 SPARK = os.environ.get("INVENTORY_TEST_SPARK")
@@ -60,17 +61,24 @@ def ask(folder: Path, *queries: str) -> tuple[str, Answers]:
     return lines[1], [plain(json.loads(line)) for line in lines[2:]]
 
 
+def copied(original: Path, file: Path) -> Engine:
+    shutil.copyfile(original, file)
+    return connect(f"sqlite:///{file}")
+
+
 @pytest.mark.skipif(bool(DATABASE), reason="INVENTORY_TEST_SPARK_DATABASE is asked instead")
-def test_spark_answers_as_the_database(demo_file: str, tmp_path: Path) -> None:
-    original = make_url(demo_file).database
-    assert original
-    shutil.copyfile(original, tmp_path / "inventory.db")
-    engine = connect(f"sqlite:///{tmp_path / 'inventory.db'}")
+def test_spark_answers_as_the_database(
+    demo_file: str, sqlite_template: Path, tmp_path: Path
+) -> None:
+    engine = copied(Path(str(make_url(demo_file).database)), tmp_path / "inventory.db")
     export_by_two_releases(engine, tmp_path / "lake", "parquet")
+    export(copied(sqlite_template, tmp_path / "empty.db"), str(tmp_path / "empty"))
+    [without_rows] = (tmp_path / "empty" / "incidents").rglob("*.parquet")
+    from_no_row = f"select count(minutes) from parquet.`{without_rows}`"
     of_all = [question.sql for question in QUESTIONS.values()]
-    printed, [old_files, *answers] = ask(tmp_path, OLD_FILES, *of_all)
+    printed, [old_files, none, *answers] = ask(tmp_path, OLD_FILES, from_no_row, *of_all)
     assert [printed] == [each.shown for each in snippets() if each.is_for_spark]
-    assert old_files == [(0,)]
+    assert old_files == none == [(0,)]
     in_duckdb: dict[str, Any] = {}
     for snippet in snippets()[:2]:
         run_snippet(snippet.code, in_duckdb, tmp_path)

@@ -53,7 +53,9 @@ def broken_destinations(frame: Frames) -> Rows:
     found = chosen.groupby("group_name", as_index=False).agg(
         connectors=("path", "size"), since=("started_at", "min"), minutes=("minutes", "min")
     )
-    return _rows(found.sort_values("since"), "group_name", "connectors", "since", "minutes")
+    return _rows(
+        found.sort_values(["since", "group_name"]), "group_name", "connectors", "since", "minutes"
+    )
 
 
 def newest_runs(frame: Frames) -> Rows:
@@ -114,7 +116,7 @@ def availability(frame: Frames) -> Rows:
     found = days.groupby(["service", "month"], as_index=False)[sums].sum()
     found = found[found["down_minutes"] > 0].copy()
     found["percent"] = (100 * found["up_minutes"] / found["observed_minutes"]).round(2)
-    found = found.sort_values(["percent", "service"])
+    found = found.sort_values(["percent", "service", "month"])
     return _rows(found, "service", "month", "down_minutes", "percent")
 
 
