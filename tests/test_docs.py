@@ -194,7 +194,7 @@ def test_lines_for_cron_say_nothing_when_all_is_well(
     (bin_folder / "inventory").chmod(0o700)
     home = {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     lines = blocks("cron", *ALL_PAGES)
-    assert len(lines) == 7
+    assert len(lines) == 8
     for line in lines:
         command = line.split(maxsplit=5)[5]
         done = subprocess.run(["/bin/sh", "-c", command], env=home, capture_output=True, text=True)

@@ -209,8 +209,9 @@ def _why_whole(
 
 def _open_target(storage: Storage, output_format: str, seen: Snapshot) -> Target:
     if output_format == "delta":
-        from inventory.export.delta import DeltaTarget
+        from inventory.export.delta import DeltaTarget, require_deltalake
 
+        require_deltalake()
         return DeltaTarget(storage, seen.database_id)
     from inventory.export.parquet import ParquetTarget
 

@@ -217,10 +217,11 @@ def _availability() -> ExportedTable:
     def current(
         connection: Connection, snapshot: Snapshot, until: int | None
     ) -> Select[Any] | None:
-        if snapshot.first_observed_at is None:
+        if snapshot.observed_at is None:
             return None
         first = _first_day(snapshot) if until is None else until + 1
-        return days(connection, snapshot, first, number_of_day(snapshot.now.date()))
+        # Of the days after the last run nothing is known, not even which connectors there were.
+        return days(connection, snapshot, first, number_of_day(snapshot.observed_at.date()))
 
     return ExportedTable(
         view.name,
@@ -231,6 +232,8 @@ def _availability() -> ExportedTable:
         lambda snapshot: snapshot.settled_day,
         settled,
         current,
+        # Once runs have ended for good, a prune would take away what these days are made of.
+        moves_by_runs_only=True,
     )
 
 

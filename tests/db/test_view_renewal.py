@@ -52,7 +52,7 @@ def next_release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> NextRelease
         monkeypatch.setattr(views, "_templates", cache(views._templates.__wrapped__))
         for name, words in changed.items():
             (files / f"{name}.sql").write_text(words)
-            monkeypatch.setitem(views.VIEWS, name, views._read(name))
+            monkeypatch.setitem(views.VIEWS, name, views.described(name))
 
     return release
 

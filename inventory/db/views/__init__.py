@@ -107,7 +107,7 @@ class View(NamedTuple):
 
 
 def described(name: str) -> View:
-    """Read the header of the file of a view, a function or a query."""
+    """Read the header of a file: of a view, a function, or a query with columns of its own."""
     grain, _, rest = (_HERE / f"{name}.sql").read_text("utf-8").partition("\n--\n")
     columns: dict[str, ViewColumn] = {}
     for line in rest.splitlines():

@@ -18,7 +18,12 @@
 -- availability      share   up_minutes / observed_minutes; null = nothing was observed
 -- coverage          share   observed_minutes / minutes
 {#- Everything is cut by day as whole seconds since 1970, which is faster than as timestamps. Days
-    begin at whole seconds, so those of a period add up to the period. #}
+    begin at whole seconds, so those of a period add up to the period. What is joined or looked up
+    is materialized: newer releases of SQLite would otherwise compute it again inside each join:
+    minutes instead of a second. #}
+{#- How long an interval between runs usually is changes over the years: what counts is the month up to
+    three days after the last day, by when late runs of it are known. #}
+{%- set typical_until = sql.least(sql.midnight(":last_day", plus_days=4), "(select now from clock)") %}
 {%- set first_midnight, last_midnight = sql.midnight(":first_day"), sql.midnight(":last_day", plus_days=1) %}
 {%- macro in_seconds(starts, ends) -%}
   {{ sql.epoch_seconds(starts) }} as starts, {{ sql.epoch_seconds(sql.least(ends, last_midnight)) }} as ends
@@ -35,19 +40,22 @@
     from {{ intervals }} t
     join gap g on g.account_id = t.account_id and g.day = t.day and {{ overlaps("t", "g") }}
 {%- endmacro %}
-with day as (
+with day as materialized (
   select d.day, {{ sql.epoch_seconds("d.day") }} as starts,
     {{ sql.least_number(sql.epoch_seconds("d.day") ~ " + 86400", sql.epoch_seconds("k.now")) }} as ends
   from ({{ sql.days(":first_day", ":last_day") }}) d
   cross join clock k
+  where {{ sql.epoch_seconds("d.day") }} < {{ sql.epoch_seconds("k.now") }}
 ),
-interval_30d as ({{ sql.run_intervals(sql.days_ago(30)) }}
+interval_30d as (
+  select i.* from ({{ sql.run_intervals(sql.add_minutes(typical_until, -1440 * 30)) }}) i
+  where i.ends <= {{ typical_until }}
 ),
 typical as ({{ sql.typical_interval("interval_30d") }}
 ),
 recent as ({{ sql.run_intervals(first_midnight) }}
 ),
-gap as (
+gap as materialized (
   select g.account_id, d.day, {{ overlap("g", "d") }}
   from (
     select account_id, {{ in_seconds("starts", "ends") }}
@@ -56,29 +64,32 @@ gap as (
   ) g
   join day d on {{ overlaps("g", "d") }}
 ),
-version as (
+version as materialized (
   select connector_id, {{ in_seconds("valid_from", "valid_to") }}
   from ({{ sql.connector_versions(first_midnight) }}) v
   where {{ sql.unindexed("valid_from") }} < {{ last_midnight }}
-  {{ sql.materialize_hint() }}
 ),
-lifetime as (
+lifetime as materialized (
   select v.connector_id, c.account_id, d.day, {{ overlap("v", "d") }}
   from version v
   {{ sql.ordered_join() }} connectors c on c.connector_id = v.connector_id
   {{ sql.ordered_join() }} day d on {{ overlaps("v", "d") }}
 ),
-outage as (
-  select connector_id, {{ in_seconds("starts", "ends") }}
-  from ({{ sql.outages(first_midnight) }}) o
-  where starts < {{ last_midnight }}
-  {{ sql.materialize_hint() }}
+outage as materialized (
+  select o.connector_id, d.day, {{ overlap("o", "d") }}
+  from (
+    select connector_id, {{ in_seconds("starts", "ends") }}
+    from ({{ sql.outages(first_midnight) }}) o
+    where starts < {{ last_midnight }}
+    {{ sql.materialize_hint() }}
+  ) o
+  {{ sql.ordered_join() }} day d on {{ overlaps("o", "d") }}
 ),
 -- A part of a lifetime, because pruning keeps the start of an open outage, but not older versions.
-down as (
+down as materialized (
   select t.connector_id, t.account_id, t.day, {{ overlap("t", "o") }}
   from outage o
-  join lifetime t on t.connector_id = o.connector_id and {{ overlaps("t", "o") }}
+  join lifetime t on t.connector_id = o.connector_id and t.day = o.day and {{ overlaps("t", "o") }}
 ),
 measured as (
   select connector_id, day, ends - starts as total_seconds, 0 as unobserved_seconds, 0 as down_seconds
@@ -99,12 +110,12 @@ total as (
     {{ sql.as_bigint("sum(down_seconds)") }} as down_seconds
   from measured
   group by connector_id, day
+  having sum(total_seconds) > 0
 ),
 -- Once per connector: the names are looked up.
-identity as (
+identity as materialized (
   select {{ sql.identity_columns("c") }}
   from connectors c
-  {{ sql.materialize_hint() }}
 )
 select c.*, t.day, t.total_seconds / 60 as minutes,
   t.observed_seconds / 60 as observed_minutes, t.down_seconds / 60 as down_minutes,

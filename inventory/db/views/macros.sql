@@ -79,10 +79,10 @@
     substr({{ at }}, 1, 10)
   {%- endif -%}
 {%- endmacro %}
-{#- The timestamp at which a day begins in UTC, moved by some days. #}
+{#- The timestamp at which a day begins in UTC, or a day so many days later. #}
 {%- macro midnight(day, plus_days=0) -%}
   {%- if postgresql -%}
-    (cast({{ day }} as timestamp) + interval '{{ plus_days }} days') at time zone 'UTC'
+    ((cast({{ day }} as timestamp) + interval '{{ plus_days }} days') at time zone 'UTC')
   {%- else -%}
     (date({{ day }}, '{{ plus_days }} days') || ' 00:00:00.000000+00:00')
   {%- endif -%}

@@ -39,7 +39,7 @@ from inventory.queries.daily_health import daily_health
 
 FOLDER = Path(views.__file__).parent
 # Files that no view is made of: parts of others, and the statements with parameters.
-OTHERS = {"macros", "incidents_of", "observation_gaps"}
+OTHERS = {"macros", "availability_daily", "incidents_of", "observation_gaps"}
 # What PostgreSQL calls a column of each type.
 KINDS = {
     "Text": {"text"},
@@ -86,6 +86,7 @@ def test_every_file_is_used(engine: Engine, read: set[str]) -> None:
         queries.list_incidents(connection, since=T0)
         instants.at(connection, T0)
         daily_health(connection, first_day=T0.date(), last_day=T0.date())
+        views.query("availability_daily", connection)
     # That is what the health of an instant is made of; SQLite has no functions to be made.
     assert {f"{name}.sql" for name in FUNCTIONS} <= read
     assert read == {file.name for file in FOLDER.glob("*.sql")}
