@@ -38,7 +38,7 @@ from inventory.demo.tour import FILE
 # Files whose tests read one database that takes seconds to set up.
 SHARED_SET_UPS = [
     re.compile(".*/db/(views/|test_prune)"),
-    re.compile(".*/(queries|output|dictionary)/"),
+    re.compile(".*/((queries|output|dictionary)/|export/test_engines)"),
 ]
 FEW, MANY = 40, 5_000  # random examples of a test
 

@@ -23,7 +23,9 @@ from support.builders import (
     variables,
 )
 from support.docs import (
+    ALL_PAGES,
     DOCS,
+    EXPORT_README,
     FENCED,
     PAGES,
     QUERY,
@@ -191,14 +193,14 @@ def test_lines_for_cron_say_nothing_when_all_is_well(
     (bin_folder / "inventory").write_text(script)
     (bin_folder / "inventory").chmod(0o700)
     home = {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
-    lines = blocks("cron")
-    assert len(lines) == 7
+    lines = blocks("cron", *ALL_PAGES)
+    assert len(lines) == 8
     for line in lines:
         command = line.split(maxsplit=5)[5]
         done = subprocess.run(["/bin/sh", "-c", command], env=home, capture_output=True, text=True)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     with engine.read_only(connect(database_url)) as connection:
-        assert connection.scalar(text("select count(*) from inventory_runs")) == 3
+        assert connection.scalar(text("select count(*) from inventory_runs")) == 4
 
 
 def test_settings_file_means_the_same_to_a_shell_and_to_docker(tmp_path: Path) -> None:
@@ -318,14 +320,14 @@ def test_every_test_that_is_named_is_there() -> None:
 
 def test_every_path_in_the_documentation_is_there() -> None:
     path = r"`((?:inventory|tests|migrations)/[\w/.-]+|\.\w[\w/.-]+/[\w/.-]+)`"
-    named = {found for page in PAGES for found in re.findall(path, page.read_text())}
+    named = {found for page in ALL_PAGES for found in re.findall(path, page.read_text())}
     placeholders = {name for name in named if re.search("[A-Z]{4}", name)}
     assert len(named - placeholders) > 15
     assert [name for name in named - placeholders if not (ROOT / name).exists()] == []
 
 
 def links() -> Iterator[tuple[Path, str]]:
-    for page in PAGES:
+    for page in ALL_PAGES:
         for target in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", page.read_text())):
             if not re.match(r"\w+:", target):
                 yield page, target
@@ -342,11 +344,12 @@ def test_link_leads_to_a_page_and_a_heading(page: Path, target: str) -> None:
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
-    reached = {(README.parent / target).resolve() for page, target in links() if page == README}
-    assert set(PAGES) - reached == {README}
+    entries = (README, EXPORT_README)
+    reached = {(page.parent / target).resolve() for page, target in links() if page in entries}
+    assert set(ALL_PAGES) - reached == {README}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+@pytest.mark.parametrize("page", ALL_PAGES, ids=[str(page.relative_to(ROOT)) for page in ALL_PAGES])
 def test_options_in_the_documentation_exist(page: Path) -> None:
     def options(group: click.Command) -> set[str]:
         flags = (name for each in group.params for name in (*each.opts, *each.secondary_opts))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from inventory.errors import ConfigurationError, MissingExtraError
 from inventory.export.arrow_schema import without_json_type
@@ -155,7 +156,7 @@ def _files(name: str, table: "DeltaTable") -> Iterator[PartFile]:
 
     for each in pa.table(table.get_add_actions(flatten=True)).to_pylist():
         yield PartFile(
-            f"{name}/{each['path']}",
+            f"{name}/{unquote(each['path'])}",  # the log has it as a URL
             each["partition.month"],
             each["partition.account_id"],
             each["num_records"] or 0,

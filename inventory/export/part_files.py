@@ -5,10 +5,11 @@ Folders are named as Hive does it, so engines skip what a query does not ask for
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 from inventory.export.storage import Storage, safe
 
@@ -20,6 +21,8 @@ _OURS = re.compile(r"\.?part-[0-9a-f]+-\d+\.parquet(\.new)?")
 _ROW_GROUP = 40_000
 _ROW_GROUP_BYTES = 8 * 1024 * 1024  # of a table in memory
 _ROWS_PER_FILE = 1_000_000
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_MAX_NAME = 240  # file systems allow 255 bytes
 
 
 class PartFile(NamedTuple):
@@ -39,21 +42,36 @@ class PartFile(NamedTuple):
 class Names:
     """Names for the files of one export; no other export has the same."""
 
-    def __init__(self, export_id: str) -> None:
+    def __init__(self, export_id: str, path_columns: Collection[str]) -> None:
+        """Columns of `path_columns` are told by the folders."""
         self._export_id = export_id
+        self._folder_of = _partition_of if "account_id" in path_columns else _folder_of
         self._number = 0
 
     def next(self, table: str, month: str, account_id: str | None) -> str:
         self._number += 1
         file = f"part-{self._export_id}-{self._number:05d}.parquet"
-        return f"{table}/month={month}/account={_folder_of(account_id)}/{file}"
+        return f"{table}/month={month}/{self._folder_of(account_id)}/{file}"
 
 
 def _folder_of(account_id: str | None) -> str:
+    """Return a name for the folder of an account, which is a column of the files, too."""
     if account_id is None:
-        return "none"
+        return "account=none"
     # Any text may be an account's name; engines would decode it in different ways.
-    return safe(account_id) or blake2b(account_id.encode(), digest_size=8).hexdigest()
+    return f"account={safe(account_id) or _digest(account_id)}"
+
+
+def _partition_of(account_id: str | None) -> str:
+    """Return the folder's name as Hive writes it: Polars takes the account from there, not from
+    Delta's log.
+    """
+    name = _HIVE_NULL if account_id is None else quote(account_id, safe="")
+    return f"account_id={name if len(name) <= _MAX_NAME else _digest(str(account_id))}"
+
+
+def _digest(account_id: str) -> str:
+    return blake2b(account_id.encode(), digest_size=8).hexdigest()
 
 
 def is_part(path: str) -> bool:
@@ -110,6 +128,11 @@ class PartWriter:
                     part.add(rows if keep is None else rows.filter(keep))
             if part.rows:
                 yield part.close()
+
+    def empty(self) -> PartFile:
+        """Write a file without a row, which tells engines the columns of an empty table."""
+        with ExitStack() as open_part:
+            return self._part(CURRENT, None, open_part).close()
 
     @property
     def _written_schema(self) -> "pa.Schema":

@@ -113,7 +113,7 @@ class _Export:
         self._lock = lock
         self._bookmarks = export_bookmarks.read(connection, storage.url)
         self._target = _open_target(storage, output_format, self.snapshot)
-        self._names = Names(secrets.token_hex(8))
+        self._names = Names(secrets.token_hex(8), self._target.path_columns)
 
     def run(
         self, tables: list[ExportedTable], on_table: Callable[[str], object]
@@ -150,10 +150,13 @@ class _Export:
         kept = retained(self._storage, table, state, after, writer, is_whole=bool(whole))
         settled = list(self._settled(table, writer, after, until))
         current = list(self._current(table, writer, until))
+        added = kept.added + settled + current
+        if not added and (state is None or len(state.files) == len(kept.removed)):
+            added = [writer.empty()]
         change = TableChange(
             table,
             writer.schema,
-            kept.added + settled + current,
+            added,
             kept.removed,
             Progress(bookmark.edition, observed_at, until),
         )

@@ -26,6 +26,10 @@ DOCS = ROOT / "inventory" / "docs"
 SCHEMA = DOCS / "schema.md"
 SCHEDULES = DOCS / "schedules.md"
 PAGES = (README, *sorted(DOCS.glob("*.md")), *sorted((ROOT / ".github").glob("*.md")))
+# What they show is run by tests/export, see support/lake_pages.py.
+EXPORT_README = ROOT / "inventory" / "export" / "README.md"
+EXPORT_PAGES = (EXPORT_README, EXPORT_README.with_name("questions.md"))
+ALL_PAGES = (*PAGES, *EXPORT_PAGES)
 
 QUERY = re.compile(r"(^```sql\n(.*?);\n```\n\n```text\n)(.*?)(^```$)", re.DOTALL | re.MULTILINE)
 SCHEDULE = re.compile(
