@@ -241,6 +241,7 @@ def assert_documented(ended: Ended, attack: Attack) -> None:
     assert ended.stderr.startswith("Error: ")
     assert ended.stderr.count("\n") == 1
     assert "bug" not in ended.stderr
+    assert "bucket" not in ended.stderr
     if attack.fate is Fate.SIGNALLED:
         assert (ended.code, ended.stderr) == (1, "Error: Interrupted.\n")
     elif attack.kind in FAILURES:
