@@ -199,12 +199,18 @@ _TO_SET_RIGHT = re.compile(
 )
 
 
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+
+
 def failure(storage: Storage, error: Exception) -> RetryableError | ConfigurationError:
     """Return the error that tells a user what a storage said."""
     from inventory.db.errors import PATH_ERRORS
 
     number = getattr(error, "errno", None)
     reason = " ".join((getattr(error, "strerror", None) or str(error)).split())
+    if number is None and (told := _OS_ERROR.search(reason)):  # as deltalake says it
+        number = int(told[1])
+        reason = os.strerror(number) if storage.is_local else reason
     if storage.is_local and number is not None:
         if number in PATH_ERRORS:
             return ConfigurationError(
