@@ -15,7 +15,8 @@ from inventory.errors import ConfigurationError, MissingExtraError
 from inventory.export.arrow_schema import without_json_type
 from inventory.export.parquet import MANIFEST
 from inventory.export.part_files import PartFile
-from inventory.export.storage import Storage, failure
+from inventory.export.storage import Storage
+from inventory.export.storage_errors import failure
 from inventory.export.target import Progress, TableChange, TableState, check_database, check_types
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _DATABASE = "inventory.database_id"
+_MISREAD = re.compile(r"%[0-9A-Fa-f]{2}|\\|[\x00-\x1f\x7f]")
+_COMMITS = 3  # of a change at most: one creates the table or adds its columns
 _VACUUM_EVERY = 50  # commits; it lists all files
 
 
@@ -35,52 +38,79 @@ class DeltaTarget:
 
     def __init__(self, storage: Storage, database_id: str) -> None:
         self._storage, self._database_id = storage, database_id
-        self._options = storage.delta_options()
+        self._options = storage.delta_options
+        if _MISREAD.search(storage.url):
+            raise ConfigurationError(
+                f"{storage.url} cannot hold Delta tables: deltalake reads '%20' and the like, "
+                "backslashes and control characters in the name of a folder as others. Pass "
+                "another folder."
+            )
         if storage.read(MANIFEST) is not None:
             raise ConfigurationError(
                 f"{storage.url} holds an export in Parquet. Pass another URL for Delta."
             )
 
     def state(self, table: str) -> TableState | None:
-        known = self._open(table)
-        if known is None:
-            return None
-        found = known.metadata().configuration.get(_DATABASE, "")
-        check_database(self._storage, self._database_id, found)
-        progress = _progress(known)
-        return None if progress is None else TableState(progress, list(_files(table, known)))
+        with _translated(self._storage):  # what it reads of the log it reads late
+            known = self._open(table)
+            if known is None:
+                return None
+            found = known.metadata().configuration.get(_DATABASE, "")
+            check_database(self._storage, self._database_id, found)
+            progress = _progress(known)
+            return None if progress is None else TableState(progress, list(_files(table, known)))
 
     def commit(self, changes: Sequence[TableChange]) -> None:
-        from deltalake import CommitProperties, Transaction
-
         for change in changes:
             with _translated(self._storage):
-                table = self._prepared(change)
-                table.create_write_transaction(
-                    [*map(_added, change.added), *map(_removed, change.removed)],
-                    "append",
-                    _delta_schema(change.schema),
-                    ["month", "account_id"],
-                    commit_properties=CommitProperties(
-                        app_transactions=[
-                            Transaction(f"inventory.{name}", number)
-                            for name, number in change.progress._asdict().items()
-                            if number is not None
-                        ]
-                    ),
-                )
+                table = self._committed(change)
                 if table.version() % _VACUUM_EVERY == _VACUUM_EVERY - 1:
-                    table.vacuum(dry_run=False)
+                    # Full, or it leaves the files of exports that ended before their commit.
+                    table.vacuum(dry_run=False, full=True)
+
+    def _committed(self, change: TableChange) -> "DeltaTable":
+        """Commit a change. If only the answer to a commit is lost, its retry meets itself."""
+        from deltalake.exceptions import CommitFailedError
+
+        attempts = _COMMITS
+        while True:
+            try:
+                return self._commit(change)
+            except CommitFailedError:
+                known = self._open(change.table.name)
+                if known is not None and _holds(known, change):
+                    return known
+                attempts -= 1
+                if not attempts:
+                    raise
+
+    def _commit(self, change: TableChange) -> "DeltaTable":
+        from deltalake import CommitProperties, Transaction
+
+        table = self._prepared(change)
+        table.create_write_transaction(
+            [*map(_added, change.added), *map(_removed, change.removed)],
+            "append",
+            _delta_schema(change.schema),
+            ["month", "account_id"],
+            commit_properties=CommitProperties(
+                app_transactions=[
+                    Transaction(f"inventory.{name}", number)
+                    for name, number in change.progress._asdict().items()
+                    if number is not None
+                ]
+            ),
+        )
+        return table
 
     def _open(self, table: str) -> "DeltaTable | None":
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError
 
-        with _translated(self._storage):
-            try:
-                return DeltaTable(self._uri(table), storage_options=self._options)
-            except TableNotFoundError:
-                return None
+        try:
+            return DeltaTable(self._uri(table), storage_options=self._options)
+        except TableNotFoundError:
+            return None
 
     def _uri(self, table: str) -> str:
         return f"{self._storage.url}/{table}"
@@ -129,6 +159,11 @@ def _progress(table: "DeltaTable") -> Progress | None:
     if edition is None or observed_at is None:
         return None  # it was created, and the export ended there
     return Progress(edition, observed_at, settled_until)
+
+
+def _holds(table: "DeltaTable", change: TableChange) -> bool:
+    files = {file.path for file in _files(change.table.name, table)}
+    return _progress(table) == change.progress and all(each.path in files for each in change.added)
 
 
 def _files(name: str, table: "DeltaTable") -> Iterator[PartFile]:
@@ -180,11 +215,7 @@ def _translated(storage: Storage) -> Iterator[None]:
     try:
         yield
     except (DeltaError, OSError) as error:
-        # Its texts are for a terminal of its own: in color, in lines, with whole responses.
-        raise failure(storage, type(error)(_ANSI.sub("", str(error)))) from error
-
-
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+        raise failure(storage.url, error, is_local=storage.is_local) from error
 
 
 def require_deltalake() -> None:

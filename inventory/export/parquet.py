@@ -74,8 +74,7 @@ class ParquetTarget:
                 {"path": each.path, "at": self._now.isoformat()} for each in change.removed
             )
         manifest["superseded"] = superseded
-        with self._storage.writing(MANIFEST) as stream:
-            stream.write(json.dumps(manifest, indent=1).encode())
+        self._storage.replace(MANIFEST, json.dumps(manifest, indent=1).encode())
         self._manifest = manifest
         self._clean()
 
