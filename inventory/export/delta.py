@@ -16,7 +16,8 @@ from inventory.errors import ConfigurationError, MissingExtraError
 from inventory.export.arrow_schema import without_json_type
 from inventory.export.parquet import MANIFEST
 from inventory.export.part_files import PartFile, is_part
-from inventory.export.storage import Storage, failure
+from inventory.export.storage import Storage
+from inventory.export.storage_errors import failure
 from inventory.export.target import (
     Progress,
     TableChange,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 _DATABASE = "inventory.database_id"
 _CLEAN_EVERY = 50  # commits; it lists all files
+_ATTEMPTS = 3  # at a commit, which may first create the table or add its columns
+_NOTHING_SETTLED = -1
+_MISREAD = re.compile(r"%[0-9A-Fa-f]{2}|\\|[\x00-\x1f\x7f]")
 
 
 class DeltaTarget:
@@ -43,9 +47,15 @@ class DeltaTarget:
 
     def __init__(self, storage: Storage, database_id: str) -> None:
         self._storage, self._database_id = storage, database_id
-        self._options = storage.delta_options()
+        self._options = storage.delta_options
         # As their state was read: a commit of somebody else since then is a conflict.
         self._tables: dict[str, DeltaTable | None] = {}
+        if _MISREAD.search(storage.url):
+            raise ConfigurationError(
+                f"{storage.url} cannot hold Delta tables: deltalake reads '%20' and the like, "
+                "backslashes and control characters in the name of a folder as others. Pass "
+                "another folder."
+            )
         if storage.read(MANIFEST) is not None:
             raise ConfigurationError(
                 f"{storage.url} holds an export in Parquet. Pass another URL for Delta, or "
@@ -53,35 +63,67 @@ class DeltaTarget:
             )
 
     def state(self, table: str) -> TableState | None:
-        known = self._tables[table] = self._open(table)
-        if known is None:
-            return None
-        found = known.metadata().configuration.get(_DATABASE, "")
-        check_database(self._storage, self._database_id, found)
-        progress = _progress(known)
-        return None if progress is None else TableState(progress, list(_files(table, known)))
+        with _translated(self._storage):  # what it reads of the log it reads late
+            known = self._tables[table] = self._open(table)
+            if known is None:
+                return None
+            found = known.metadata().configuration.get(_DATABASE, "")
+            check_database(self._storage, self._database_id, found)
+            progress = _progress(known)
+            return None if progress is None else TableState(progress, list(_files(table, known)))
 
     def commit(self, changes: Sequence[TableChange]) -> None:
-        from deltalake import CommitProperties, Transaction
-
         for change in changes:
             with _translated(self._storage):
-                table = self._prepared(change)
-                table.create_write_transaction(
-                    [*map(_added, change.added), *map(_removed, change.removed)],
-                    "append",
-                    _delta_schema(change.schema),
-                    ["month", "account_id"],
-                    commit_properties=CommitProperties(
-                        app_transactions=[
-                            Transaction(f"inventory.{name}", number)
-                            for name, number in change.progress._asdict().items()
-                            if number is not None
-                        ]
-                    ),
-                )
+                table = self._committed(change)
                 if table.version() % _CLEAN_EVERY == _CLEAN_EVERY - 1:
                     self._clean(change.table.name, table)
+
+    def _committed(self, change: TableChange) -> "DeltaTable":
+        """Commit a change, again if only the answer of the store was lost.
+
+        Then the second attempt meets the first one. Raises AlreadyRunningError if it meets
+        another export.
+        """
+        from deltalake.exceptions import DeltaError
+
+        name, attempt = change.table.name, 1
+        seen = self._progress_of(name)
+        while True:
+            try:
+                return self._commit(change)
+            except DeltaError:
+                known = self._tables[name] = self._open(name)
+                if known is not None and _holds(known, change):
+                    return known
+                if self._progress_of(name) != seen:
+                    raise overtaken(self._storage) from None
+                if attempt == _ATTEMPTS:
+                    raise
+            attempt += 1
+
+    def _progress_of(self, name: str) -> Progress | None:
+        table = self._tables[name]
+        return None if table is None else _progress(table)
+
+    def _commit(self, change: TableChange) -> "DeltaTable":
+        from deltalake import CommitProperties, Transaction
+
+        table = self._prepared(change)
+        progress = change.progress._replace(settled_until=_or_nothing(change.progress))
+        table.create_write_transaction(
+            [*map(_added, change.added), *map(_removed, change.removed)],
+            "append",
+            _delta_schema(change.schema),
+            ["month", "account_id"],
+            commit_properties=CommitProperties(
+                app_transactions=[
+                    Transaction(f"inventory.{name}", number)
+                    for name, number in progress._asdict().items()
+                ]
+            ),
+        )
+        return table
 
     def _clean(self, name: str, table: "DeltaTable") -> None:
         """Delete what has not been part of the table for a week, and files of killed exports.
@@ -96,11 +138,10 @@ class DeltaTarget:
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError
 
-        with _translated(self._storage):
-            try:
-                return DeltaTable(self._uri(table), storage_options=self._options)
-            except TableNotFoundError:
-                return None
+        try:
+            return DeltaTable(self._uri(table), storage_options=self._options)
+        except TableNotFoundError:
+            return None
 
     def _uri(self, table: str) -> str:
         return f"{self._storage.url}/{table}"
@@ -148,7 +189,19 @@ def _progress(table: "DeltaTable") -> Progress | None:
     )
     if edition is None or observed_at is None:
         return None  # it was created, and the export ended there
-    return Progress(edition, observed_at, settled_until)
+    return Progress(
+        edition, observed_at, None if settled_until == _NOTHING_SETTLED else settled_until
+    )
+
+
+def _or_nothing(progress: Progress) -> int:
+    """Return a number also where nothing is settled, or the one of before would stay."""
+    return _NOTHING_SETTLED if progress.settled_until is None else progress.settled_until
+
+
+def _holds(table: "DeltaTable", change: TableChange) -> bool:
+    files = {file.path for file in _files(change.table.name, table)}
+    return _progress(table) == change.progress and all(each.path in files for each in change.added)
 
 
 def _files(name: str, table: "DeltaTable") -> Iterator[PartFile]:
@@ -200,14 +253,7 @@ def _translated(storage: Storage) -> Iterator[None]:
     try:
         yield
     except (DeltaError, OSError) as error:
-        if _CONFLICT.search(str(error)):
-            raise overtaken(storage) from error
-        # Its texts are for a terminal of its own: in color, in lines, with whole responses.
-        raise failure(storage, type(error)(_ANSI.sub("", str(error)))) from error
-
-
-_CONFLICT = re.compile(r"concurrent transaction|table already exists", re.I)
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+        raise failure(storage.url, error, is_local=storage.is_local) from error
 
 
 def require_deltalake() -> None:

@@ -92,8 +92,7 @@ class ParquetTarget:
         manifest["superseded"] = superseded
         self._require_unchanged()
         content = json.dumps(manifest, indent=1).encode()
-        with self._storage.writing(MANIFEST) as stream:
-            stream.write(content)
+        self._storage.replace(MANIFEST, content)
         self._content, self._manifest = content, manifest
         self._clean()
 

@@ -67,6 +67,7 @@ def export(
     chosen = [each for each in exported_tables() if tables is None or each.name in tables]
     lock = locks.command_lock(engine, f"export\0{storage.url}", f"the export to {storage.url}")
     with lock as held:
+        storage.create()
         with session.open_session(engine):
             pass  # the tables are those of this release
         with transaction(engine) as connection:

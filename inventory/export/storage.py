@@ -6,25 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
-from inventory import redaction
-from inventory.errors import (
-    ConfigurationError,
-    HostError,
-    RetryableError,
-    StorageUnavailableError,
-)
+from inventory.errors import ConfigurationError, NeedsAttentionError
+from inventory.export import object_stores
+from inventory.export.storage_errors import failure, says_no_reason
 
 if TYPE_CHECKING:
     import pyarrow.fs as pafs
 
-# Where the libraries look for secrets: none of them is ever printed.
-_SECRETS = (
-    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-    *("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET"),
-)
-_SCHEMES = ("file", "s3", "gs", "az")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.=/-]")
 
 
@@ -36,54 +26,86 @@ class Storage:
     root: str
     files: "pafs.FileSystem"
     is_local: bool
+    delta_options: dict[str, str]
 
     def path(self, *parts: str) -> str:
         return "/".join((self.root, *parts))
+
+    def create(self) -> None:
+        """Create the folder, if there is none; a bucket must exist."""
+        if self.is_local:
+            with self._translated():
+                os.makedirs(self.url, exist_ok=True)
 
     @contextmanager
     def writing(self, path: str) -> "Iterator[Any]":
         """Open a file that appears under its name when it is complete.
 
-        A local file is written beside it and renamed; an object appears when its upload ends.
+        A local file is written beside it and renamed. An object appears when its upload ends; of
+        an upload that is broken off, what was sent appears, too, so nobody may rely on its name.
         """
-        with _translated(self):
-            if not self.is_local:
-                with self.files.open_output_stream(self.path(path)) as stream:
-                    yield stream
-                return
-            target = self.path(path)
-            folder, name = os.path.split(target)
-            os.makedirs(folder, exist_ok=True)
-            beside = os.path.join(folder, f".{name}.new")
-            try:
-                with open(beside, "wb") as file:
-                    yield file
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(beside, target)
-            except BaseException:
-                with suppress(OSError):
-                    os.unlink(beside)
-                raise
+        opened = _renamed(self.path(path)) if self.is_local else self._uploaded(path)
+        with self._translated(), opened as file:
+            yield file
+
+    @contextmanager
+    def _uploaded(self, path: str) -> "Iterator[Any]":
+        stream = self.files.open_output_stream(self.path(path))
+        try:
+            yield stream
+        except BaseException as error:
+            # There is no way to abort it; unclosed, it closes itself, and complains on stderr.
+            with suppress(Exception):
+                stream.close()
+                if not isinstance(error, OSError):  # then the store still answers
+                    self.files.delete_file(self.path(path))
+            raise
+        stream.close()
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Write a file that holds either all of this or what it held before."""
+        if self.is_local:
+            with self.writing(path) as file:
+                file.write(content)
+            return
+        beside = f"{path}.new"
+        with self.writing(beside) as stream:
+            stream.write(content)
+        with self._translated():
+            self.files.copy_file(self.path(beside), self.path(path))
+        self.delete(beside)
 
     def read(self, path: str) -> bytes | None:
         """Return the content of a file; None = there is none."""
-        with _translated(self):
+        with self._translated():
             try:
                 with self.files.open_input_stream(self.path(path)) as stream:
                     content: bytes = stream.read()
                     return content
             except FileNotFoundError:
                 return None
+            except OSError as error:
+                if not self.is_local and says_no_reason(error):
+                    self.names(path)  # which says it
+                raise
 
     @contextmanager
     def reading(self, path: str) -> "Iterator[Any]":
-        """Open a file for random access."""
-        with _translated(self), self.files.open_input_file(self.path(path)) as file:
-            yield file
+        """Open a Parquet file that an export wrote, for random access."""
+        from pyarrow import ArrowException
+
+        with self._translated():
+            try:
+                with self.files.open_input_file(self.path(path)) as file:
+                    yield file
+            except (FileNotFoundError, ArrowException) as error:
+                raise NeedsAttentionError(
+                    f"{self.url}/{path} is missing or damaged; an export wrote it, and nobody else "
+                    "may change it. Restore it, or export to another URL."
+                ) from error
 
     def size(self, path: str) -> int:
-        with _translated(self):
+        with self._translated():
             size: int = self.files.get_file_info(self.path(path)).size
             return size
 
@@ -92,7 +114,7 @@ class Storage:
         from pyarrow.fs import FileSelector, FileType
 
         selector = FileSelector(self.path(folder), allow_not_found=True, recursive=True)
-        with _translated(self):
+        with self._translated():
             found = self.files.get_file_info(selector)
         start = len(self.root) + 1
         return [each.path[start:] for each in found if each.type == FileType.File]
@@ -102,7 +124,7 @@ class Storage:
         from pyarrow.fs import FileType
 
         asked = list(paths)
-        with _translated(self):
+        with self._translated():
             found = self.files.get_file_info([self.path(path) for path in asked])
         return [
             path for path, each in zip(asked, found, strict=True) if each.type == FileType.Directory
@@ -110,13 +132,38 @@ class Storage:
 
     def delete(self, path: str) -> None:
         """Delete a file; it may be gone already."""
-        with _translated(self), suppress(FileNotFoundError):
+        with self._translated(), suppress(FileNotFoundError):
             self.files.delete_file(self.path(path))
 
-    def delta_options(self) -> dict[str, str]:
-        """Return what deltalake does not read from the environment by itself."""
-        endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-        return {"allow_http": "true"} if endpoint.startswith("http://") else {}
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        from pyarrow import ArrowException
+
+        try:
+            yield
+        except (OSError, ArrowException) as error:
+            # Each of its other kinds has a subclass, as of a row that cannot be parsed.
+            if isinstance(error, OSError) or type(error) is ArrowException:
+                raise failure(self.url, error, is_local=self.is_local) from error
+            raise
+
+
+@contextmanager
+def _renamed(target: str) -> Iterator[Any]:
+    """Open a local file that gets its name when it is complete."""
+    folder, name = os.path.split(target)
+    os.makedirs(folder, exist_ok=True)
+    beside = os.path.join(folder, f".{name}.new")
+    try:
+        with open(beside, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(beside)
+        raise
 
 
 def safe(name: str) -> str | None:
@@ -129,29 +176,60 @@ def open_storage(url: str, environment: Mapping[str, str] = os.environ) -> Stora
 
     Contacts no server yet. Raises ConfigurationError for another URL.
     """
-    redaction.hide(*(environment.get(name) for name in _SECRETS))
+    object_stores.hide_secrets(environment)
     scheme, separator, rest = url.partition("://")
+    scheme = scheme.lower()
     if not separator:
         return _folder(url)
-    if scheme not in _SCHEMES:
+    if scheme == "file":
+        return _folder(_path_of(rest))
+    if scheme not in object_stores.SCHEMES:
         raise ConfigurationError(
-            f"{scheme}:// cannot be exported to. Pass a folder, or a URL with s3://, gs:// or az://."
+            "Only a folder, or a URL with s3://, gs:// or az:// can be exported to."
         )
-    parts = urlsplit(url)
-    if parts.username or parts.password or parts.query or parts.fragment:
+    root = _object_prefix(scheme, rest)
+    return Storage(
+        f"{scheme}://{root}",
+        root,
+        object_stores.file_system(scheme, environment),
+        is_local=False,
+        delta_options=object_stores.delta_options(scheme, environment),
+    )
+
+
+def _object_prefix(scheme: str, rest: str) -> str:
+    """Return a bucket and a prefix, in the one spelling that all engines read alike.
+
+    The message does not quote them, as they may contain a password.
+    """
+    if any(sign in rest for sign in "@?#"):
         raise ConfigurationError(
             "The URL of an export is stored and printed, so it takes neither credentials nor "
             "options. Pass those in the variables of the environment that the README of the "
             "export names."
         )
-    if scheme == "file":
-        return _folder(parts.path)
-    root = rest.strip("/")
-    if not root:
+    parts = [part for part in rest.split("/") if part]
+    if not parts:
         raise ConfigurationError(
             f"{scheme}:// names no bucket. Pass for example {scheme}://lake/inventory."
         )
-    return Storage(f"{scheme}://{root}", root, _object_store(scheme, environment), is_local=False)
+    if any(_UNSAFE.search(part) or part in (".", "..") for part in parts):
+        raise ConfigurationError(
+            "A bucket and a prefix to export to may contain letters, digits, '-', '_', '.' and "
+            "'=': engines read all else in different ways. Pass another URL."
+        )
+    return "/".join(parts)
+
+
+def _path_of(rest: str) -> str:
+    """Return the path in a URL with file://."""
+    host, _, path = rest.partition("/")
+    if host not in ("", "localhost") or any(sign in rest for sign in "?#"):
+        raise ConfigurationError(
+            "A URL with file:// has three slashes, a path and nothing else, as in "
+            "file:///srv/lake. Pass that, or just the path."
+        )
+    return f"/{unquote(path)}"
 
 
 def _folder(path: str) -> Storage:
@@ -159,73 +237,8 @@ def _folder(path: str) -> Storage:
 
     if not path or "\0" in path:
         raise ConfigurationError("The folder to export to has no name. Pass a path or a URL.")
-    root = os.path.abspath(path)
-    return Storage(root, root.rstrip("/"), LocalFileSystem(), is_local=True)
-
-
-def _object_store(scheme: str, environment: Mapping[str, str]) -> "pafs.FileSystem":
-    from pyarrow import fs
-
-    if scheme == "s3":
-        return fs.S3FileSystem(retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=8))
-    if scheme == "gs":
-        return fs.GcsFileSystem()
-    account = environment.get("AZURE_STORAGE_ACCOUNT_NAME")
-    if not account:
-        raise ConfigurationError("az:// needs AZURE_STORAGE_ACCOUNT_NAME in the environment.")
-    return fs.AzureFileSystem(
-        account_name=account,
-        account_key=environment.get("AZURE_STORAGE_ACCOUNT_KEY"),
-        sas_token=environment.get("AZURE_STORAGE_SAS_TOKEN"),
-    )
-
-
-@contextmanager
-def _translated(storage: Storage) -> Iterator[None]:
-    """Translate the errors of a file system: what may pass, and what must be set right first."""
-    from pyarrow import ArrowException
-
-    try:
-        yield
-    except (OSError, ArrowException) as error:
-        raise failure(storage, error) from error
-
-
-_TO_SET_RIGHT = re.compile(
-    "ACCESS_DENIED|NO_SUCH_BUCKET|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH"
-    "|INVALID_CLIENT_TOKEN|HTTP status (301|40[0134])|Permission denied|AuthorizationFailure"
-    "|AuthenticationFailed|Bucket .* not found|ContainerNotFound|does not have .* access",
-    re.I,
-)
-
-
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
-
-
-def failure(storage: Storage, error: Exception) -> RetryableError | ConfigurationError:
-    """Return the error that tells a user what a storage said."""
-    from inventory.db.errors import PATH_ERRORS
-
-    number = getattr(error, "errno", None)
-    reason = " ".join((getattr(error, "strerror", None) or str(error)).split())
-    if number is None and (told := _OS_ERROR.search(reason)):  # as deltalake says it
-        number = int(told[1])
-        reason = os.strerror(number) if storage.is_local else reason
-    if storage.is_local and number is not None:
-        if number in PATH_ERRORS:
-            return ConfigurationError(
-                f"{storage.url} cannot be exported to: {reason}. Pass another folder."
-            )
-        return HostError(
-            f"{storage.url} could not be written: {reason}. Nothing that was exported before is "
-            "lost; run it again."
-        )
-    if _TO_SET_RIGHT.search(reason):
-        return ConfigurationError(
-            f"{storage.url} refuses the export: {reason[:500]}. Check the bucket, the credentials "
-            "and the region in the environment."
-        )
-    return StorageUnavailableError(
-        f"{storage.url} is not available: {reason[:500]}. Nothing that was exported before is "
-        "lost; the next export continues."
-    )
+    if re.match("(s3a?|gs|gcs|az|abfss?|file):", path, re.I):
+        raise ConfigurationError("A URL to export to has two slashes, as in s3://lake/inventory.")
+    # However it is spelled or linked to, it is one target, with one lock.
+    root = os.path.realpath(os.path.expanduser(path))
+    return Storage(root, root.rstrip("/"), LocalFileSystem(), is_local=True, delta_options={})
