@@ -207,7 +207,9 @@ def _holds(table: "DeltaTable", change: TableChange) -> bool:
 def _files(name: str, table: "DeltaTable") -> Iterator[PartFile]:
     import pyarrow as pa
 
-    for each in pa.table(table.get_add_actions(flatten=True)).to_pylist():
+    # `pa.table` would import pandas where it is installed, which takes 50 MB.
+    actions = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True))
+    for each in actions.read_all().to_pylist():
         yield PartFile(
             f"{name}/{unquote(each['path'])}",  # the log has it as a URL
             each["partition.month"],
