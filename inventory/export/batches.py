@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # What is in memory at a time. A row may hold a long JSON, so PostgreSQL's are counted in bytes.
-_BYTES = 1024 * 1024
+_BYTES = 512 * 1024
 _ROWS = 2_000
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CURRENT = "current"
 _OURS = re.compile(r"\.?part-[0-9a-f]+-\d+\.parquet(\.new)?")
 _ROW_GROUP = 40_000
-_ROW_GROUP_BYTES = 8 * 1024 * 1024  # of a table in memory
+_ROW_GROUP_BYTES = 4 * 1024 * 1024  # of a table in memory
 _ROWS_PER_FILE = 1_000_000
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _MAX_NAME = 240  # file systems allow 255 bytes
