@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Collection, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -18,9 +18,6 @@ from inventory.export.snapshot import Snapshot
 from inventory.export.storage import Storage, open_storage
 from inventory.export.tables import ExportedTable, exported_tables
 from inventory.export.target import Progress, TableChange, TableState, Target
-
-if TYPE_CHECKING:
-    pass
 
 FORMATS = ("parquet", "delta")
 
@@ -66,10 +63,10 @@ def export(
     storage = open_storage(url)
     chosen = [each for each in exported_tables() if tables is None or each.name in tables]
     lock = locks.command_lock(engine, f"export\0{storage.url}", f"the export to {storage.url}")
+    with session.open_session(engine):
+        pass  # the tables are those of this release
     with lock as held:
         storage.create()
-        with session.open_session(engine):
-            pass  # the tables are those of this release
         with transaction(engine) as connection:
             names = [table.name for table in chosen]
             export_bookmarks.create_missing(connection, storage.url, names)
