@@ -7,8 +7,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine
 
 from inventory.db import export_bookmarks, locks, session
-from inventory.db.engine import now, transaction
+from inventory.db.engine import is_sqlite, now, transaction
 from inventory.db.export_bookmarks import Bookmark, time_at
+from inventory.db.postgresql import lift_transaction_timeout
 from inventory.errors import MissingExtraError
 from inventory.export import batches, snapshot
 from inventory.export.arrow_schema import schema_of, without_json_type
@@ -71,6 +72,8 @@ def export(
             names = [table.name for table in chosen]
             export_bookmarks.create_missing(connection, storage.url, names)
         with session.open_session(engine) as connection:
+            if not is_sqlite(connection):
+                lift_transaction_timeout(connection)  # it lasts as long as the storage takes
             work = _Export(connection, storage, output_format, held, full=full)
             results = list(work.run(chosen, on_table))
         _move_bookmarks(engine, storage.url, work.snapshot, work.committed)
