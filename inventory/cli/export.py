@@ -60,7 +60,9 @@ def _chosen(tables: str) -> set[str]:
     from inventory.export.tables import exported_tables
 
     known = [table.name for table in exported_tables()]
-    chosen = {name.strip() for name in tables.split(",")}
+    chosen = {name.strip() for name in tables.split(",")} - {""}
+    if not chosen:
+        raise click.UsageError(f"--tables names no table. These are: {', '.join(known)}.")
     if unknown := sorted(chosen - {*known}):
         raise click.UsageError(
             f"--tables: {unknown[0]!r} is not exported. These are: {', '.join(known)}."

@@ -54,7 +54,8 @@ def create_missing(connection: Connection, target: str, tables: Iterable[str]) -
     known = read(connection, target)
     rows = [{"target": target, "table_name": name} for name in tables if name not in known]
     if rows:
-        connection.execute(insert(EXPORT_BOOKMARKS), rows)
+        # One statement: a refusal of many would have psycopg warn of its pipeline, too.
+        connection.execute(insert(EXPORT_BOOKMARKS).values(rows))
 
 
 def move(connection: Connection, target: str, table: str, **columns: Any) -> None:

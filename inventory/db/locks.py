@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from inventory.db import blocking_sessions
 from inventory.db.engine import file_of, is_sqlite, now, read_only
 from inventory.db.errors import display_url, translate_errors
+from inventory.db.postgresql import lift_transaction_timeout
 from inventory.errors import (
     AlreadyRunningError,
     DatabaseUnavailableError,
@@ -164,10 +165,6 @@ def _transaction_locks(engine: Engine) -> Iterator[Lock]:
     COMMITTED the open transaction keeps no snapshot, so it does not hold back vacuum.
     """
     try_lock = text("select pg_try_advisory_xact_lock(:name)")
-    # It lasts as long as the API takes; PostgreSQL 17 and newer can limit that.
-    no_timeout = text(
-        "select set_config(name, '0', true) from pg_settings where name = 'transaction_timeout'"
-    )
     taken: list[_Target] = []
     with translate_errors(engine):
         connection = engine.connect()
@@ -175,7 +172,7 @@ def _transaction_locks(engine: Engine) -> Iterator[Lock]:
     def take(target: _Target) -> None:
         with translate_errors(engine):
             if not taken:
-                connection.execute(no_timeout)
+                lift_transaction_timeout(connection)  # it lasts as long as the API takes
             schema = connection.scalar(text("select current_schema()"))
             name = _lock_name(f"{schema}\0account\0{target.name}")
             is_granted = connection.scalar(try_lock, {"name": name})

@@ -167,5 +167,11 @@ def _begin(connection: Connection, schema: str | None) -> None:
     deadline.watch(driver.fileno())
 
 
+def lift_transaction_timeout(connection: Connection) -> None:
+    """Let this transaction last as long as it takes; PostgreSQL 17 and newer can limit that."""
+    setting = "select set_config(name, '0', true) from pg_settings where name = %s"
+    connection.exec_driver_sql(setting, ("transaction_timeout",))
+
+
 def _milliseconds(seconds: float) -> float:
     return min(1000 * seconds, 2**31 - 1)  # PostgreSQL's own limit

@@ -47,7 +47,9 @@ class ParquetTarget:
         try:
             manifest: dict[str, Any] = json.loads(content)
             layout, database_id = manifest["layout"], manifest["database_id"]
-        except (ValueError, TypeError, KeyError) as error:
+            if layout == _LAYOUT:
+                _check_shape(manifest)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise NeedsAttentionError(
                 f"{self._storage.url}/{MANIFEST} is not a manifest of this tool. Restore it, or "
                 "export to another URL."
@@ -70,10 +72,7 @@ class ParquetTarget:
 
     def state(self, table: str) -> TableState | None:
         known = self._manifest["tables"].get(table)
-        if known is None:
-            return None
-        progress = Progress(*(known[name] for name in Progress._fields))
-        return TableState(progress, [_part(each) for each in known["files"]])
+        return None if known is None else _state(known)
 
     def commit(self, changes: Sequence[TableChange]) -> None:
         manifest: dict[str, Any] = {
@@ -136,5 +135,17 @@ class ParquetTarget:
                     self._storage.delete(path)
 
 
-def _part(entry: dict[str, Any]) -> PartFile:
-    return PartFile(*(entry[name] for name in PartFile._fields))
+def _check_shape(manifest: dict[str, Any]) -> None:
+    """Take what is needed of a manifest; raises what a missing or other value raises."""
+    for known in manifest["tables"].values():
+        _state(known)
+        for column in known["columns"]:
+            _ = column["name"], column["type"]
+    for each in manifest["superseded"]:
+        _ = each["path"], datetime.fromisoformat(each["at"])
+
+
+def _state(known: dict[str, Any]) -> TableState:
+    progress = Progress(*(known[name] for name in Progress._fields))
+    files = [PartFile(*(each[name] for name in PartFile._fields)) for each in known["files"]]
+    return TableState(progress, files)

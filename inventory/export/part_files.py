@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from inventory.export.storage import Storage, safe
+from inventory.export.storage import Storage, is_safe
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,7 +59,8 @@ def _folder_of(account_id: str | None) -> str:
     if account_id is None:
         return "account=none"
     # Any text may be an account's name; engines would decode it in different ways.
-    return f"account={safe(account_id) or _digest(account_id)}"
+    is_plain = is_safe(account_id) and len(account_id) <= _MAX_NAME
+    return f"account={account_id if is_plain else _digest(account_id)}"
 
 
 def _partition_of(account_id: str | None) -> str:

@@ -2,13 +2,14 @@
 
 import secrets
 from collections.abc import Callable, Collection, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
 from inventory.db import export_bookmarks, locks, session
-from inventory.db.engine import now, transaction
+from inventory.db.engine import is_sqlite, now, transaction
 from inventory.db.export_bookmarks import Bookmark, time_at
+from inventory.db.postgresql import lift_transaction_timeout
 from inventory.errors import MissingExtraError
 from inventory.export import batches, snapshot
 from inventory.export.arrow_schema import schema_of, without_json_type
@@ -18,9 +19,6 @@ from inventory.export.snapshot import Snapshot
 from inventory.export.storage import Storage, open_storage
 from inventory.export.tables import ExportedTable, exported_tables
 from inventory.export.target import Progress, TableChange, TableState, Target
-
-if TYPE_CHECKING:
-    pass
 
 FORMATS = ("parquet", "delta")
 
@@ -66,14 +64,16 @@ def export(
     storage = open_storage(url)
     chosen = [each for each in exported_tables() if tables is None or each.name in tables]
     lock = locks.command_lock(engine, f"export\0{storage.url}", f"the export to {storage.url}")
+    with session.open_session(engine):
+        pass  # the tables are those of this release
     with lock as held:
         storage.create()
-        with session.open_session(engine):
-            pass  # the tables are those of this release
         with transaction(engine) as connection:
             names = [table.name for table in chosen]
             export_bookmarks.create_missing(connection, storage.url, names)
         with session.open_session(engine) as connection:
+            if not is_sqlite(connection):
+                lift_transaction_timeout(connection)  # it lasts as long as the storage takes
             work = _Export(connection, storage, output_format, held, full=full)
             results = list(work.run(chosen, on_table))
         _move_bookmarks(engine, storage.url, work.snapshot, work.committed)

@@ -15,7 +15,7 @@ from inventory.export.storage_errors import failure, says_no_reason
 if TYPE_CHECKING:
     import pyarrow.fs as pafs
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.=/-]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.=-]")
 
 
 @dataclass(frozen=True)
@@ -166,9 +166,9 @@ def _renamed(target: str) -> Iterator[Any]:
         raise
 
 
-def safe(name: str) -> str | None:
-    """Return a name that no storage and no engine has to encode; None = this one is none."""
-    return None if not name or _UNSAFE.search(name) or "/" in name or name.startswith(".") else name
+def is_safe(name: str) -> bool:
+    """Say whether no storage and no engine has to encode a name of a folder or a file."""
+    return bool(name) and not _UNSAFE.search(name) and not name.startswith(".")
 
 
 def open_storage(url: str, environment: Mapping[str, str] = os.environ) -> Storage:

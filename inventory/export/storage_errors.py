@@ -7,7 +7,13 @@ follows from the text.
 import re
 from typing import NamedTuple
 
-from inventory.errors import ConfigurationError, HostError, InventoryError, StorageUnavailableError
+from inventory.errors import (
+    ConfigurationError,
+    HostError,
+    InventoryError,
+    NeedsAttentionError,
+    StorageUnavailableError,
+)
 
 
 class _Cause(NamedTuple):
@@ -51,6 +57,8 @@ _TO_SET_RIGHT = (
         "There must be credentials that may list, read, write and delete there. Check {variables}.",
     ),
 )
+# What deltalake says of a log from which somebody has deleted a file, or changed one.
+_DAMAGED_LOG = r"No table metadata or protocol found|found gap|Kernel error: Json error"
 _NO_CONNECTION = r"NETWORK_CONNECTION|client error \(Connect\)|dns error"
 
 
@@ -65,6 +73,11 @@ def failure(url: str, error: Exception, *, is_local: bool) -> InventoryError:
             variables = _CREDENTIALS.get(url.partition(":")[0], "the environment")
             advice = cause.advice.format(variables=variables)
             return ConfigurationError(f"{url} cannot be exported to: {reason}. {advice}")
+    if found := re.search(_DAMAGED_LOG, f"{error}"):
+        return NeedsAttentionError(
+            f"The log of a Delta table in {url} is damaged: {found[0]}. An export wrote it, and "
+            "nobody else may change it. Restore it, or export to another URL."
+        )
     if re.search(_NO_CONNECTION, f"{error}"):
         reason = f"{reason}. Check the network, and AWS_ENDPOINT_URL if it is set"
     return StorageUnavailableError(

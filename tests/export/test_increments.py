@@ -343,7 +343,7 @@ def test_column_of_another_type_is_refused(
             export(lived, str(tmp_path / each), output_format=each, full=True)
 
 
-ACCOUNTS = ("2024", "a/b", "a=100%", "...", "plain_account")
+ACCOUNTS = ("2024", "a/b", "a=100%", "...", "plain_account", "long" * 63)
 
 
 def test_each_account_has_files_of_its_own(engine: Engine, api: FakeApi, tmp_path: Path) -> None:

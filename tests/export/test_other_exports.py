@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -145,6 +146,20 @@ def test_export_that_has_lost_its_lock_commits_no_more(
     assert "availability_daily" not in world.seen(output_format)
     world.export(output_format)
     assert_exported(world, output_format)
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+def test_export_may_last_longer_than_the_server_lets_transactions(
+    world: LakeWorld, server: str
+) -> None:
+    """PostgreSQL 17 and newer can limit them; how long an export takes depends on the storage."""
+    if administrator(server).info.server_version < 170000:
+        pytest.skip("the setting is of PostgreSQL 17")
+    database = make_url(world.url).database
+    limit = f"alter database {database} set transaction_timeout = '2s'"
+    administrator(server).execute(limit)
+    world.export("parquet", on_table=at_the_last_table(lambda: time.sleep(2.1)))
+    assert_exported(world, "parquet")
 
 
 # --- of another database, in another format -------------------------------------------------
