@@ -76,6 +76,9 @@ def _summary(result: "ExportResult") -> "Iterator[str]":
     width = max(len(table.name) for table in result.tables)
     yield f"{'table':{width}}  {'appended':>12}  {'replaced':>12}"
     for table in result.tables:
+        if table.is_unchanged:
+            yield f"{table.name:{width}}  {'unchanged':>12}"
+            continue
         line = f"{table.name:{width}}  {table.settled:12,}  {table.current:12,}"
         yield f"{line}  exported whole: {table.whole}" if table.whole else line
     run = "no complete run yet" if result.run_id is None else f"run {result.run_id}"

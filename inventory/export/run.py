@@ -27,12 +27,14 @@ class TableResult(NamedTuple):
     """What an export did with a table: rows that it added for good, and rows that are current.
 
     `whole`: why settled rows that the target held were exported again; None = they were not.
+    `is_unchanged`: no run has completed since the last export, so nothing was written.
     """
 
     name: str
     settled: int
     current: int
     whole: str | None = None
+    is_unchanged: bool = False
 
 
 class ExportResult(NamedTuple):
@@ -145,7 +147,7 @@ class _Export:
         is_same_run = state is not None and state.progress.observed_at == observed_at
         if state and is_same_run and not whole and table.moves_by_runs_only:
             self.committed[table.name] = state.progress  # its bookmark may be behind
-            return None, TableResult(table.name, 0, 0)
+            return None, TableResult(table.name, 0, 0, is_unchanged=True)
         until = _later(table.settled_until(self.snapshot), after)
         writer = self._writer(table)
         kept = retained(self._storage, table, state, after, writer, is_whole=bool(whole))

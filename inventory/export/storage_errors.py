@@ -104,8 +104,8 @@ def _of_a_folder(url: str, number: int, reason: str) -> InventoryError:
     if number in PATH_ERRORS:
         return ConfigurationError(f"{url} cannot be exported to: {reason}. Pass another folder.")
     return HostError(
-        f"{url} could not be written: {reason}. Nothing that was exported before is lost; run it "
-        "again."
+        f"{url} could not be written: {reason}. Nothing that was exported before is lost. Correct "
+        "it, as by freeing space, and run it again."
     )
 
 
