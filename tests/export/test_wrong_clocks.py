@@ -1,0 +1,98 @@
+"""Exports of a database whose clock was wrong once, before and after prunes and re-dating."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from support.builders import Account, api_settings, item
+from support.lake import FORMATS, comparable, in_database, in_lake
+from support.pruning import LEAST, stopped
+from support.wrong_clock import DAY, at
+
+from inventory.db import prune, redate
+from inventory.demo.fake_api import FakeApi, FakeResponse
+from inventory.errors import ApiUnavailableError
+from inventory.export.run import export
+from inventory.sync.run import sync
+
+# The computer's own clock is later than all of these.
+BEGINS = datetime(2021, 6, 1, 3, tzinfo=UTC)
+FAR = timedelta(days=365 * 100)
+
+
+def live(engine: Engine, api: FakeApi, account: Account, times: Iterable[datetime]) -> None:
+    """Execute a run at each time of the clock; each changes a connector."""
+    for time in times:
+        paused = not (account.connectors and account.connectors[0]["paused"])
+        account.connectors = [item("changes", paused=paused), item("stays")]
+        sync(engine, api_settings(api), clock=at(time))
+
+
+def exported(engine: Engine, folder: Path, now: datetime, *tables: str) -> None:
+    stopped(engine, now)
+    for each in FORMATS:
+        export(engine, str(folder / each), output_format=each, tables=tables or None)
+
+
+def on_day(number: int) -> datetime:
+    return BEGINS + number * DAY
+
+
+def test_pruned_runs_stay_though_one_is_dated_into_the_future(
+    engine: Engine, api: FakeApi, account: Account, tmp_path: Path
+) -> None:
+    live(engine, api, account, [on_day(0)])
+    api.intercept = lambda request: FakeResponse.error(500, "Oops")
+    with pytest.raises(ApiUnavailableError):
+        sync(engine, api_settings(api, attempts=1), clock=at(BEGINS + FAR))
+    api.intercept = lambda request: None
+    live(engine, api, account, map(on_day, range(1, 6)))
+    exported(engine, tmp_path, on_day(5), "inventory_runs")
+    held = comparable(in_lake(tmp_path / "delta", "inventory_runs"))
+    live(engine, api, account, [on_day(60)])
+    stopped(engine, on_day(60))
+    assert prune.prune(engine, LEAST).rows["inventory_runs"]
+    exported(engine, tmp_path, on_day(60), "inventory_runs")
+    for each in FORMATS:
+        assert not {*held} - {*comparable(in_lake(tmp_path / each, "inventory_runs"))}
+
+
+def test_redated_rows_that_a_prune_has_left_reach_the_target(
+    engine: Engine, api: FakeApi, account: Account, tmp_path: Path
+) -> None:
+    """Re-dated, they lie before the time of a prune that took them for those of the future."""
+    of_future = BEGINS + FAR
+    live(engine, api, account, [on_day(0), on_day(1), of_future, *map(on_day, range(3, 20))])
+    exported(engine, tmp_path, on_day(60))
+    assert prune.prune(engine, LEAST).rows["connectors_past"] == 1
+    assert redate.redate(engine, clock=at(on_day(60))).runs
+    exported(engine, tmp_path, on_day(60))
+    versions = in_database(engine, "connector_history")
+    assert len(versions) == 20
+    for each in FORMATS:
+        found = comparable(in_lake(tmp_path / each, "connector_history"))
+        assert {*comparable(versions)} < {*found}
+        assert len(found) == len(versions) + 1  # the pruned one
+        of_lake = days(in_lake(tmp_path / each, "availability_daily"))
+        assert len({*of_lake}) == len(of_lake)
+        assert {*days(in_database(engine, "availability_daily"))} < {*of_lake}
+
+
+def test_days_are_not_settled_by_a_run_of_the_future(
+    engine: Engine, api: FakeApi, account: Account, tmp_path: Path
+) -> None:
+    live(engine, api, account, [on_day(0), on_day(17)])
+    exported(engine, tmp_path, on_day(2), "availability_daily")
+    live(engine, api, account, map(on_day, range(3, 12)))
+    exported(engine, tmp_path, on_day(12), "availability_daily")
+    expected = days(in_database(engine, "availability_daily"))
+    assert len(expected) == 2 * 13
+    for each in FORMATS:
+        assert days(in_lake(tmp_path / each, "availability_daily")) == expected
+
+
+def days(rows: list[dict[str, Any]]) -> list[tuple[date, str]]:
+    return sorted((row["day"], row["connector_id"]) for row in rows)
