@@ -13,7 +13,7 @@ from inventory.errors import MissingExtraError
 from inventory.export import batches, snapshot
 from inventory.export.arrow_schema import schema_of, without_json_type
 from inventory.export.part_files import Names, PartFile, PartWriter
-from inventory.export.retained import retained
+from inventory.export.retained import left_to_target, retained
 from inventory.export.snapshot import Snapshot
 from inventory.export.storage import Storage, open_storage
 from inventory.export.tables import ExportedTable, exported_tables
@@ -146,9 +146,14 @@ class _Export:
         if state and is_same_run and not whole and table.moves_by_runs_only:
             self.committed[table.name] = state.progress  # its bookmark may be behind
             return None, TableResult(table.name, 0, 0)
-        until = _later(table.settled_until(self.snapshot), after)
         writer = self._writer(table)
         kept = retained(self._storage, table, state, after, writer, is_whole=bool(whole))
+        if state:
+            saved, after = left_to_target(
+                self._storage, table, state, after, bookmark.pruned_until, writer
+            )
+            kept.added.extend(saved)
+        until = _later(table.settled_until(self.snapshot), after)
         settled = list(self._settled(table, writer, after, until))
         current = list(self._current(table, writer, until))
         added = kept.added + settled + current

@@ -1,4 +1,4 @@
-"""Exports of a database whose clock was wrong once, before and after prunes and re-dating."""
+"""Exports around prunes: after a wrong clock, after long gaps, beside a run that never ends."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 from support.builders import Account, api_settings, item
 from support.lake import FORMATS, comparable, in_database, in_lake
 from support.pruning import LEAST, stopped
 from support.wrong_clock import DAY, at
 
 from inventory.db import prune, redate
+from inventory.db.engine import transaction
 from inventory.demo.fake_api import FakeApi, FakeResponse
 from inventory.errors import ApiUnavailableError
 from inventory.export.run import export
+from inventory.models import INVENTORY_RUNS
+from inventory.settings import RemovalSettings
 from inventory.sync.run import sync
 
 # The computer's own clock is later than all of these.
@@ -31,10 +34,10 @@ def live(engine: Engine, api: FakeApi, account: Account, times: Iterable[datetim
         sync(engine, api_settings(api), clock=at(time))
 
 
-def exported(engine: Engine, folder: Path, now: datetime, *tables: str) -> None:
+def exported(engine: Engine, folder: Path, now: datetime, *tables: str, full: bool = False) -> None:
     stopped(engine, now)
     for each in FORMATS:
-        export(engine, str(folder / each), output_format=each, tables=tables or None)
+        export(engine, str(folder / each), output_format=each, tables=tables or None, full=full)
 
 
 def on_day(number: int) -> datetime:
@@ -79,6 +82,46 @@ def test_redated_rows_that_a_prune_has_left_reach_the_target(
         of_lake = days(in_lake(tmp_path / each, "availability_daily"))
         assert len({*of_lake}) == len(of_lake)
         assert {*days(in_database(engine, "availability_daily"))} < {*of_lake}
+
+
+def test_last_days_before_a_long_gap_stay_in_the_target(
+    engine: Engine, api: FakeApi, account: Account, tmp_path: Path
+) -> None:
+    """They are current until a run follows, and by then a prune has deleted what they tell."""
+    live(engine, api, account, map(on_day, range(6)))
+    account.connectors = [item("changes")]
+    sync(engine, api_settings(api), clock=at(on_day(6)), removals=RemovalSettings(accept=True))
+    exported(engine, tmp_path, on_day(6), "availability_daily")
+    held = in_lake(tmp_path / "delta", "availability_daily")
+    assert len(held) == 2 * 7
+    stopped(engine, on_day(60))
+    assert prune.prune(engine, LEAST).rows["connectors_past"]
+    live(engine, api, account, [on_day(60)])
+    for full in (False, True):
+        exported(engine, tmp_path, on_day(60), "availability_daily", full=full)
+        for each in FORMATS:
+            found = in_lake(tmp_path / each, "availability_daily")
+            assert {*comparable(held)} < {*comparable(found)}
+            assert len({*days(found)}) == len(found)
+
+
+def test_pruned_runs_stay_though_one_before_them_never_ends(
+    engine: Engine, api: FakeApi, account: Account, tmp_path: Path
+) -> None:
+    live(engine, api, account, [on_day(0)])
+    left = {"account_id": "gone", "status": "running", "tool_version": "0"}
+    with transaction(engine) as connection:
+        connection.execute(insert(INVENTORY_RUNS).values(started_at=on_day(0), **left))
+    live(engine, api, account, map(on_day, range(1, 6)))
+    exported(engine, tmp_path, on_day(5), "inventory_runs")
+    live(engine, api, account, [on_day(60)])
+    stopped(engine, on_day(60))
+    assert prune.prune(engine, LEAST).rows["inventory_runs"]
+    for full in (False, True):
+        exported(engine, tmp_path, on_day(60), "inventory_runs", full=full)
+        for each in FORMATS:
+            found = in_lake(tmp_path / each, "inventory_runs")
+            assert sorted(row["run_id"] for row in found) == [*range(1, 9)]
 
 
 def test_days_are_not_settled_by_a_run_of_the_future(
