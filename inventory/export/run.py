@@ -137,7 +137,7 @@ class _Export:
     def _change(self, table: ExportedTable) -> tuple[TableChange | None, TableResult]:
         bookmark = self._bookmarks[table.name]
         state = self._target.state(table.name)
-        whole = _why_whole(self._connection, bookmark, state, full=self._full)
+        whole = _why_whole(self._connection, table, bookmark, state, full=self._full)
         after = state.progress.settled_until if state else None
         if whole:
             after = _earlier(bookmark.pruned_until, after)
@@ -205,7 +205,12 @@ def _later(one: int | None, other: int | None) -> int | None:
 
 
 def _why_whole(
-    connection: Connection, bookmark: Bookmark, state: TableState | None, *, full: bool
+    connection: Connection,
+    table: ExportedTable,
+    bookmark: Bookmark,
+    state: TableState | None,
+    *,
+    full: bool,
 ) -> str | None:
     """Say why what the target holds must be replaced; None = it need not.
 
@@ -224,7 +229,14 @@ def _why_whole(
             f"the target holds a run of {time_at(observed_at):%Y-%m-%d %H:%M:%S} UTC that the "
             "database does not know, as after a restored backup"
         )
+    if table.settles_by == "run_id" and _ends_later(state, bookmark):
+        # Between a backup and its restoring all runs may have failed, which no time tells.
+        return "the last export was killed, or the database was restored from a backup since"
     return None
+
+
+def _ends_later(state: TableState, bookmark: Bookmark) -> bool:
+    return (state.progress.settled_until or 0) > (bookmark.settled_until or 0)
 
 
 def _open_target(storage: Storage, output_format: str, seen: Snapshot) -> Target:
