@@ -77,16 +77,18 @@ def mark_rewritten(connection: Connection, *tables: str) -> None:
 def mark_redated(connection: Connection, times: Sequence[tuple[datetime, datetime]]) -> None:
     """Record that runs got other times; `times` are the old and the new one of each, in order.
 
-    What a prune has left may lie before the time of the prune now: targets do not hold it yet.
+    A row that targets hold after the end of the prune may lie before it now, and would be taken
+    for one that only they have: such an end moves before it.
     """
     mark_rewritten(connection)
     known = select(_bookmark.target, _bookmark.table_name, _bookmark.pruned_until)
     pruned = known.where(_bookmark.pruned_until.is_not(None), _bookmark.table_name.not_in(_BY_RUN))
     for target, table, end in connection.execute(pruned).all():
-        number = days if table in _BY_DAY else microseconds
-        left = next((number(new) for old, new in times if number(old) > end), None)
-        if left is not None and left <= end:
-            move(connection, target, table, pruned_until=left - 1)
+        number, moved = days if table in _BY_DAY else microseconds, end
+        for old, new in reversed(times):
+            if number(old) > moved >= number(new):
+                moved = number(new) - 1
+        move(connection, target, table, pruned_until=moved)
 
 
 def mark_pruned(connection: Connection, cutoff: datetime, last_run: int) -> None:
