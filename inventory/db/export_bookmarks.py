@@ -4,7 +4,7 @@ What is rewritten or deleted here tells the bookmarks: the first makes the next 
 the target holds, the second makes it keep what only the target still has.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from inventory.models import EXPORT_BOOKMARKS, INVENTORY_RUNS
 
 _bookmark, _run = EXPORT_BOOKMARKS.c, INVENTORY_RUNS.c
+_BY_RUN, _BY_DAY = ("inventory_runs",), ("availability_daily",)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -72,6 +73,23 @@ def mark_rewritten(connection: Connection, *tables: str) -> None:
     of_tables = [_bookmark.table_name.in_(tables)] if tables else []
     later = update(EXPORT_BOOKMARKS).values(edition=_bookmark.edition + 1)
     connection.execute(later.where(*of_tables))
+
+
+def mark_redated(connection: Connection, times: Sequence[tuple[datetime, datetime]]) -> None:
+    """Record that runs got other times; `times` are the old and the new one of each, in order.
+
+    A row that targets hold after the end of the prune may lie before it now, and would be taken
+    for one that only they have: such an end moves before it.
+    """
+    mark_rewritten(connection)
+    known = select(_bookmark.target, _bookmark.table_name, _bookmark.pruned_until)
+    pruned = known.where(_bookmark.pruned_until.is_not(None), _bookmark.table_name.not_in(_BY_RUN))
+    for target, table, end in connection.execute(pruned).all():
+        number, moved = days if table in _BY_DAY else microseconds, end
+        for old, new in reversed(times):
+            if number(old) > moved >= number(new):
+                moved = number(new) - 1
+        move(connection, target, table, pruned_until=moved)
 
 
 def mark_pruned(connection: Connection, cutoff: datetime, last_run: int) -> None:

@@ -62,7 +62,8 @@ def redate(engine: Engine, *, dry_run: bool = False, clock: Clock | None = None)
         result = RedateResult(_changed(log, right))
         if result.runs:
             result.rows = redated_rows.move(connection, log, right)
-            export_bookmarks.mark_rewritten(connection)
+            times = [(run.observed_at, at) for run, at in zip(log, right, strict=True)]
+            export_bookmarks.mark_redated(connection, times)
     return result
 
 

@@ -14,10 +14,11 @@ from urllib.parse import unquote
 
 from inventory.errors import ConfigurationError, MissingExtraError
 from inventory.export.arrow_schema import without_json_type
-from inventory.export.parquet import MANIFEST
+from inventory.export.parquet import DELTA_LOG, MANIFEST
 from inventory.export.part_files import PartFile, is_part
 from inventory.export.storage import Storage
 from inventory.export.storage_errors import failure
+from inventory.export.tables import exported_tables
 from inventory.export.target import (
     Progress,
     TableChange,
@@ -50,6 +51,7 @@ class DeltaTarget:
         self._options = storage.delta_options
         # As their state was read: a commit of somebody else since then is a conflict.
         self._tables: dict[str, DeltaTable | None] = {}
+        self._is_checked = False
         if _MISREAD.search(storage.url):
             raise ConfigurationError(
                 f"{storage.url} cannot hold Delta tables: deltalake reads '%20' and the like, "
@@ -66,11 +68,23 @@ class DeltaTarget:
         with _translated(self._storage):  # what it reads of the log it reads late
             known = self._tables[table] = self._open(table)
             if known is None:
+                self._check_others()
                 return None
-            found = known.metadata().configuration.get(_DATABASE, "")
-            check_database(self._storage, self._database_id, found)
+            self._check(known)
             progress = _progress(known)
             return None if progress is None else TableState(progress, list(_files(table, known)))
+
+    def _check_others(self) -> None:
+        """Make sure, once, that tables beside a new one are of this database."""
+        if not self._is_checked:
+            logs = self._storage.folders(f"{each.name}/{DELTA_LOG}" for each in exported_tables())
+            self._check(self._open(logs[0].partition("/")[0]) if logs else None)
+
+    def _check(self, table: "DeltaTable | None") -> None:
+        if table is not None:
+            found = table.metadata().configuration.get(_DATABASE, "")
+            check_database(self._storage, self._database_id, found)
+        self._is_checked = True
 
     def commit(self, changes: Sequence[TableChange]) -> None:
         for change in changes:

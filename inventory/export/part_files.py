@@ -130,6 +130,28 @@ class PartWriter:
             if part.rows:
                 yield part.close()
 
+    def settle(
+        self, files: Iterable[PartFile], keep: Any, month_of: str | None
+    ) -> Iterator[PartFile]:
+        """Write the rows of current files for which a condition of Arrow holds as settled ones."""
+        rows = (
+            self._whole(rows.filter(keep), file)
+            for file in files
+            for rows in read_part(self._storage, file.path, self._written_schema)
+        )
+        return self.write((each for each in rows if each.num_rows), month_of)
+
+    def _whole(self, rows: "pa.Table", file: PartFile) -> "pa.Table":
+        """Add the columns that the path of a file tells."""
+        import pyarrow as pa
+
+        for name in self._left_out:
+            field = self.schema.field(name)
+            rows = rows.append_column(
+                field, pa.array([getattr(file, name)] * rows.num_rows, field.type)
+            )
+        return rows.select(self.schema.names)
+
     def empty(self) -> PartFile:
         """Write a file without a row, which tells engines the columns of an empty table."""
         with ExitStack() as open_part:

@@ -54,6 +54,30 @@ def retained(
     return Retained(added, [*removed, *(file for files in merged for file in files)])
 
 
+def left_to_target(
+    storage: Storage,
+    table: ExportedTable,
+    state: TableState,
+    after: int | None,
+    pruned_until: int | None,
+    writer: PartWriter,
+) -> tuple[list[PartFile], int | None]:
+    """Settle current rows that a prune may have deleted: only the target has them.
+
+    That is so for the last days before a long time without a run, and for runs that follow one
+    which is marked as running for ever. Return files of these rows, and up to where they go.
+    """
+    if pruned_until is None or table.settles_by is None or pruned_until <= (after or 0):
+        return [], after
+    import pyarrow.compute as pc
+
+    keep = pc.field(table.settles_by) <= _value(table, pruned_until)
+    current = [file for file in state.files if file.is_current and file.rows]
+    added = list(writer.settle(current, keep, table.month_of))
+    bounds = [bounds_of(storage, file.path, table.settles_by) for file in added]
+    return added, max([_number(each[1]) for each in bounds if each], default=after)
+
+
 def _kept_of(
     storage: Storage, table: ExportedTable, file: PartFile, until: int | None, writer: PartWriter
 ) -> list[PartFile] | None:

@@ -14,7 +14,7 @@ from inventory.errors import MissingExtraError
 from inventory.export import batches, snapshot
 from inventory.export.arrow_schema import schema_of, without_json_type
 from inventory.export.part_files import Names, PartFile, PartWriter
-from inventory.export.retained import retained
+from inventory.export.retained import left_to_target, retained
 from inventory.export.snapshot import Snapshot
 from inventory.export.storage import Storage, open_storage
 from inventory.export.tables import ExportedTable, exported_tables
@@ -139,7 +139,7 @@ class _Export:
     def _change(self, table: ExportedTable) -> tuple[TableChange | None, TableResult]:
         bookmark = self._bookmarks[table.name]
         state = self._target.state(table.name)
-        whole = _why_whole(self._connection, bookmark, state, full=self._full)
+        whole = _why_whole(self._connection, table, bookmark, state, full=self._full)
         after = state.progress.settled_until if state else None
         if whole:
             after = _earlier(bookmark.pruned_until, after)
@@ -148,9 +148,14 @@ class _Export:
         if state and is_same_run and not whole and table.moves_by_runs_only:
             self.committed[table.name] = state.progress  # its bookmark may be behind
             return None, TableResult(table.name, 0, 0, is_unchanged=True)
-        until = _later(table.settled_until(self.snapshot), after)
         writer = self._writer(table)
         kept = retained(self._storage, table, state, after, writer, is_whole=bool(whole))
+        if state:
+            saved, after = left_to_target(
+                self._storage, table, state, after, bookmark.pruned_until, writer
+            )
+            kept.added.extend(saved)
+        until = _later(table.settled_until(self.snapshot), after)
         settled = list(self._settled(table, writer, after, until))
         current = list(self._current(table, writer, until))
         added = kept.added + settled + current
@@ -202,7 +207,12 @@ def _later(one: int | None, other: int | None) -> int | None:
 
 
 def _why_whole(
-    connection: Connection, bookmark: Bookmark, state: TableState | None, *, full: bool
+    connection: Connection,
+    table: ExportedTable,
+    bookmark: Bookmark,
+    state: TableState | None,
+    *,
+    full: bool,
 ) -> str | None:
     """Say why what the target holds must be replaced; None = it need not.
 
@@ -221,7 +231,14 @@ def _why_whole(
             f"the target holds a run of {time_at(observed_at):%Y-%m-%d %H:%M:%S} UTC that the "
             "database does not know, as after a restored backup"
         )
+    if table.settles_by == "run_id" and _ends_later(state, bookmark):
+        # Between a backup and its restoring all runs may have failed, which no time tells.
+        return "the last export was killed, or the database was restored from a backup since"
     return None
+
+
+def _ends_later(state: TableState, bookmark: Bookmark) -> bool:
+    return (state.progress.settled_until or 0) > (bookmark.settled_until or 0)
 
 
 def _open_target(storage: Storage, output_format: str, seen: Snapshot) -> Target:

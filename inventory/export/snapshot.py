@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, select
 
 from inventory.db import digest_key, session
 from inventory.db.engine import now
@@ -23,7 +23,8 @@ _run = INVENTORY_RUNS.c
 class Snapshot(NamedTuple):
     """`run_id` and `observed_at` are those of the last complete run; None = there was none yet.
 
-    All runs up to `settled_run` have ended; None = not even the first one.
+    All runs up to `settled_run` have ended, and no other one of them will appear; None = not even
+    the first one.
     """
 
     database_id: str
@@ -41,7 +42,10 @@ class Snapshot(NamedTuple):
 
     @property
     def settled_day(self) -> int | None:
-        return days(self.observed_at) - _DAYS_IN_FLUX - 1 if self.observed_at else None
+        if self.observed_at is None:
+            return None
+        # A wrong clock may have dated the run into the future; those days are still to come.
+        return min(days(self.observed_at), days(self.now)) - _DAYS_IN_FLUX - 1
 
 
 def take(connection: Connection) -> Snapshot:
@@ -60,12 +64,13 @@ def take(connection: Connection) -> Snapshot:
 
 
 def _settled_run(connection: Connection) -> int | None:
-    is_new = _run.started_at > now(connection) - _RUNS_IN_FLUX
-    in_flux = select(func.min(_run.run_id)).where(or_(_run.status == "running", is_new))
-    first = connection.scalar(in_flux)
-    settled = select(func.max(_run.run_id))
+    # A wrong clock may have dated a run into the future. It must not hold back those after it for
+    # years: a prune would take from the target what is still current there.
+    is_old = _run.started_at <= now(connection) - _RUNS_IN_FLUX
+    settled = select(func.max(_run.run_id)).where(is_old)
+    first_running = connection.scalar(select(func.min(_run.run_id)).where(_run.status == "running"))
     run_id: int | None = connection.scalar(
-        settled if first is None else settled.where(_run.run_id < first)
+        settled if first_running is None else settled.where(_run.run_id < first_running)
     )
     return run_id
 

@@ -29,7 +29,7 @@ from support.lake import (
 )
 from support.pruning import LEAST, stopped
 from support.scenario import play, utc
-from support.wrong_clock import HOUR, S, live, stop_clock
+from support.wrong_clock import HOUR, S, at, live, stop_clock
 
 from inventory.db import export_bookmarks, prune, redate, views
 from inventory.db.engine import now, read_only, transaction
@@ -274,6 +274,33 @@ def test_account_that_is_learned_later_reaches_the_target(
     assert {row["account_id"] for row in in_lake(tmp_path / "delta", "inventory_runs")} == {
         account.account_id
     }
+    assert_both_equal(engine, tmp_path, but=MOVES)
+
+
+def test_runs_that_got_numbers_of_lost_ones_reach_the_target(
+    sqlite_template: Path, api: FakeApi, account: Account, tmp_path: Path
+) -> None:
+    """Since the backup all runs had failed, so the last complete one is the same."""
+    file = tmp_path / "inventory.db"
+    shutil.copyfile(sqlite_template, file)
+    engine = connect(f"sqlite:///{file}")
+    settings = api_settings(api, account=account.account_id, attempts=1)
+    clocks = (at(utc("01-02 00:00") - timedelta(days=1000 - each)) for each in range(100))
+    sync(engine, settings, clock=next(clocks))
+    exported(engine, tmp_path)
+    engine.dispose()
+    shutil.copyfile(file, tmp_path / "backup.db")
+    api.intercept = lambda request: FakeResponse.error(500, "Oops")
+    for _ in range(3):
+        with pytest.raises(ApiUnavailableError):
+            sync(engine, settings, clock=next(clocks))
+    exported(engine, tmp_path)
+    engine.dispose()
+    shutil.copyfile(tmp_path / "backup.db", file)
+    api.intercept = lambda request: None
+    for _ in range(5):
+        sync(engine, settings, clock=next(clocks))
+    exported(engine, tmp_path)
     assert_both_equal(engine, tmp_path, but=MOVES)
 
 

@@ -175,6 +175,20 @@ def test_second_database_is_refused(world: LakeWorld, output_format: str, tmp_pa
     assert_exported(world, output_format)
 
 
+@EACH_FORMAT
+def test_second_database_with_other_tables_is_refused(
+    world: LakeWorld, output_format: str, tmp_path: Path
+) -> None:
+    other = world.on(f"sqlite:///{tmp_path / 'other.db'}")
+    upgrade.upgrade(other.engine)
+    world.export(output_format, tables={"incidents"})
+    words = ("export", str(world.target(output_format)), "--format", output_format)
+    result = CliRunner(env=other.environment).invoke(main, [*words, "--tables", "task_history"])
+    assert result.exit_code == 2
+    assert "holds the export of another database" in result.stderr
+    assert not (world.target(output_format) / "task_history/_delta_log").exists()
+
+
 @pytest.mark.parametrize(
     ("first", "second", "advice"),
     [
