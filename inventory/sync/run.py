@@ -96,8 +96,7 @@ class SyncRun:
         try:
             return self._lock_and_merge()
         except AlreadyRunningError:
-            self._withdraw()  # it has not begun, so there is nothing to record
-            raise
+            raise  # it has not begun, so there is nothing to record
         except DatabaseUnavailableError as error:
             return self._record_failure(_with_deadline(error, self._deadline), error)
         except InventoryError as error:
@@ -143,7 +142,13 @@ class SyncRun:
         release_session(self._engine)
         account = self._api.account()
         self._account_id = account.account_id
-        lock.add_account(account.account_id)
+        try:
+            lock.add_account(account.account_id)
+        except AlreadyRunningError:
+            # Under the lock of the key: without it the next run of the key would find this one left
+            # running, and mark it as crashed.
+            self._withdraw()
+            raise
         with transaction(self._engine) as connection:
             run_log.identify(connection, run_id, account.account_id, self._clock)
         return account
