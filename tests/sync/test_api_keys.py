@@ -35,7 +35,7 @@ from inventory.db import (
     verify,
 )
 from inventory.demo.fake_api import FakeApi, FakeResponse, Request
-from inventory.errors import InventoryError, RetryableError
+from inventory.errors import AlreadyRunningError, InventoryError, RetryableError
 from inventory.settings import ApiSettings, Secret
 from inventory.sync import run_log
 from inventory.sync.run import sync
@@ -265,3 +265,24 @@ def test_prune_keeps_the_run_that_names_the_account_of_a_key(engine: Engine) -> 
         ]
         fail(engine, one, REFUSED)
     assert log(engine)[-1][0] == ONE
+
+
+def test_refused_run_is_withdrawn_before_the_next_run_of_its_key_can_begin(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise that one would find it left running, and mark it as crashed."""
+    keys: list[str] = []
+    withdraw = run_log.withdraw
+
+    def withdraw_then_try(connection: Any, run_id: int) -> None:
+        [digest] = [row[0] for row in rows(engine, "inventory_runs", "api_key_digest")]
+        with pytest.raises(AlreadyRunningError), locks.key_lock(engine, digest):
+            pass
+        keys.append(digest)
+        withdraw(connection, run_id)
+
+    monkeypatch.setattr(run_log, "withdraw", withdraw_then_try)
+    with account(ONE) as api, locks.lock(engine, ONE), pytest.raises(AlreadyRunningError):
+        sync(engine, api_settings(api))
+    assert len(keys) == 1
+    assert rows(engine, "inventory_runs") == []
