@@ -274,6 +274,6 @@ def _translated(storage: Storage) -> Iterator[None]:
 
 def require_deltalake() -> None:
     try:
-        import deltalake  # noqa: F401
+        import deltalake  # noqa: F401  # only whether it is there
     except ImportError:
         raise MissingExtraError("The format delta needs deltalake", "lake") from None

@@ -85,13 +85,12 @@ def _kept_of(
     if until is None or table.settles_by is None:
         return []
     bounds = bounds_of(storage, file.path, table.settles_by)
-    if bounds is None:
-        raise AssertionError("every file has the least and greatest value of such a column")
-    least, greatest = map(_number, bounds)
-    if greatest <= until:
-        return None
-    if least > until:
-        return []
+    if bounds is not None:  # of a file that others have rewritten they may be unknown
+        least, greatest = map(_number, bounds)
+        if greatest <= until:
+            return None
+        if least > until:
+            return []
     import pyarrow.compute as pc
 
     return list(writer.merge([file], file, pc.field(table.settles_by) <= _value(table, until)))

@@ -20,8 +20,6 @@ from inventory.export.storage import Storage, open_storage
 from inventory.export.tables import ExportedTable, exported_tables
 from inventory.export.target import Progress, TableChange, TableState, Target
 
-FORMATS = ("parquet", "delta")
-
 
 class TableResult(NamedTuple):
     """What an export did with a table: rows that it added for good, and rows that are current.
@@ -254,6 +252,6 @@ def _open_target(storage: Storage, output_format: str, seen: Snapshot) -> Target
 
 def _require_pyarrow() -> None:
     try:
-        import pyarrow  # noqa: F401
+        import pyarrow  # noqa: F401  # only whether it is there
     except ImportError:
         raise MissingExtraError("`inventory export` needs pyarrow", "lake") from None

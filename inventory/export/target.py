@@ -45,6 +45,7 @@ class Target(Protocol):
     """A format in which tables are kept.
 
     `commits_all`: one commit is for all tables. `path_columns`: columns that no file holds.
+    `has_json_type`: JSON is more than a text there.
     """
 
     commits_all: bool

@@ -18,11 +18,11 @@ from support.builders import DAY
 from support.effort import KINDS, Effort, few_of
 from support.interposer import Attack, Ended, Fate, Kind, Runs, compiled
 from support.killed import at_each_point, is_killed, make_forks_quick, say
+from support.lake import FORMATS
 from support.lake_world import BEGINS, LAST, LakeWorld
 
 from inventory.db import export_bookmarks
 from inventory.db.engine import transaction
-from inventory.export.run import FORMATS
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 NEEDS_COMPILER = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler (cc)")

@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 from sqlalchemy import select
 from support.builders import Account, FakeClock, Item, api_settings, connect, item
 from support.effort import Effort, few_of
+from support.lake import FORMATS
 from support.object_store import (
     BROKEN,
     BUCKET,
@@ -48,7 +49,6 @@ from inventory.export.storage import open_storage
 from inventory.redaction import spellings
 from inventory.sync.run import sync
 
-FORMATS = ("parquet", "delta")
 TABLES = ("connector_history", "warning_history")
 WARNING = {"code": "w", "message": "A warning", "details": None}
 REFUSALS = (INTERNAL_ERROR, SLOW_DOWN, BROKEN, LOST)

@@ -16,6 +16,7 @@ from support.builders import DAY
 from support.databases import administrator
 from support.effort import KINDS, few_of
 from support.killed import at_each_point
+from support.lake import FORMATS
 from support.lake_world import BEGINS, LakeWorld
 
 from inventory.cli import main
@@ -23,7 +24,6 @@ from inventory.db import prune, upgrade
 from inventory.db.errors import display_url
 from inventory.errors import InventoryError
 from inventory.export import delta
-from inventory.export.run import FORMATS
 
 EACH_FORMAT = pytest.mark.parametrize("output_format", FORMATS)
 

@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, make_url, select
 from inventory.db.engine import read_only, transaction
 from inventory.demo.fake_api import FakeApi
 from inventory.export.parquet import MANIFEST
-from inventory.export.run import FORMATS, ExportResult, export
+from inventory.export.run import ExportResult, export
 from inventory.models import EXPORT_BOOKMARKS
 from inventory.sync.run import sync
 from support import lake
@@ -31,6 +31,7 @@ from support.builders import (
     item,
 )
 from support.databases import new_database
+from support.lake import FORMATS
 from support.references import PATHS, destination, group
 from support.wrong_clock import at, stop_clock
 
